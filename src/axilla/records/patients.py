@@ -1,0 +1,65 @@
+"""One patient, and the cohort of them, as the table and the study configuration define them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from axilla.records.roi import Roi
+from axilla.records.units import ImageModality, Modality
+
+ClinicalValue = float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """One image of a patient; `roi` and `mask` are in pixels of the original image."""
+
+    path: Path
+    roi: Roi | None = None
+    mask: Path | None = None
+    pixel_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """One row of the cohort table; several images of one modality are a bag."""
+
+    patient_id: str
+    label: int | None
+    group: str
+    site: str | None = None
+    split: Literal["development", "external"] = "development"
+    ultrasound: tuple[ImageFile, ...] = ()
+    pathology: tuple[ImageFile, ...] = ()
+    clinical: Mapping[str, ClinicalValue] = field(default_factory=dict)
+    reader_positive: bool | None = None
+
+    def images(self, modality: ImageModality) -> tuple[ImageFile, ...]:
+        """Return the patient's images of one modality, in the table's order."""
+        return self.ultrasound if modality == "ultrasound" else self.pathology
+
+    def has(self, modality: Modality) -> bool:
+        """Tell whether the patient brings this modality (clinical: any known value)."""
+        if modality == "clinical":
+            return any(value is not None for value in self.clinical.values())
+        return bool(self.images(modality))
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """The patients of a study, in the table's order; `digest` names the table and image bytes."""
+
+    patients: tuple[Patient, ...]
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.patients)
+
+    def __iter__(self) -> Iterator[Patient]:
+        return iter(self.patients)
+
+    @property
+    def labelled(self) -> tuple[Patient, ...]:
+        """Patients whose outcome is known."""
+        return tuple(patient for patient in self.patients if patient.label is not None)

@@ -1,0 +1,41 @@
+"""The region of interest: an axis-aligned rectangle in pixels of the original image."""
+
+from dataclasses import dataclass
+
+from axilla.records.errors import RoiError
+
+
+@dataclass(frozen=True, slots=True)
+class Roi:
+    """A rectangle in pixels of the original image; its right and bottom edges are exclusive."""
+
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+
+    def __post_init__(self) -> None:
+        if self.width_px <= 0 or self.height_px <= 0:
+            raise RoiError(f"ROI {self} has no area; width and height must be at least 1 px.")
+
+    @property
+    def right_px(self) -> int:
+        """First column to the right of the rectangle."""
+        return self.left_px + self.width_px
+
+    @property
+    def bottom_px(self) -> int:
+        """First row below the rectangle."""
+        return self.top_px + self.height_px
+
+    def inside(self, *, width_px: int, height_px: int) -> bool:
+        """Tell whether the rectangle lies wholly inside an image of this size."""
+        return (
+            self.left_px >= 0
+            and self.top_px >= 0
+            and self.right_px <= width_px
+            and self.bottom_px <= height_px
+        )
+
+    def __str__(self) -> str:
+        return f"{self.left_px},{self.top_px},{self.width_px},{self.height_px}"

@@ -1,0 +1,171 @@
+"""study.toml: every setting of a study, its default stated once, unknown keys refused."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from axilla.records.units import Modality
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+ThresholdRule = Literal["half", "youden"]
+
+
+def _as_text(value: object) -> object:
+    """Codes are compared as the table prints them: 1, "1" and 1.0 are one code, true is "1"."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Code = Annotated[str, BeforeValidator(_as_text)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+
+
+class Section(BaseModel):
+    """A frozen part of study.toml that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StudySection(Section):
+    """What is predicted, in whom."""
+
+    name: str = Field("study", description="Title of the report.")
+    about: str = Field("", description="What the cohort is and is not; the report opens with it.")
+    outcome: str = Field(description="Column of the outcome.")
+    positive: Code = Field("1", description="Value of the outcome column that means positive.")
+    seed: int = Field(2025, ge=0, description="The one seed: splits, initial weights, batches.")
+
+
+class CohortSection(Section):
+    """Where the patients are listed and what ties them together."""
+
+    table: str = Field("cohort.csv", description="CSV or Excel file, relative to study.toml.")
+    group: Names = Field((), description="Columns whose equal values must stay in one fold.")
+    site: str | None = Field(None, description="Column of the hospital or data source.")
+
+
+class ReaderSection(Section):
+    """A human reading in the table, evaluated beside the models."""
+
+    column: str = Field(description="Column of the reading.")
+    positive: tuple[Code, ...] = Field(min_length=1, description="Values that mean suspicious.")
+    name: str | None = Field(None, description="How the report calls it; default: the column.")
+
+
+class PreprocessingSection(Section):
+    """How pixels become network input (paper 2.3.2)."""
+
+    image_size_px: int = Field(224, ge=32, description="Side of the square network input.")
+    roi_margin: float = Field(
+        0.25, ge=0, le=2, description="Context kept around the ROI, as a share of its sides."
+    )
+    harmonise: bool = Field(
+        default=True, description="Ultrasound: per-image z-score, then histogram equalisation."
+    )
+    outside_mask: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="Mask-guided ultrasound: brightness kept outside the lesion; 1 = no guidance.",
+    )
+    crops: int = Field(0, ge=0, le=32, description="Random crops embedded beside original, flip.")
+    crop_min_area: float = Field(
+        0.6, gt=0, le=1, description="Smallest random resized crop, as a share of the image."
+    )
+
+
+class ModelsSection(Section):
+    """Which models are compared."""
+
+    ultrasound: Names = Field((), description="Ultrasound networks, by registered name.")
+    pathology: Names = Field((), description="Pathology networks, by registered name.")
+    clinical: Names = Field(("logistic",), description="Models of the clinical columns.")
+    fusion: Names = Field((), description="Fusion strategies, by registered name.")
+    fuse: tuple[Modality, ...] = Field(
+        ("ultrasound", "pathology"), description="Modalities that fusion combines, two or three."
+    )
+    trivial: bool = Field(
+        default=True,
+        description="Add a baseline of colour, brightness and size per image modality.",
+    )
+    training: Literal["frozen", "finetune"] = Field(
+        "frozen", description="Train heads on fixed pretrained networks, or the networks too."
+    )
+    weights: Literal["pretrained", "none"] = Field(
+        "pretrained", description="none = start networks from random weights."
+    )
+
+
+class TrainingSection(Section):
+    """How long heads and networks train; their rates and optimisers stand beside each model."""
+
+    head_epochs: int = Field(40, ge=1, description="Epochs of a head on fixed embeddings.")
+    network_epochs: int = Field(30, ge=1, description="Epochs of a network on images.")
+    network_size_px: int | None = Field(
+        None, ge=32, description="Input side of trained networks; default: image_size_px."
+    )
+    reduce_to: int = Field(
+        64, ge=1, description="Principal components kept of a fixed embedding, per training fold."
+    )
+
+
+class SearchSection(Section):
+    """The grid, searched inside the training folds only."""
+
+    rate_factors: tuple[float, ...] = Field(
+        (1.0,), min_length=1, description="Learning rates of heads, times each model's own rate."
+    )
+    batch_sizes: tuple[int, ...] = Field((16,), min_length=1, description="Batch sizes of heads.")
+    network_rate_factors: tuple[float, ...] = Field(
+        (1.0,), min_length=1, description="As rate_factors, for networks trained on images."
+    )
+    network_batch_sizes: tuple[int, ...] = Field(
+        (16,), min_length=1, description="As batch_sizes, for networks trained on images."
+    )
+
+
+class ValidationSection(Section):
+    """How performance is estimated; every scheme splits by patient and group."""
+
+    scheme: Literal["nested_cv", "holdout", "site"] = Field(
+        "nested_cv", description="site = leave one site out."
+    )
+    folds: int = Field(5, ge=2, description="Outer folds of nested_cv.")
+    inner_folds: int = Field(3, ge=2, description="Folds inside each training fold.")
+    repeats: int = Field(1, ge=1, description="Repetitions of the whole scheme with new splits.")
+    test_share: Fraction = Field(0.2, description="Share of patients in the holdout's test set.")
+    threshold: ThresholdRule = Field(
+        "youden", description="Operating threshold, chosen on inner folds; half = 0.5."
+    )
+
+
+class ComputeSection(Section):
+    """Where the work runs."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto = a GPU if any.")
+    jobs: int = Field(0, ge=0, description="Processes that train networks; 0 = one per core.")
+
+
+class StudyConfig(Section):
+    """A whole study.toml, its preset already merged in."""
+
+    preset: str = Field("quick", description="Named defaults under the explicit settings.")
+    study: StudySection
+    cohort: CohortSection = CohortSection()
+    clinical: dict[str, Literal["number", "category"]] = Field(
+        default_factory=dict, description="Clinical columns and what they hold."
+    )
+    reader: ReaderSection | None = None
+    preprocessing: PreprocessingSection = PreprocessingSection()
+    models: ModelsSection = ModelsSection()
+    training: TrainingSection = TrainingSection()
+    search: SearchSection = SearchSection()
+    validation: ValidationSection = ValidationSection()
+    compute: ComputeSection = ComputeSection()

@@ -1,0 +1,54 @@
+"""The columns of every table in the results folder: the contract with other people's scripts."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from axilla.records.errors import Problem, StudyError
+
+SPLITS = ("patient_id", "repeat", "fold", "role")
+PREDICTIONS = (
+    "patient_id",
+    "model",
+    "kind",
+    "modality",
+    "repeat",
+    "fold",
+    "label",
+    "probability",
+    "threshold",
+)
+METRICS = (
+    "model",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "n_positive",
+    "threshold_rule",
+    "method",
+)
+SEARCH = ("model", "fold", "hyperparameters", "inner_score", "seconds")
+
+# Identifiers such as 007 must survive a round trip as text.
+_TEXT_COLUMNS = ("patient_id", "model", "kind", "modality", "role", "metric", "group")
+
+
+def read_results(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Read a results table; raise `StudyError` if it is missing or lacks one of `columns`."""
+    if not path.is_file():
+        raise StudyError(
+            Problem(path.name, "no such file", "a finished study", "Run `axilla run` first.")
+        )
+    table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, "str"), keep_default_na=True)
+    if missing := [column for column in columns if column not in table.columns]:
+        raise StudyError(
+            Problem(
+                path.name,
+                f"columns {', '.join(map(str, table.columns))}",
+                f"also {', '.join(missing)}",
+                "Run `axilla run` again, or restore the file.",
+            )
+        )
+    return table
