@@ -1,0 +1,1 @@
+"""Regions of interest: rules that turn what a reader drew into a rectangle."""

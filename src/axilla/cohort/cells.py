@@ -1,0 +1,94 @@
+"""What single cells mean: codes, numbers, clinical values with a known vocabulary."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from axilla.cohort.findings import Finding, error
+from axilla.cohort.wanted import ClinicalKind
+from axilla.records.errors import Problem
+from axilla.records.patients import ClinicalValue
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_SAME_CODE = {"true": "1", "yes": "1", "false": "0", "no": "0"}
+
+# Clinical columns whose values are fixed; (low, high) of numbers in years and percent.
+WORDS = {
+    "er": ("positive", "negative"),
+    "pr": ("positive", "negative"),
+    "her2": ("positive", "negative"),
+    "axillary_ultrasound": ("suspicious", "unsuspicious"),
+    "menopausal_status": ("premenopausal", "perimenopausal", "postmenopausal", "menopause"),
+}
+RANGES = {"age": (0.0, 120.0), "ki67": (0.0, 100.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The text of a cell and where a person finds it."""
+
+    text: str
+    column: str
+    row: int
+    table: str
+    patient_id: str
+
+    @property
+    def place(self) -> str:
+        """Name the cell as messages do."""
+        return f"{self.table}, row {self.row}, column {self.column}"
+
+    def refuse(
+        self, code: str, expected: str, *, remedy: str = "", found: str | None = None
+    ) -> Finding:
+        """Return the error that this cell holds something else than `expected`."""
+        problem = Problem(self.place, found or repr(self.text), expected, remedy)
+        return error(code, problem, patients=(self.patient_id,))
+
+
+def code_of(text: str) -> str:
+    """Return what two spellings of one code share: 1, 1.0, true, yes; Malignant, malignant."""
+    folded = text.strip().casefold()
+    number = as_number(folded)
+    if number is None:
+        return _SAME_CODE.get(folded, folded)
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def as_number(text: str) -> float | None:
+    """Return the finite number that the text spells with a decimal point, or None."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def number_in(
+    cell: Cell, low: float = -math.inf, *, high: float = math.inf
+) -> float | Finding | None:
+    """Return the cell's number, None if it is empty, or why it is not between `low` and `high`."""
+    if not cell.text:
+        return None
+    number = as_number(cell.text)
+    if number is not None and low <= number <= high:
+        return number
+    limits = f" from {low:g} to {high:g}" if math.isfinite(low) else ""
+    return cell.refuse(
+        "unknown_value",
+        f"a number{limits}, or an empty cell",
+        remedy="Write the decimal point as '.'." if "," in cell.text else "",
+    )
+
+
+def clinical_value(cell: Cell, kind: ClinicalKind) -> ClinicalValue | Finding:
+    """Return the clinical value of a cell, None if it is empty, or why it cannot be one."""
+    if kind == "number":
+        low, high = RANGES.get(cell.column, (-math.inf, math.inf))
+        return number_in(cell, low, high=high)
+    words = WORDS.get(cell.column)
+    if not cell.text or not words:
+        return cell.text or None
+    folded = cell.text.casefold()
+    if folded in words:
+        return folded
+    return cell.refuse("unknown_value", f"{', '.join(words)} or an empty cell")

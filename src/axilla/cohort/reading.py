@@ -1,0 +1,187 @@
+"""From a cohort table to patients, with every problem of the table at once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from axilla.cohort.columns import check_columns
+from axilla.cohort.findings import Finding, cohort_error, error, errors_in, warning
+from axilla.cohort.grouping import group_patients
+from axilla.cohort.image_cells import Listed
+from axilla.cohort.outcomes import check_outcome, check_reader, outcome_labels, reader_opinions
+from axilla.cohort.rows import RowContent, read_row
+from axilla.cohort.sheets import Sheet, read_sheet
+from axilla.cohort.wanted import Wanted, wanted_by
+from axilla.records.digests import digest_of_files
+from axilla.records.errors import Problem
+from axilla.records.patients import Cohort, Patient
+from axilla.records.progress import Progress, Silent
+from axilla.records.study import StudyConfig
+from axilla.records.units import IMAGE_MODALITIES
+
+_SILENT = Silent()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What could be understood of a table, what is wrong with it, and the files it lists."""
+
+    patients: tuple[Patient, ...]
+    findings: tuple[Finding, ...]
+    listed: tuple[Listed, ...]
+
+
+def read_cohort(config: StudyConfig, folder: Path, *, progress: Progress = _SILENT) -> Cohort:
+    """Read the study's cohort; paths in the table are relative to the table.
+
+    Image headers are read, pixels are not. Raises `CohortError` with every problem at once.
+    """
+    table = folder / config.cohort.table
+    return cohort_of(read_table(table, wanted_by(config), progress=progress), table)
+
+
+def read_cases(table: Path, wanted: Wanted, *, progress: Progress = _SILENT) -> Cohort:
+    """Read a table to be scored: outcome, group, site and reader columns may be absent.
+
+    The outcome may also hold one class only. Raises `CohortError` with every problem at once.
+    """
+    return cohort_of(read_table(table, wanted, strict=False, progress=progress), table)
+
+
+def cohort_of(reading: Reading, table: Path) -> Cohort:
+    """Return the cohort of a reading without errors; raise `CohortError` with all of them.
+
+    The digest names the bytes of the table and of every image and mask that was read.
+    """
+    if faults := errors_in(reading.findings):
+        raise cohort_error(faults)
+    paths = dict.fromkeys(listed.path for listed in reading.listed)
+    return Cohort(reading.patients, digest_of_files([table, *paths]))
+
+
+def read_table(
+    table: Path, wanted: Wanted, *, strict: bool = True, progress: Progress = _SILENT
+) -> Reading:
+    """Read as much of a table as can be understood, and everything wrong with the rest.
+
+    `strict` is what a study needs; see `read_cases` for less. Raises `CohortError` only if the
+    file itself is not a table.
+    """
+    sheet = read_sheet(table)
+    ids = tuple(row.cells.get("patient_id", "") or f"row {row.number}" for row in sheet.rows)
+    labels = outcome_labels(sheet, wanted)
+    contents = _contents(sheet, wanted, ids=ids, folder=table.parent, progress=progress)
+    findings = [
+        *check_columns(sheet, wanted, strict=strict),
+        *check_outcome(sheet, wanted, strict=strict),
+        *check_reader(sheet, wanted, strict=strict),
+        *_check_ids(sheet),
+        *(_check_sites(sheet, wanted, labels=labels) if strict else ()),
+        *_check_modalities(sheet, wanted, ids=ids, labels=labels, strict=strict),
+        *(finding for content in contents for finding in content.findings),
+    ]
+    return Reading(
+        _patients(sheet, wanted, ids=ids, labels=labels, contents=contents),
+        tuple(findings),
+        tuple(listed for content in contents for listed in content.listed),
+    )
+
+
+def _contents(
+    sheet: Sheet, wanted: Wanted, *, ids: Sequence[str], folder: Path, progress: Progress
+) -> tuple[RowContent, ...]:
+    contents = []
+    with progress.task("Reading the cohort", total=len(sheet.rows)) as advance:
+        for row, patient_id in zip(sheet.rows, ids, strict=True):
+            contents.append(
+                read_row(row, wanted, table=sheet.name, patient_id=patient_id, folder=folder)
+            )
+            advance(1)
+    return tuple(contents)
+
+
+def _patients(
+    sheet: Sheet,
+    wanted: Wanted,
+    *,
+    ids: Sequence[str],
+    labels: Sequence[int | None],
+    contents: Sequence[RowContent],
+) -> tuple[Patient, ...]:
+    groups = group_patients(sheet, wanted.group, patient_ids=ids)
+    opinions = reader_opinions(sheet, wanted)
+    return tuple(
+        Patient(
+            patient_id=ids[i],
+            label=labels[i],
+            group=groups[i],
+            site=(row.cells.get(wanted.site) or None) if wanted.site else None,
+            split=content.split,
+            ultrasound=content.images["ultrasound"],
+            pathology=content.images["pathology"],
+            clinical=content.clinical,
+            reader_positive=opinions[i],
+        )
+        for i, (row, content) in enumerate(zip(sheet.rows, contents, strict=True))
+    )
+
+
+def _check_ids(sheet: Sheet) -> Iterator[Finding]:
+    if "patient_id" not in sheet.columns:
+        return
+    first: dict[str, int] = {}
+    for row in sheet.rows:
+        patient_id = row.cells["patient_id"]
+        place = f"{sheet.name}, row {row.number}, column patient_id"
+        if not patient_id:
+            expected = "an identifier of the patient"
+            yield error("patient_id", Problem(place, "nothing", expected, "Fill in the cell."))
+        elif (earlier := first.setdefault(patient_id, row.number)) != row.number:
+            problem = Problem(
+                place,
+                f"{patient_id!r}, which row {earlier} has too",
+                "one row per patient",
+                "Join several images of one patient with ';', or correct the identifier.",
+            )
+            yield error("patient_id", problem, patients=(patient_id,))
+
+
+def _check_sites(
+    sheet: Sheet, wanted: Wanted, *, labels: Sequence[int | None]
+) -> Iterator[Finding]:
+    if not wanted.by_site or wanted.site not in sheet.columns:
+        return
+    for row, label in zip(sheet.rows, labels, strict=True):
+        if label is not None and not row.cells[wanted.site]:
+            problem = Problem(
+                f"{sheet.name}, row {row.number}, column {wanted.site}",
+                "nothing",
+                "a site, as validation.scheme is 'site'",
+                "Fill in the cell, or choose another scheme.",
+            )
+            yield error("site_missing", problem, patients=(row.cells.get("patient_id", ""),))
+
+
+def _check_modalities(
+    sheet: Sheet,
+    wanted: Wanted,
+    *,
+    ids: Sequence[str],
+    labels: Sequence[int | None],
+    strict: bool,
+) -> Iterator[Finding]:
+    """Yield the rows that hold no modality: a warning if a study has no outcome for them either."""
+    columns: list[str] = [m for m in IMAGE_MODALITIES if m in wanted.modalities]
+    if "clinical" in wanted.modalities:
+        columns += wanted.clinical
+    present = [column for column in columns if column in sheet.columns]
+    for row, patient_id, label in zip(sheet.rows, ids, labels, strict=True):
+        if present and not any(row.cells[column] for column in present):
+            problem = Problem(
+                f"{sheet.name}, row {row.number}",
+                f"nothing in {', '.join(present)}",
+                "at least one modality of every patient",
+                "Fill in a cell, or remove the row.",
+            )
+            kind = warning if strict and label is None else error
+            yield kind("no_modality", problem, patients=(patient_id,))

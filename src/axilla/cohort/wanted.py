@@ -1,0 +1,49 @@
+"""What a cohort table is read for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from axilla.records.study import StudyConfig
+from axilla.records.units import Modality
+
+ClinicalKind = Literal["number", "category"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The columns to read and what they mean; `None` and empty mean: not wanted.
+
+    `asked_by` is the file that names the columns, as messages call it.
+    """
+
+    modalities: tuple[Modality, ...]
+    clinical: Mapping[str, ClinicalKind] = field(default_factory=dict)
+    outcome: str | None = None
+    positive: str = "1"
+    group: tuple[str, ...] = ()
+    site: str | None = None
+    by_site: bool = False
+    reader: str | None = None
+    reader_positive: tuple[str, ...] = ()
+    asked_by: str = "study.toml"
+
+
+def wanted_by(config: StudyConfig) -> Wanted:
+    """Return what a study reads: only the modalities that one of its models uses."""
+    uses: dict[Modality, bool] = {
+        "ultrasound": bool(config.models.ultrasound),
+        "pathology": bool(config.models.pathology),
+        "clinical": bool(config.models.clinical and config.clinical),
+    }
+    return Wanted(
+        modalities=tuple(modality for modality, used in uses.items() if used),
+        clinical=config.clinical,
+        outcome=config.study.outcome,
+        positive=config.study.positive,
+        group=config.cohort.group,
+        site=config.cohort.site,
+        by_site=config.validation.scheme == "site",
+        reader=config.reader.column if config.reader else None,
+        reader_positive=config.reader.positive if config.reader else (),
+    )
