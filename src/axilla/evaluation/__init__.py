@@ -1,0 +1,1 @@
+"""How well each model predicts and how sure that is: metrics with intervals, curves; no torch."""

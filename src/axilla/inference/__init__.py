@@ -1,0 +1,1 @@
+"""From one patient's data to a probability: bundles, predictors, operating thresholds."""
