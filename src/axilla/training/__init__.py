@@ -1,0 +1,1 @@
+"""Trials: train models inside folds, choose inside folds, predict the patients left out."""

@@ -1,0 +1,108 @@
+"""Embeddings of fixed pretrained networks: once per image and view, kept by content."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from axilla.models.backbones import find_backbone
+from axilla.models.pretrained import load_pretrained
+from axilla.preprocessing.augment import flip, random_views
+from axilla.preprocessing.normalise import network_input
+from axilla.records.digests import digest_of, seed_of
+from axilla.records.folder import atomic
+from axilla.records.inputs import InputFormat
+from axilla.records.progress import Progress
+from axilla.records.study import PreprocessingSection
+from axilla.training.pixels import Pixels, per_patient
+
+SERVED_VIEWS = 2
+"""Original and flip: what serving averages; further views are random crops, for training only."""
+
+_BATCH = 16
+
+
+def embed_patients(
+    name: str,
+    pixels: Pixels,
+    *,
+    settings: PreprocessingSection,
+    pretrained: bool,
+    seed: int,
+    cache: Path,
+    device: torch.device,
+    progress: Progress,
+) -> torch.Tensor:
+    """Return embeddings (N, V, D) of a fixed backbone, bags averaged; NaN for no image."""
+    views = (settings.crops, settings.crop_min_area, settings.outside_mask)
+    random_start = None if pretrained else seed
+    key = digest_of("embeddings", 1, name, pixels.digest, views, seed, random_start)
+    path = cache / "embeddings" / f"{key}.npy"
+    if not path.is_file():
+        network = fixed_backbone(name, pretrained=pretrained, seed=seed).to(device)
+        images = _embed_images(
+            network,
+            pixels,
+            expects=find_backbone(name).expects,
+            settings=settings,
+            seed=seed,
+            progress=progress,
+            label=f"Embedding {pixels.modality} with {name}",
+        )
+        with atomic(path) as temporary:
+            np.save(temporary, images.numpy())
+    images = torch.from_numpy(np.load(path))
+    return per_patient(images, pixels.owner, patients=pixels.patients)
+
+
+def fixed_backbone(name: str, *, pretrained: bool, seed: int) -> nn.Module:
+    """Build a backbone for inference, channels last, pretrained or from a seeded random start."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = find_backbone(name).build()
+    if pretrained:
+        load_pretrained(name, network)
+    return network.eval().to(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def _embed_images(
+    network: nn.Module,
+    pixels: Pixels,
+    *,
+    expects: InputFormat,
+    settings: PreprocessingSection,
+    seed: int,
+    progress: Progress,
+    label: str,
+) -> torch.Tensor:
+    device = next(network.parameters()).device
+    planes = pixels.load()
+    rng = torch.Generator().manual_seed(seed_of(seed, "crops", pixels.digest))
+    rows: list[torch.Tensor] = []
+    with progress.task(label, total=len(planes)) as advance:
+        for batch in planes.split(_BATCH):
+            views = served_views(batch) + [
+                random_views(batch, min_area=settings.crop_min_area, rng=rng)
+                for _ in range(settings.crops)
+            ]
+            embedded = [
+                network(
+                    network_input(
+                        view.to(device),
+                        pixels.modality,
+                        expects=expects,
+                        outside_mask=settings.outside_mask,
+                    ).contiguous(memory_format=torch.channels_last)
+                )
+                for view in views
+            ]
+            rows.append(torch.stack(embedded, dim=1).float().cpu())
+            advance(len(batch))
+    return torch.cat(rows)
+
+
+def served_views(planes: torch.Tensor) -> list[torch.Tensor]:
+    """Return the views whose average serving uses: original and flip."""
+    return [planes, flip(planes)]

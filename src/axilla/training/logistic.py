@@ -1,0 +1,111 @@
+"""Logistic regression on a few features: the clinical model and the trivial baselines."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from axilla.cohort.splits import Fold, Split
+from axilla.preprocessing.clinical import ClinicalEncoder, Values, fit_encoder
+from axilla.records.patients import Patient
+from axilla.records.study import StudyConfig
+from axilla.records.units import Modality
+from axilla.training.candidates import (
+    Candidate,
+    Output,
+    SearchRow,
+    all_splits,
+    by_fold,
+    inner_auc,
+    pick,
+)
+from axilla.training.frozen import with_modality
+from axilla.training.stacked import State, Trained
+
+PENALTIES = (0.01, 0.1, 1.0)
+"""Inverse L2 penalties tried inside each fold."""
+
+_MAX_ITERATIONS = 1000
+
+
+def train_logistic(
+    model: str,
+    modality: Modality,
+    features: Sequence[torch.Tensor],
+    *,
+    present: torch.Tensor,
+    labels: torch.Tensor,
+    folds: Sequence[Fold],
+) -> tuple[list[Candidate], list[SearchRow]]:
+    """Fit a ridge-penalised logistic regression in every fold, its penalty chosen inside it.
+
+    `features` holds one (N, K) per split in the order of `all_splits(folds)`, encoded with that
+    split's training patients; `present` (N,) tells who has any.
+    """
+    splits = all_splits(folds)
+    tried, seconds = [], []
+    for penalty in PENALTIES:
+        start = time.perf_counter()
+        tried.append(
+            [
+                _fit(x, labels, with_modality(split, present), penalty=penalty)
+                for x, split in zip(features, splits, strict=True)
+            ]
+        )
+        seconds.append((time.perf_counter() - start) / len(folds))
+    candidates, rows = [], []
+    for chosen, (inner, outer) in zip(
+        pick(folds, tried, labels), by_fold(folds, features), strict=True
+    ):
+        outputs = [
+            Output(x.unsqueeze(1), trained.logits.where(present, torch.nan))
+            for x, trained in zip([*inner, outer], [*chosen.inner, chosen.outer], strict=True)
+        ]
+        inner_logits = chosen.inner_logits.where(present, torch.nan)
+        candidates.append(
+            Candidate(
+                model,
+                modality,
+                chosen.fold,
+                inner=tuple(outputs[:-1]),
+                outer=outputs[-1],
+                inner_logits=inner_logits,
+                inner_score=inner_auc(inner_logits, labels),
+                parts={"classifier": chosen.outer.state},
+            )
+        )
+        rows += [
+            SearchRow(model, chosen.fold.name, f"C {penalty:g}", inner_score=score, seconds=share)
+            for penalty, score, share in zip(PENALTIES, chosen.inner_scores, seconds, strict=True)
+        ]
+    return candidates, rows
+
+
+def _fit(x: torch.Tensor, labels: torch.Tensor, train: torch.Tensor, *, penalty: float) -> Trained:
+    """Fit one regression; its state is that of a linear layer."""
+    regression = LogisticRegression(C=penalty, max_iter=_MAX_ITERATIONS)
+    regression.fit(x[train].double().numpy(), labels[train].numpy())
+    weight = torch.from_numpy(regression.coef_.astype(np.float32))
+    bias = torch.from_numpy(regression.intercept_.astype(np.float32))
+    state: State = {"weight": weight, "bias": bias}
+    return Trained(state, logits=(x @ weight.T + bias).squeeze(1))
+
+
+def standardised(features: torch.Tensor, present: torch.Tensor, split: Split) -> torch.Tensor:
+    """Scale features (N, K) by the mean and sd of a split's training patients; absent become 0."""
+    train = features[with_modality(split, present)]
+    scaled = (features - train.mean(0)) / train.std(0, correction=0).clamp(min=1e-6)
+    return scaled.where(present.unsqueeze(1), 0.0)
+
+
+def encoders_of(
+    patients: Sequence[Patient], config: StudyConfig, folds: Sequence[Fold]
+) -> list[ClinicalEncoder]:
+    """Fit one clinical encoder per split, on that split's training patients."""
+    values: list[Values] = [patient.clinical for patient in patients]
+    return [
+        fit_encoder([values[position] for position in split.train], config.clinical)
+        for split in all_splits(folds)
+    ]

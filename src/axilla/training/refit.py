@@ -1,0 +1,142 @@
+"""The bundle of a finished study: the chosen models, refitted on all patients."""
+
+import pandas as pd
+import torch
+
+from axilla import __version__
+from axilla.inference.bundle import (
+    Bundle,
+    Manifest,
+    ModalityManifest,
+    Performance,
+    PreprocessingManifest,
+    State,
+    write_bundle,
+)
+from axilla.models.backbones import find_backbone
+from axilla.records.folder import RunFolder
+from axilla.records.study import StudyConfig
+from axilla.records.units import Modality
+from axilla.training.candidates import Candidate
+from axilla.training.embeddings import fixed_backbone
+from axilla.training.fusion import FusionCandidate, Selected
+from axilla.training.results import threshold_of
+from axilla.training.stage import SELECTED, Final
+from axilla.training.unimodal import is_trained
+
+_NOTE = (
+    "Measured out of fold on the development patients, for the model that each fold's inner splits "
+    "chose; the bundled model was then refitted on all of them. No other hospital was tested."
+)
+
+
+def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundle:
+    """Make the bundle of the chosen fusion or, in a study of one modality, of its chosen model.
+
+    `metrics` is metrics.csv: its rows of the chosen model become the bundle's performance.
+    """
+    parts = _parts(final)
+    only = next(iter(parts.values()))
+    fusion = final.fusion
+    inner_logits = fusion.inner_logits if fusion else only.inner_logits
+    settings = {"image_size_px", "roi_margin", "harmonise", "outside_mask"}
+    manifest = Manifest(
+        axilla_version=__version__,
+        study=config.study.name,
+        outcome=config.study.outcome,
+        positive=config.study.positive,
+        model=fusion.name if fusion else only.model,
+        strategy=fusion.name if fusion else None,
+        modalities=tuple(_describe(config, final, m, c) for m, c in parts.items()),
+        preprocessing=PreprocessingManifest(**config.preprocessing.model_dump(include=settings)),
+        threshold=threshold_of(inner_logits, final.labels, rule=config.validation.threshold),
+        threshold_rule=config.validation.threshold,
+        cohort_digest=final.cohort_digest,
+        patients=len(final.patients),
+        positives=int(final.labels.sum()),
+        masks_in_training=any(f.mask for p in final.patients for f in p.ultrasound),
+        performance=_performance(metrics, SELECTED if fusion else _measured(only, metrics)),
+        performance_note=_NOTE,
+    )
+    return Bundle(manifest, _tensors(config, parts, fusion))
+
+
+def _parts(final: Final) -> Selected:
+    """Return the unimodal models that the bundle holds."""
+    if final.fusion is not None:
+        return final.fusion.selected
+    best = max(final.selected.values(), key=lambda candidate: candidate.inner_score)
+    return {best.modality: best}
+
+
+def _tensors(
+    config: StudyConfig, parts: Selected, fusion: FusionCandidate | None
+) -> dict[str, torch.Tensor]:
+    tensors = {
+        f"{modality}.{part}.{name}": tensor
+        for modality, candidate in parts.items()
+        for part, state in _states(config, candidate).items()
+        for name, tensor in state.items()
+    }
+    if fusion is not None:
+        tensors |= {f"fusion.{name}": tensor for name, tensor in fusion.state.items()}
+    return tensors
+
+
+def write_final(
+    config: StudyConfig, folder: RunFolder, final: Final, metrics: pd.DataFrame
+) -> None:
+    """Write bundle.axilla, and what it is into provenance.json."""
+    bundle = bundle_of(config, final, metrics)
+    write_bundle(bundle, folder.bundle)
+    folder.update_json(
+        "provenance.json",
+        {
+            "bundle": {
+                "model": bundle.manifest.model,
+                "modalities": {part.modality: part.model for part in bundle.manifest.modalities},
+                "threshold": bundle.manifest.threshold,
+                "threshold_rule": bundle.manifest.threshold_rule,
+                "bytes": folder.bundle.stat().st_size,
+            }
+        },
+    )
+
+
+def _states(config: StudyConfig, candidate: Candidate) -> dict[str, State]:
+    """Return a modality's states, with the fixed backbone's own where it was not trained."""
+    name = candidate.model.split("/", 1)[1]
+    states: dict[str, State] = dict(candidate.parts)
+    if candidate.modality != "clinical" and "backbone" not in states:
+        pretrained = config.models.weights == "pretrained"
+        backbone = fixed_backbone(name, pretrained=pretrained, seed=config.study.seed)
+        states["backbone"] = backbone.state_dict()
+    return states
+
+
+def _describe(
+    config: StudyConfig, final: Final, modality: Modality, candidate: Candidate
+) -> ModalityManifest:
+    if modality == "clinical":
+        encoder = final.encoder.to_json() if final.encoder else None
+        return ModalityManifest(modality=modality, model=candidate.model, encoder=encoder)
+    name = candidate.model.split("/", 1)[1]
+    side_px = config.preprocessing.image_size_px
+    if is_trained(name, config):
+        side_px = find_backbone(name).fixed_size_px or config.training.network_size_px or side_px
+    return ModalityManifest(
+        modality=modality, model=candidate.model, backbone=name, side_px=side_px
+    )
+
+
+def _measured(candidate: Candidate, metrics: pd.DataFrame) -> str:
+    """Return the name whose metrics speak for a unimodal choice: the chosen one, if listed."""
+    chosen = f"{candidate.modality}/{SELECTED}"
+    return chosen if chosen in set(metrics["model"]) else candidate.model
+
+
+def _performance(metrics: pd.DataFrame, model: str) -> tuple[Performance, ...]:
+    rows = metrics[(metrics["model"] == model) & metrics["value"].notna()]
+    columns = ["metric", "value", "low", "high", "n", "n_positive", "method"]
+    known = rows[columns].astype(object).where(rows[columns].notna(), None)
+    return tuple(Performance.model_validate(row) for row in known.to_dict("records"))

@@ -1,0 +1,123 @@
+"""From candidates to tables: out-of-fold predictions with each fold's own threshold."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+
+from axilla.cohort.splits import Fold
+from axilla.inference.thresholds import NEUTRAL, choose_threshold
+from axilla.records.patients import Patient
+from axilla.records.study import ThresholdRule
+from axilla.records.tables import PREDICTIONS, SEARCH
+from axilla.records.units import ModelKind
+from axilla.training.candidates import Candidate, SearchRow
+from axilla.training.fusion import FusionCandidate
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One model of one fold as predictions.csv sees it; logits (N,), NaN = not predicted."""
+
+    model: str
+    kind: ModelKind
+    modality: str
+    fold: Fold
+    logits: torch.Tensor
+    inner_logits: torch.Tensor
+
+    @classmethod
+    def of_unimodal(cls, candidate: Candidate, *, name: str | None = None) -> "Scored":
+        """Take a unimodal model's predictions, under another name if given."""
+        return cls(
+            name or candidate.model,
+            "unimodal",
+            candidate.modality,
+            candidate.fold,
+            candidate.outer.logits,
+            candidate.inner_logits,
+        )
+
+    @classmethod
+    def of_fusion(cls, candidate: FusionCandidate, *, name: str | None = None) -> "Scored":
+        """Take a fusion's predictions, under another name if given."""
+        return cls(
+            name or candidate.name,
+            "fusion",
+            "+".join(candidate.selected),
+            candidate.fold,
+            candidate.logits,
+            candidate.inner_logits,
+        )
+
+
+def threshold_of(inner_logits: torch.Tensor, labels: torch.Tensor, *, rule: ThresholdRule) -> float:
+    """Choose the operating threshold on a fold's inner out-of-fold predictions."""
+    known = torch.isfinite(inner_logits)
+    probabilities = inner_logits[known].double().sigmoid().numpy()
+    return choose_threshold(labels[known].numpy(), probabilities, rule=rule)
+
+
+def prediction_table(
+    scored: Iterable[Scored],
+    patients: Sequence[Patient],
+    labels: torch.Tensor,
+    *,
+    folds: Sequence[Fold],
+    rule: ThresholdRule,
+    reader: str | None,
+) -> pd.DataFrame:
+    """Return predictions.csv: each model's predictions of each fold's test patients."""
+    rows = [row for model in scored for row in _model_rows(model, patients, labels, rule=rule)]
+    if reader is not None:
+        rows += _reader_rows(reader, patients, labels, folds)
+    return pd.DataFrame(rows, columns=list(PREDICTIONS))
+
+
+def _model_rows(
+    model: Scored, patients: Sequence[Patient], labels: torch.Tensor, *, rule: ThresholdRule
+) -> Iterator[tuple[object, ...]]:
+    threshold = threshold_of(model.inner_logits, labels, rule=rule)
+    chances = model.logits.double().sigmoid()
+    for position in model.fold.outer.test:
+        if torch.isfinite(chances[position]):
+            yield (
+                patients[position].patient_id,
+                model.model,
+                model.kind,
+                model.modality,
+                model.fold.repeat,
+                model.fold.fold,
+                int(labels[position]),
+                float(chances[position]),
+                threshold,
+            )
+
+
+def _reader_rows(
+    name: str, patients: Sequence[Patient], labels: torch.Tensor, folds: Sequence[Fold]
+) -> Iterator[tuple[object, ...]]:
+    for fold in folds:
+        for position in fold.outer.test:
+            patient = patients[position]
+            if patient.reader_positive is not None:
+                yield (
+                    patient.patient_id,
+                    name,
+                    "reader",
+                    "reader",
+                    fold.repeat,
+                    fold.fold,
+                    int(labels[position]),
+                    float(patient.reader_positive),
+                    NEUTRAL,
+                )
+
+
+def search_table(rows: Iterable[SearchRow]) -> pd.DataFrame:
+    """Return search.csv: every grid point that was tried in every fold."""
+    return pd.DataFrame(
+        [(r.model, r.fold, r.hyperparameters, r.inner_score, round(r.seconds, 3)) for r in rows],
+        columns=list(SEARCH),
+    )

@@ -1,0 +1,215 @@
+"""The training stage: folds, trials, choices and out-of-fold predictions."""
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from axilla.cohort.splits import Fold, Split, plan_folds, plan_inner, split_table
+from axilla.preprocessing.clinical import ClinicalEncoder
+from axilla.records.digests import seed_of
+from axilla.records.errors import ConfigError, Problem
+from axilla.records.folder import RunFolder
+from axilla.records.patients import Cohort, Patient
+from axilla.records.progress import Progress
+from axilla.records.study import StudyConfig
+from axilla.records.units import IMAGE_MODALITIES, Modality
+from axilla.training.allocator import keep_freed_memory
+from axilla.training.candidates import Candidate, SearchRow
+from axilla.training.frozen import HeadSearch
+from axilla.training.fusion import FusionCandidate, Selected, select_unimodal, train_fusion
+from axilla.training.results import Scored, prediction_table, search_table
+from axilla.training.unimodal import Material, Unimodal, train_unimodal
+
+SELECTED = "selected"
+"""Name of the model that each fold's inner splits chose: what an honest user would have used."""
+
+_REPORTED_VERSIONS = (
+    "axilla", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "scikit-image",
+    "pandas", "pillow",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The models of the fold that trains on everybody; what a bundle is made of."""
+
+    patients: Sequence[Patient]
+    labels: torch.Tensor
+    selected: Selected
+    fusion: FusionCandidate | None
+    encoder: ClinicalEncoder | None
+    cohort_digest: str
+
+
+def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progress) -> Final:
+    """Train and validate every model; write splits, predictions, search and provenance."""
+    start, started = time.perf_counter(), datetime.now(UTC)
+    keep_freed_memory()
+    device = choose_device(config.compute.device)
+    patients = [p for p in cohort.labelled if p.split == "development"]
+    labels = torch.tensor([float(p.label or 0) for p in patients])
+    folds = _plan(config, patients)
+    material = Material(
+        config, folder, patients, labels, (*folds, _everybody(config, patients)), device, progress
+    )
+    unimodal = train_unimodal(material)
+    selected = [
+        select_unimodal(unimodal.of_fold(fold), _fused(config, unimodal)) for fold in material.folds
+    ]
+    fusions, rows = _train_fusions(material, selected)
+    scored = [
+        model
+        for fold in folds
+        for model in _scored(fold, unimodal, fusions, _select_all(unimodal, fold))
+    ]
+    predictions = prediction_table(
+        scored,
+        patients,
+        labels,
+        folds=folds,
+        rule=config.validation.threshold,
+        reader=(config.reader.name or config.reader.column) if config.reader else None,
+    )
+    folder.write_table("splits.csv", split_table(folds, [p.patient_id for p in patients]))
+    folder.write_table("predictions.csv", predictions)
+    folder.write_table("search.csv", search_table([*unimodal.rows, *rows]))
+    folder.write_json(
+        "provenance.json",
+        _provenance(config, cohort, started=started, seconds=time.perf_counter() - start)
+        | {"device": str(device), "selected": _choices(folds, unimodal, fusions)},
+    )
+    everybody = material.folds[-1]
+    return Final(
+        patients,
+        labels,
+        selected=selected[-1] or _select_all(unimodal, everybody),
+        fusion=_best_fusion(fusions, everybody),
+        encoder=unimodal.encoders[-1] if unimodal.encoders else None,
+        cohort_digest=cohort.digest,
+    )
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device asked for; `auto` is a GPU if there is one."""
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ConfigError(
+            Problem("compute.device", "'cuda'", "a CUDA GPU that torch sees", "Choose cpu or auto.")
+        )
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def _plan(config: StudyConfig, patients: Sequence[Patient]) -> tuple[Fold, ...]:
+    return plan_folds(
+        labels=[p.label or 0 for p in patients],
+        groups=[p.group for p in patients],
+        sites=[p.site for p in patients],
+        validation=config.validation,
+        seed=config.study.seed,
+    )
+
+
+def _everybody(config: StudyConfig, patients: Sequence[Patient]) -> Fold:
+    """Return the fold that trains on all patients and tests on none."""
+    everybody = tuple(range(len(patients)))
+    inner = plan_inner(
+        everybody,
+        labels=[p.label or 0 for p in patients],
+        groups=[p.group for p in patients],
+        folds=config.validation.inner_folds,
+        seed=seed_of(config.study.seed, "everybody"),
+    )
+    return Fold(0, 0, name="all patients", outer=Split(train=everybody, test=()), inner=inner)
+
+
+def _fused(config: StudyConfig, unimodal: Unimodal) -> list[Modality]:
+    """Return the modalities that fusion combines: those asked for that some model describes."""
+    described = {candidate.modality for candidate in unimodal.candidates}
+    fused = [modality for modality in config.models.fuse if modality in described]
+    return fused if len(fused) > 1 and config.models.fusion else []
+
+
+def _train_fusions(
+    material: Material, selected: Sequence[Selected]
+) -> tuple[list[FusionCandidate], list[SearchRow]]:
+    fusions: list[FusionCandidate] = []
+    rows: list[SearchRow] = []
+    for name in material.config.models.fusion if selected[0] else ():
+        trained, tried = train_fusion(
+            name,
+            selected,
+            material.labels,
+            material.folds,
+            search=HeadSearch.of(material.config.search, material.config.training),
+            seed=material.config.study.seed,
+            progress=material.progress,
+        )
+        fusions += trained
+        rows += tried
+    return fusions, rows
+
+
+def _select_all(unimodal: Unimodal, fold: Fold) -> Selected:
+    """Return the fold's best model of every modality, by its inner score."""
+    return select_unimodal(unimodal.of_fold(fold), (*IMAGE_MODALITIES, "clinical"))
+
+
+def _best_fusion(fusions: Sequence[FusionCandidate], fold: Fold) -> FusionCandidate | None:
+    mine = [candidate for candidate in fusions if candidate.fold == fold]
+    return max(mine, key=lambda candidate: candidate.inner_score) if mine else None
+
+
+def _scored(
+    fold: Fold, unimodal: Unimodal, fusions: Sequence[FusionCandidate], best: Selected
+) -> list[Scored]:
+    """List one fold's models in the order of predictions.csv, chosen ones after their family."""
+    of_fold = unimodal.of_fold(fold)
+    scored: list[Scored] = []
+    for modality, chosen in best.items():
+        family = [candidate for candidate in of_fold if candidate.modality == modality]
+        scored += [Scored.of_unimodal(candidate) for candidate in family]
+        if len(family) > 1:
+            scored.append(Scored.of_unimodal(chosen, name=f"{modality}/{SELECTED}"))
+    scored += [Scored.of_unimodal(c) for c in unimodal.baselines if c.fold == fold]
+    scored += [Scored.of_fusion(candidate) for candidate in fusions if candidate.fold == fold]
+    if (winner := _best_fusion(fusions, fold)) is not None:
+        scored.append(Scored.of_fusion(winner, name=SELECTED))
+    return scored
+
+
+def _choices(
+    folds: Sequence[Fold], unimodal: Unimodal, fusions: Sequence[FusionCandidate]
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for fold in folds:
+        best: Mapping[Modality, Candidate] = _select_all(unimodal, fold)
+        winner = _best_fusion(fusions, fold)
+        rows.append(
+            {"repeat": fold.repeat, "fold": fold.fold, "name": fold.name}
+            | {modality: candidate.model for modality, candidate in best.items()}
+            | ({"fusion": winner.name} if winner else {})
+        )
+    return rows
+
+
+def _provenance(
+    config: StudyConfig, cohort: Cohort, *, started: datetime, seconds: float
+) -> dict[str, Any]:
+    return {
+        "axilla_version": version("axilla"),
+        "started": started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "seed": config.study.seed,
+        "cohort_digest": cohort.digest,
+        "config": config.model_dump(mode="json"),
+        "versions": {name: version(name) for name in _REPORTED_VERSIONS},
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+    }
