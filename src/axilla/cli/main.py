@@ -1,0 +1,16 @@
+"""The `axilla` command."""
+
+import typer
+
+from axilla.cli import check, demo, doctor, init, predict, report, run
+
+app = typer.Typer(
+    name="axilla",
+    help="Does fusing breast ultrasound with biopsy pathology predict axillary node metastasis?\n\n"
+    "Research use only.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for command in (demo, init, check, run, report, predict, doctor):
+    command.add_to(app)

@@ -1,0 +1,106 @@
+"""`axilla predict`: a bundle on one case or on a whole cohort."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from axilla.cli.console import out, reporting
+from axilla.records.errors import BundleError, ConfigError, Problem
+from axilla.records.patients import ClinicalValue, ImageFile, Patient
+from axilla.records.roi import Roi
+
+_ROI_NUMBERS = 4
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("predict")(predict)
+
+
+def predict(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle.axilla.")],
+    ultrasound: Annotated[
+        list[Path] | None, typer.Option(help="Ultrasound image(s) of the case.")
+    ] = None,
+    roi: Annotated[str | None, typer.Option(metavar="L,T,W,H", help="Lesion box, px.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="Lesion mask of the ultrasound image.")] = None,
+    pathology: Annotated[
+        list[Path] | None, typer.Option(help="Pathology image(s) of the case.")
+    ] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A clinical value.")
+    ] = None,
+    cohort: Annotated[
+        Path | None, typer.Option(help="Predict every row of this table instead.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="CSV to write with --cohort.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Predict with a bundle: one case from its files, or a whole cohort from its table.
+
+    Example: `axilla predict results/bundle.axilla --ultrasound us.png --roi 120,80,200,150
+    --pathology he.png`
+    """
+    with reporting():
+        from axilla.cli import prediction  # noqa: PLC0415 - torch is slow to import
+
+        predictor = prediction.open_predictor(bundle)
+        if cohort is not None:
+            if any((ultrasound, roi, mask, pathology, values)) or output is None:
+                raise ConfigError(
+                    "--cohort stands alone and needs --out: the table names each case's files."
+                )
+            prediction.predict_cohort(predictor, cohort, output, bundle=bundle)
+            out.print(f"Predictions: {output}")
+            return
+        case = _case(ultrasound or [], roi, mask, pathology or [], values or [])
+        prediction.predict_case(predictor, case, as_json=as_json)
+
+
+def _case(
+    ultrasound: list[Path],
+    roi: str | None,
+    mask: Path | None,
+    pathology: list[Path],
+    values: list[str],
+) -> Patient:
+    if (roi or mask) and len(ultrasound) != 1:
+        raise ConfigError("--roi and --mask belong to exactly one --ultrasound image.")
+    box = _roi(roi) if roi else None
+    missing = [
+        path for path in (*ultrasound, *pathology, *((mask,) if mask else ())) if not path.is_file()
+    ]
+    if missing:
+        raise BundleError(
+            [Problem(str(p), "no such file", "an image", "Check the path.") for p in missing]
+        )
+    return Patient(
+        patient_id="case",
+        label=None,
+        group="case",
+        ultrasound=tuple(ImageFile(path, roi=box, mask=mask) for path in ultrasound),
+        pathology=tuple(ImageFile(path) for path in pathology),
+        clinical=dict(map(_value, values)),
+    )
+
+
+def _roi(text: str) -> Roi:
+    numbers = [part.strip() for part in text.split(",")]
+    if len(numbers) != _ROI_NUMBERS or not all(part.lstrip("-").isdigit() for part in numbers):
+        raise ConfigError(
+            Problem(
+                "--roi", repr(text), "left,top,width,height in px", "For example 120,80,200,150."
+            )
+        )
+    left, top, width, height = map(int, numbers)
+    return Roi(left, top, width, height)
+
+
+def _value(setting: str) -> tuple[str, ClinicalValue]:
+    name, equals, value = setting.partition("=")
+    if not equals or not name.strip():
+        raise ConfigError(Problem("--set", repr(setting), "NAME=VALUE", "For example age=53."))
+    return name.strip(), value.strip() or None

@@ -1,0 +1,134 @@
+"""What `axilla predict` does once torch is wanted."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from rich.markup import escape
+
+from axilla import RESEARCH_USE_ONLY
+from axilla.cli.console import bars, err, out
+from axilla.cohort.reading import read_cases
+from axilla.cohort.wanted import ClinicalKind, Wanted
+from axilla.inference.bundle import Manifest, read_bundle
+from axilla.inference.predictor import Prediction, Predictor
+from axilla.records.errors import ConfigError, Problem
+from axilla.records.folder import write_bytes
+from axilla.records.patients import ClinicalValue, Patient
+from axilla.records.tables import PREDICTIONS
+
+
+def open_predictor(path: Path) -> Predictor:
+    """Read a bundle and build its networks."""
+    return Predictor(read_bundle(path))
+
+
+def predict_case(predictor: Predictor, case: Patient, *, as_json: bool) -> None:
+    """Predict one case and print it."""
+    clinical = _typed(case.clinical, clinical_columns(predictor.manifest))
+    (prediction,) = predictor.predict([replace(case, clinical=clinical)])
+    if as_json:
+        out.print_json(data=_as_json(prediction, predictor.manifest))
+        return
+    call = "positive" if prediction.positive else "negative"
+    manifest = predictor.manifest
+    out.print(
+        f"probability of {manifest.outcome} = {manifest.positive}: {prediction.probability:.3f}"
+    )
+    out.print(f"threshold: {prediction.threshold:.3f} ({manifest.threshold_rule}), so: {call}")
+    parts = ", ".join(f"{m} {prediction.by_modality[m]:.3f}" for m in prediction.used)
+    out.print(f"used: {parts} (each alone); together: {manifest.model}")
+    for number in manifest.performance:
+        if number.metric == "auc":
+            low, high = number.low or float("nan"), number.high or float("nan")
+            out.print(f"measured AUC: {number.value:.3f} ({low:.3f} to {high:.3f}), n = {number.n}")
+    for warning in prediction.warnings:
+        err.print(f"[yellow]warning[/] {escape(warning)}")
+    out.print(RESEARCH_USE_ONLY)
+
+
+def predict_cohort(predictor: Predictor, table: Path, output: Path, *, bundle: Path) -> None:
+    """Predict every row of a cohort table and write predictions.csv."""
+    manifest = predictor.manifest
+    wanted = Wanted(
+        modalities=tuple(part.modality for part in manifest.modalities),
+        clinical=clinical_columns(manifest),
+        outcome=manifest.outcome,
+        positive=manifest.positive,
+        asked_by=bundle.name,
+    )
+    cases = read_cases(table, wanted, progress=bars)
+    predictions = predictor.predict(cases.patients, progress=bars)
+    rows = [
+        (
+            case.patient_id,
+            manifest.model,
+            "fusion" if manifest.strategy else "unimodal",
+            "+".join(prediction.used),
+            0,
+            0,
+            case.label,
+            prediction.probability,
+            prediction.threshold,
+            "positive" if prediction.positive else "negative",
+            "; ".join(prediction.warnings),
+        )
+        for case, prediction in zip(cases, predictions, strict=True)
+    ]
+    columns = [*PREDICTIONS, "call", "warnings"]
+    content = pd.DataFrame(rows, columns=columns).astype({"label": "Int64"})
+    write_bytes(output, content.to_csv(index=False, lineterminator="\n").encode())
+    err.print(RESEARCH_USE_ONLY)
+
+
+def clinical_columns(manifest: Manifest) -> dict[str, ClinicalKind]:
+    """Return the clinical columns a bundle knows, and what they hold."""
+    return {
+        column["name"]: column["kind"]
+        for part in manifest.modalities
+        for column in part.encoder or ()
+    }
+
+
+def _typed(
+    values: Mapping[str, ClinicalValue], known: Mapping[str, ClinicalKind]
+) -> dict[str, ClinicalValue]:
+    typed: dict[str, ClinicalValue] = {}
+    for name, value in values.items():
+        if name not in known:
+            expected = (
+                f"one of {', '.join(known)}"
+                if known
+                else "none: this bundle uses no clinical value"
+            )
+            raise ConfigError(Problem(f"--set {name}", repr(name), expected))
+        typed[name] = _number(name, value) if known[name] == "number" else value
+    return typed
+
+
+def _number(name: str, text: ClinicalValue) -> float | None:
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(
+            Problem(f"--set {name}", repr(text), "a number", f"As {name}=53.")
+        ) from error
+
+
+def _as_json(prediction: Prediction, manifest: Manifest) -> dict[str, object]:
+    return {
+        "notice": RESEARCH_USE_ONLY,
+        "outcome": manifest.outcome,
+        "probability": prediction.probability,
+        "threshold": prediction.threshold,
+        "threshold_rule": manifest.threshold_rule,
+        "call": "positive" if prediction.positive else "negative",
+        "model": manifest.model,
+        "used": list(prediction.used),
+        "by_modality": prediction.by_modality,
+        "warnings": list(prediction.warnings),
+        "performance": [number.model_dump() for number in manifest.performance],
+    }

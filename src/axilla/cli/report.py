@@ -1,0 +1,28 @@
+"""`axilla report`: tables, figures and the report again, from what is in results/."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from axilla.cli.console import out, reporting, study_folder
+from axilla.records.toml import read_study
+from axilla.report.stage import write_report
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("report")(report)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Study folder with results.")],
+) -> None:
+    """Write tables, figures and report.html from results/; nothing is trained again.
+
+    Example: `axilla report my-study`
+    """
+    with reporting():
+        place = study_folder(folder)
+        path = write_report(read_study(place.root / "study.toml"), place)
+        out.print(f"Report: {path}")
