@@ -1,0 +1,185 @@
+"""The study's question answered in plain sentences, from metrics.csv and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from axilla.report.lineup import HEADLINE_FUSION, FamilyKey, of_family
+from axilla.report.results import StudyResults
+from axilla.report.standing import Scored, Standing, standing_of
+from axilla.report.tiles import Tile, tile_of
+from axilla.report.wording import inside_sentence, listed, overlap, sentence, with_interval
+
+_SINGLES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the report says first: sentences, the numbers behind them, and their caveats.
+
+    `rival` is the single modality that fusion is held against, None without fusion.
+    """
+
+    lead: str
+    more: tuple[str, ...]
+    caveats: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+    rival: Scored | None
+
+
+def answer_of(results: StudyResults) -> Answer:
+    """Return the answer that the metrics support; missing families leave no empty sentence.
+
+    The fusion of the lead is the multilayer strategy, named before any result was seen; without
+    it, the fusion chosen in each fold.
+    """
+    singles = [found for family in _SINGLES if (found := standing_of(results, family))]
+    fusion = standing_of(results, "fusion")
+    headline = (fusion.model(HEADLINE_FUSION) or fusion.fair) if fusion else None
+    rivals = _rivals(singles, headline)
+    told = [standing.fair for standing in rivals] + ([headline] if headline else [])
+    more = [
+        *_alone_sentences([standing for standing in singles if standing not in rivals]),
+        *_fusion_sentences(fusion, headline),
+        *_highest_sentences([*singles, *([fusion] if fusion else [])], told=told),
+        *_trivial_sentences(singles),
+        *_reader_sentences(results),
+    ]
+    tiles = [tile_of(standing, standing.fair) for standing in singles]
+    if fusion and headline:
+        tiles += [tile_of(fusion, scored) for scored in (headline, fusion.fair)]
+    return Answer(
+        lead=_lead(headline, rivals),
+        more=tuple(more),
+        caveats=_caveats(results, [*singles, *([fusion] if fusion else [])], fused=bool(fusion)),
+        tiles=tuple(dict.fromkeys(tiles)),
+        rival=_strongest(rivals) if headline and rivals else None,
+    )
+
+
+def _rivals(singles: Sequence[Standing], headline: Scored | None) -> list[Standing]:
+    """The modalities that the headline fuses; all of them where it does not say or exist."""
+    fused = headline.entry.modality.split("+") if headline else []
+    return [standing for standing in singles if standing.family in fused] or list(singles)
+
+
+def _strongest(rivals: Sequence[Standing]) -> Scored:
+    return max((standing.fair for standing in rivals), key=lambda scored: scored.auc.value)
+
+
+def _lead(headline: Scored | None, rivals: Sequence[Standing]) -> str:
+    if headline is None:
+        return _lead_without_fusion(rivals)
+    modalities = [part for part in headline.entry.modality.split("+") if part]
+    fused = ["clinical data" if part == "clinical" else part for part in modalities]
+    name = "Fusion" if headline.entry.chosen else f"{headline.entry.label} fusion"
+    how = ", as chosen in each fold," if headline.entry.chosen else ""
+    first = f"{name} of {listed(fused) or 'the modalities'}{how} reaches an AUC of"
+    first = f"{first} {headline}"
+    if not rivals:
+        return f"{first}; no single modality was evaluated beside it."
+    alone = listed([f"{_alone(rival)}, {rival.fair}" for rival in rivals])
+    return f"{first}; {alone}. {_verdict(headline, _strongest(rivals))}"
+
+
+def _lead_without_fusion(singles: Sequence[Standing]) -> str:
+    if not singles:
+        return "No model with an AUC was evaluated in this study."
+    first, *rest = singles
+    said = f"{sentence(_alone(first))}, reaches an AUC of {first.fair}"
+    others = [f"{_alone(single)}, {single.fair}" for single in rest]
+    return f"{listed([said, *others])}. No fusion was evaluated."
+
+
+def _verdict(fusion: Scored, rival: Scored) -> str:
+    name = f"{rival.entry.family} alone"
+    if overlap(fusion.auc, rival.auc):
+        return (
+            f"The intervals of fusion and of {name} overlap, so by themselves they do not show "
+            "that fusion is better."
+        )
+    side = "above" if fusion.auc.value > rival.auc.value else "below"
+    return f"The whole interval of fusion lies {side} that of {name}."
+
+
+def _alone(standing: Standing) -> str:
+    if standing.chosen:
+        return f"{standing.family} alone, as chosen in each fold"
+    best = "best " if len(standing.models) > 1 else ""
+    label = inside_sentence(standing.fair.entry.label)
+    return f"the {best}{standing.family} model alone, {label}"
+
+
+def _alone_sentences(standings: Sequence[Standing]) -> list[str]:
+    return [f"{sentence(_alone(standing))}, reaches {standing.fair}." for standing in standings]
+
+
+def _fusion_sentences(fusion: Standing | None, headline: Scored | None) -> list[str]:
+    if fusion is None or fusion.chosen is None or fusion.chosen == headline:
+        return []
+    return [f"The fusion chosen in each fold reaches {fusion.chosen}."]
+
+
+def _highest_sentences(standings: Sequence[Standing], *, told: Sequence[Scored]) -> list[str]:
+    picks = [
+        f"{standing.family} {inside_sentence(standing.highest.entry.label)}, {standing.highest}"
+        for standing in standings
+        if len(standing.models) > 1 and standing.highest not in told
+    ]
+    return [f"Best after the fact: {'; '.join(picks)}."] if picks else []
+
+
+def _trivial_sentences(standings: Sequence[Standing]) -> list[str]:
+    sentences = []
+    for standing in standings:
+        floor, fair, name = standing.floor, standing.fair, standing.family
+        if floor is None:
+            continue
+        network = f"the {name} network chosen in each fold"
+        if not standing.chosen:
+            network = f"the best {name} network"
+        if overlap(floor.auc, fair.auc):
+            verdict = f"the interval of {network} overlaps theirs"
+        else:
+            side = "below" if floor.auc.value > fair.auc.value else "above"
+            verdict = f"the interval of {network} lies {side} theirs"
+        sentences.append(
+            f"Trivial features alone (colour, brightness, size of the {name} image) reach "
+            f"{floor}; {verdict}."
+        )
+    return sentences
+
+
+def _reader_sentences(results: StudyResults) -> list[str]:
+    sentences = []
+    for entry in of_family(results.entries, "reader"):
+        recall = results.estimate(entry.name, "recall")
+        specificity = results.estimate(entry.name, "specificity")
+        if recall is not None and specificity is not None:
+            sentences.append(
+                f"The human reader ({entry.label}) has sensitivity {with_interval(recall)} and "
+                f"specificity {with_interval(specificity)} in {recall.n:,} read patients."
+            )
+    return sentences
+
+
+def _caveats(
+    results: StudyResults, standings: Sequence[Standing], *, fused: bool
+) -> tuple[str, ...]:
+    kind = "held-out" if results.config.validation.scheme == "holdout" else "out-of-fold"
+    caveats = []
+    if any(len(standing.models) > 1 for standing in standings):
+        caveats.append(
+            f"“Best” was picked after the fact by {kind} AUC, which makes those numbers "
+            "optimistic; a new cohort will probably give less."
+        )
+    if any(standing.chosen for standing in standings):
+        caveats.append(
+            "“Chosen in each fold” is free of that: inner folds chose the model before the test "
+            "patients of the fold were looked at."
+        )
+    if fused:
+        caveats.append(
+            "Whether two intervals overlap is a coarse look at the same patients twice, not a "
+            "paired test."
+        )
+    return tuple(caveats)

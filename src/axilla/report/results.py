@@ -1,0 +1,184 @@
+"""A study's results as the report reads them, and the proof that they belong together."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from axilla.evaluation.curves import ConfusionMatrix, RocCurve, confusion_matrix, roc_curve
+from axilla.evaluation.predictions import check_predictions
+from axilla.records.errors import Problem, StudyError
+from axilla.records.estimates import Estimate
+from axilla.records.folder import RunFolder
+from axilla.records.study import StudyConfig
+from axilla.records.tables import METRICS, PREDICTIONS, SEARCH, SPLITS, read_results
+from axilla.report.lineup import Entry, line_up
+from axilla.report.wording import counted
+
+_REMEDY = "Run `axilla run` again: both files must come from one run."
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResults:
+    """Everything the report prints; optional files are empty when a run did not write them."""
+
+    config: StudyConfig
+    predictions: pd.DataFrame
+    metrics: pd.DataFrame
+    entries: tuple[Entry, ...]
+    splits: pd.DataFrame
+    search: pd.DataFrame
+    flow: Any
+    check: Any
+    provenance: Mapping[str, Any]
+
+    def estimate(self, model: str, metric: str) -> Estimate | None:
+        """Return one estimate of metrics.csv, or None where the table has no such number."""
+        rows = self.metrics[(self.metrics["model"] == model) & (self.metrics["metric"] == metric)]
+        if rows.empty or pd.isna(rows["value"].iloc[0]):
+            return None
+        row = rows.iloc[0]
+        return Estimate(
+            value=float(row["value"]),
+            low=float(row["low"]),
+            high=float(row["high"]),
+            n=int(row["n"]),
+            n_positive=int(row["n_positive"]),
+            method="" if pd.isna(row["method"]) else str(row["method"]),
+        )
+
+    def ranked(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Return the models, highest AUC first, then the chosen, the trivial, and the readers."""
+
+        def rank(entry: Entry) -> tuple[bool, bool, bool, float]:
+            auc = self.estimate(entry.name, "auc")
+            height = -auc.value if auc else math.inf
+            return entry.family == "reader", entry.trivial, entry.chosen, height
+
+        return tuple(sorted(entries, key=rank))
+
+    def confusion(self, model: str) -> ConfusionMatrix:
+        """Return a model's calls, each at the threshold of its own fold."""
+        return confusion_matrix(self._rows_of(model))
+
+    def roc(self, model: str) -> RocCurve | None:
+        """Return a model's ROC curve, or None where a repeat holds patients of one class only."""
+        rows = self._rows_of(model)
+        share = rows.groupby("repeat")["label"].mean()
+        one_class = share.isin((0, 1)).any()
+        return None if one_class else roc_curve(rows)
+
+    def operating_point(self, model: str) -> tuple[float, float]:
+        """Return a model's sensitivity and specificity; NaN without patients to count among."""
+        counts = self.confusion(model)
+        return (
+            _share(counts.true_positive, counts.false_negative),
+            _share(counts.true_negative, counts.false_positive),
+        )
+
+    def _rows_of(self, model: str) -> pd.DataFrame:
+        return self.predictions[self.predictions["model"] == model]
+
+
+def load_results(config: StudyConfig, folder: RunFolder) -> StudyResults:
+    """Read results/; raise `StudyError` if files are missing or come from different runs."""
+    predictions = check_predictions(read_results(folder.table("predictions.csv"), PREDICTIONS))
+    metrics = read_results(folder.table("metrics.csv"), METRICS)
+    splits = _optional(folder.table("splits.csv"), SPLITS)
+    if problems := [*_strangers(predictions, metrics), *_unsplit(predictions, splits)]:
+        raise StudyError(problems)
+    reader = config.reader.name if config.reader else None
+    provenance = _read_json(folder.table("provenance.json"), default={})
+    return StudyResults(
+        config=config,
+        predictions=predictions,
+        metrics=metrics,
+        entries=line_up(predictions, reader_name=reader),
+        splits=splits,
+        search=_optional(folder.table("search.csv"), SEARCH),
+        flow=_read_json(folder.table("flow.json"), default=None),
+        check=_read_json(folder.table("check.json"), default=None),
+        provenance=MappingProxyType(provenance if isinstance(provenance, dict) else {}),
+    )
+
+
+def _share(part: float, rest: float) -> float:
+    return part / (part + rest) if part + rest else math.nan
+
+
+def _strangers(predictions: pd.DataFrame, metrics: pd.DataFrame) -> list[Problem]:
+    predicted, measured = set(predictions["model"]), set(metrics["model"])
+    if predicted != measured:
+        return [
+            Problem(
+                "metrics.csv",
+                f"models {', '.join(sorted(measured)) or 'none'}",
+                f"those of predictions.csv, {', '.join(sorted(predicted))}",
+                _REMEDY,
+            )
+        ]
+    problems = []
+    for model, rows in predictions.groupby("model", sort=True):
+        patients = rows.drop_duplicates("patient_id")
+        stated = metrics[(metrics["model"] == model) & metrics["n"].notna()]
+        for size, label in ((len(patients), "n"), (int(patients["label"].sum()), "n_positive")):
+            found = sorted({int(value) for value in stated[label]} - {size})
+            if found:
+                numbers = ", ".join(map(str, found))
+                problems.append(
+                    Problem(
+                        f"metrics.csv, {model}",
+                        f"{label} {numbers}",
+                        f"{size}, as in predictions.csv",
+                        _REMEDY,
+                    )
+                )
+    return problems
+
+
+def _unsplit(predictions: pd.DataFrame, splits: pd.DataFrame) -> list[Problem]:
+    """Models' predictions for patients that the fold they name did not test.
+
+    Predictions of no fold of splits.csv, as those of an external set, are not its business.
+    """
+    tested = set(_in_fold(splits[splits["role"] == "test"]))
+    folds = {place[:2] for place in tested}
+    models = predictions[predictions["kind"] != "reader"]
+    strangers = sorted(
+        {place[2] for place in _in_fold(models) if place[:2] in folds and place not in tested}
+    )
+    if not strangers:
+        return []
+    return [
+        Problem(
+            "predictions.csv",
+            f"{counted(len(strangers), 'patient')} whose fold did not test them, as {strangers[0]}",
+            "the test patients of splits.csv",
+            _REMEDY,
+        )
+    ]
+
+
+def _in_fold(table: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    columns = (table[name].astype(str) for name in ("repeat", "fold", "patient_id"))
+    return zip(*columns, strict=True)
+
+
+def _optional(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    return read_results(path, columns) if path.is_file() else pd.DataFrame(columns=list(columns))
+
+
+def _read_json(path: Path, *, default: Any) -> Any:
+    if not path.is_file():
+        return default
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StudyError(
+            Problem(path.name, f"broken JSON ({error})", "a whole file", "Run `axilla run` again.")
+        ) from error

@@ -1,0 +1,43 @@
+"""The report stage: reads results/, writes figures, tables and report.html; trains nothing."""
+
+from pathlib import Path
+
+from axilla.records.folder import RunFolder, write_bytes
+from axilla.records.study import StudyConfig
+from axilla.report.answer import answer_of
+from axilla.report.figures import draw_figures, page_families, table_entries, write_figures
+from axilla.report.page import render_page
+from axilla.report.results import StudyResults, load_results
+from axilla.report.sections import Material, build_sections, table_name
+from axilla.report.tables import performance_frame
+from axilla.report.wording import counted
+
+
+def write_report(config: StudyConfig, folder: RunFolder) -> Path:
+    """Write figures, tables and report.html from results/, and return the page's path.
+
+    Raises `StudyError`, with the remedy, if predictions.csv or metrics.csv is missing or they
+    come from different runs. Equal results give equal bytes.
+    """
+    results = load_results(config, folder)
+    answer = answer_of(results)
+    drawings = draw_figures(results, answer)
+    write_figures(drawings, folder)
+    for family in page_families(results):
+        frame = performance_frame(results, table_entries(results, family))
+        folder.write_table(f"{table_name(family)}.csv", frame)
+    sections = build_sections(Material(results, answer, drawings))
+    page = render_page(sections, title=config.study.name, facts=_facts(results))
+    path = folder.table("report.html")
+    write_bytes(path, page.encode())
+    return path
+
+
+def _facts(results: StudyResults) -> list[str]:
+    finished = str(results.provenance.get("finished") or "")[:10]
+    models = [entry for entry in results.entries if entry.competes]
+    return [
+        counted(results.predictions["patient_id"].nunique(), "patient"),
+        counted(len(models), "model"),
+        *([f"finished {finished}"] if finished else []),
+    ]

@@ -1,0 +1,64 @@
+"""Where each family of models stands: its fair number, its highest, and its trivial floor."""
+
+from dataclasses import dataclass
+
+from axilla.records.estimates import Estimate
+from axilla.report.lineup import Entry, FamilyKey, of_family
+from axilla.report.results import StudyResults
+from axilla.report.wording import with_interval
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A model with its AUC; `partial` where some patients of the study lack its data."""
+
+    entry: Entry
+    auc: Estimate
+    partial: bool = False
+
+    def __str__(self) -> str:
+        where = f" in the {self.auc.n:,} patients who have its data" if self.partial else ""
+        return f"{with_interval(self.auc)}{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One family: `highest` was picked after the fact, `chosen` by each fold's inner splits."""
+
+    family: FamilyKey
+    models: tuple[Scored, ...]
+    chosen: Scored | None
+    floor: Scored | None
+
+    @property
+    def highest(self) -> Scored:
+        """The model with the highest AUC, an optimistic pick."""
+        return max(self.models, key=lambda scored: scored.auc.value)
+
+    @property
+    def fair(self) -> Scored:
+        """What an honest user would have got: chosen in each fold, where the study says it."""
+        return self.chosen or self.highest
+
+    def model(self, name: str) -> Scored | None:
+        """Return the model of this name, if the family has it."""
+        return next((scored for scored in self.models if scored.entry.name == name), None)
+
+
+def standing_of(results: StudyResults, family: FamilyKey) -> Standing | None:
+    """Return a family's standing, or None without a model that has an AUC."""
+    whole = results.predictions["patient_id"].nunique()
+    scored = [
+        Scored(entry, auc, partial=auc.n < whole)
+        for entry in of_family(results.entries, family)
+        if (auc := results.estimate(entry.name, "auc")) is not None
+    ]
+    models = tuple(s for s in scored if not (s.entry.trivial or s.entry.chosen))
+    if not models:
+        return None
+    return Standing(
+        family=family,
+        models=models,
+        chosen=next((s for s in scored if s.entry.chosen), None),
+        floor=next((s for s in scored if s.entry.trivial), None),
+    )

@@ -1,0 +1,231 @@
+"""The page prints what metrics.csv says, needs nothing else, and trusts no text."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from axilla import RESEARCH_USE_ONLY
+from axilla.records.errors import StudyError
+from axilla.records.folder import RunFolder
+from axilla.records.study import StudyConfig
+from axilla.report.stage import write_report
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Page(HTMLParser):
+    """The tables, anchors, attributes and visible text of a page, and whether its tags balance."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.rows: dict[str, list[tuple[str, str]]] = {}
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[tuple[str, dict]] = []
+        self.text: list[str] = []
+        self._open: list[str] = []
+        self._row = ""
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        known = dict(attrs)
+        self.tags.append((tag, known))
+        if tag not in VOID:
+            self._open.append(tag)
+        if tag == "tr":
+            self._row = known.get("data-model") or ""
+        if tag == "td" and self._row:
+            self.rows.setdefault(self._row, []).append((known["data-value"], ""))
+        if "id" in known:
+            self.ids.append(known["id"])
+        if tag == "a":
+            self.links.append(known["href"])
+
+    def handle_startendtag(self, tag, attrs):
+        known = dict(attrs)
+        self.tags.append((tag, known))
+        if "id" in known:
+            self.ids.append(known["id"])
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "script"} & set(self._open):
+            self.text.append(data)
+        if self._row and self._open[-1:] == ["span"] and "td" in self._open:
+            value, shown = self.rows[self._row][-1]
+            self.rows[self._row][-1] = (value, shown or data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+def read_page(study) -> tuple[str, Page]:
+    html = study[1].table("report.html").read_text(encoding="utf-8")
+    return html, Page(html)
+
+
+def fresh_page(study) -> tuple[str, Page]:
+    assert write_report(*study) == study[1].table("report.html")
+    return read_page(study)
+
+
+def copy_of(study, root) -> tuple[StudyConfig, RunFolder]:
+    config, folder = study
+    shutil.copytree(folder.results, root / "results", ignore=shutil.ignore_patterns("figures"))
+    return config, RunFolder(root)
+
+
+@pytest.mark.parametrize("name", ["paired", "clinical_only"])
+def test_tables_print_every_number_of_metrics_csv(name, request):
+    study = request.getfixturevalue(name)
+    _, page = read_page(study)
+    metrics = pd.read_csv(study[1].table("metrics.csv")).set_index(["model", "metric"])["value"]
+    assert set(page.rows) == set(metrics.index.get_level_values("model"))
+    for model, cells in page.rows.items():
+        order = ("precision", "recall", "f1", "accuracy", "specificity", "auc")
+        for metric, (value, shown) in zip(order, cells, strict=True):
+            assert float(value) == metrics[model, metric]
+            assert shown == f"{metrics[model, metric]:.3f}"
+
+
+def test_written_tables_hold_metrics_at_full_precision(paired):
+    metrics = pd.read_csv(paired[1].table("metrics.csv")).set_index(["model", "metric"])
+    for name in ("table2_pathology", "table3_ultrasound", "table4_fusion", "table_clinical"):
+        table = pd.read_csv(paired[1].table(f"{name}.csv")).set_index("model")
+        for model in table.index:
+            for column, field in (("auc", "value"), ("recall_low", "low"), ("f1_high", "high")):
+                metric = column.split("_")[0]
+                assert table.loc[model, column] == metrics.loc[(model, metric), field]
+
+
+@pytest.mark.parametrize("name", ["paired", "clinical_only"])
+def test_page_is_self_contained_and_sound(name, request):
+    html, page = read_page(request.getfixturevalue(name))
+    assert not re.search(r"(src|href)\s*=\s*[\"']?(https?:)?//", html)
+    assert not re.search(r"@import|url\((?!#)", html)
+    assert {tag for tag, _ in page.tags} & {"img", "link", "iframe", "object", "image"} == set()
+    assert len(page.ids) == len(set(page.ids))
+    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+    references = re.findall(r"(?:href=\"#|url\(#)([^\")]+)", html)
+    assert set(references) <= set(page.ids)
+    assert RESEARCH_USE_ONLY in page.words
+    assert "nan" not in page.words.lower().split()
+    assert "None" not in page.words
+
+
+def test_sections_follow_the_families(paired, clinical_only):
+    _, page = read_page(paired)
+    expected = "cohort answer patients pathology ultrasound fusion clinical auc methods selection"
+    assert [link[1:] for link in page.links[1:]] == [*expected.split(), "warnings", "provenance"]
+    _, page = read_page(clinical_only)
+    expected = "answer patients clinical methods warnings provenance"
+    assert [link[1:] for link in page.links[1:]] == expected.split()
+    assert "fused" not in page.words
+    assert "ultrasound" not in page.words.lower()
+
+
+def test_clinical_only_study_has_only_its_files(clinical_only):
+    folder = clinical_only[1]
+    names = {path.name for path in folder.figures.iterdir()}
+    stems = ("clinical_confusion", "clinical_roc")
+    assert names == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg")}
+    assert not list(folder.results.glob("table[234]*"))
+
+
+def test_a_reader_without_clinical_model_gets_its_own_section(paired, tmp_path):
+    config, folder = copy_of(paired, tmp_path)
+    for name in ("predictions.csv", "metrics.csv"):
+        table = pd.read_csv(folder.table(name))
+        folder.write_table(name, table[table["model"] != "clinical/logistic"])
+    _, page = fresh_page((config, folder))
+    assert "#reader" in page.links
+    assert "#clinical" not in page.links
+    assert (folder.figures / "reader_confusion.svg").is_file()
+
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)> $x^{$ --> &amp;'
+
+
+def test_hostile_text_is_escaped_everywhere(paired, tmp_path):
+    config, folder = copy_of(paired, tmp_path)
+    raw = config.model_dump()
+    raw["study"] |= {"name": HOSTILE, "about": HOSTILE, "outcome": HOSTILE}
+    raw["reader"] |= {"name": HOSTILE}
+    raw["cohort"] |= {"group": [HOSTILE]}
+    for name in ("predictions.csv", "metrics.csv", "search.csv"):
+        table = pd.read_csv(folder.table(name))
+        table["model"] = table["model"].replace(
+            {"voting": HOSTILE, "ultrasound/plnet": HOSTILE[::-1]}
+        )
+        folder.write_table(name, table)
+    finding = dict.fromkeys(("place", "found", "expected", "remedy"), HOSTILE)
+    folder.write_json("check.json", {"warnings": [finding | {"patients": [HOSTILE]}]})
+    folder.write_json(
+        "flow.json", {"modalities": {HOSTILE: {"positive": 1, "negative": 2}, "b": 3}}
+    )
+    hostile = {"platform": HOSTILE, "versions": {HOSTILE: HOSTILE}, "bundle": {"model": HOSTILE}}
+    selected = [{"repeat": 0, "fold": HOSTILE, HOSTILE: HOSTILE}]
+    folder.write_json("provenance.json", hostile | {"selected": selected})
+    html, page = fresh_page((StudyConfig.model_validate(raw), folder))
+    assert sum(tag == "script" for tag, _ in page.tags) == 1
+    assert not any(tag == "img" for tag, _ in page.tags)
+    assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
+    assert "<script>alert" not in html
+    assert HOSTILE in page.text
+
+
+@pytest.mark.parametrize("name", ["predictions.csv", "metrics.csv"])
+def test_missing_results_name_the_remedy(paired, tmp_path, name):
+    config, folder = copy_of(paired, tmp_path)
+    folder.table(name).unlink()
+    with pytest.raises(StudyError, match=rf"{name}.*axilla run"):
+        write_report(config, folder)
+    assert not (tmp_path / "results" / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("metrics.csv", lambda t: t[t["model"] != "voting"], "metrics.csv: found models"),
+        ("predictions.csv", lambda t: t[t["patient_id"] != "P001"], "n 211; expected 210"),
+        (
+            "splits.csv",
+            lambda t: t[t["patient_id"] != "P007"],
+            "1 patient whose fold did not test them, as P007",
+        ),
+    ],
+)
+def test_results_of_different_runs_are_refused(paired, tmp_path, name, change, message):
+    config, folder = copy_of(paired, tmp_path)
+    folder.write_table(name, change(pd.read_csv(folder.table(name))))
+    with pytest.raises(StudyError, match=message) as refusal:
+        write_report(config, folder)
+    assert "axilla run" in str(refusal.value)
+
+
+def test_only_predictions_and_metrics_are_needed(clinical_only, tmp_path):
+    config, folder = copy_of(clinical_only, tmp_path)
+    for name in ("splits.csv", "search.csv", "flow.json", "check.json", "provenance.json"):
+        folder.table(name).unlink()
+    _, page = fresh_page((config, folder))
+    assert page.links[-2:] == ["#methods", "#provenance"]
+    assert "Inclusion" not in page.words
+
+
+def test_equal_results_give_equal_bytes(paired, tmp_path):
+    config, again = copy_of(paired, tmp_path)
+    first = paired[1].results
+    written = [path for path in first.rglob("*.*") if path.suffix in (".png", ".svg", ".html")]
+    assert len(written) == 19
+    again.table("report.html").unlink()
+    write_report(config, again)
+    for path in written:
+        assert path.read_bytes() == (again.results / path.relative_to(first)).read_bytes()
