@@ -27,8 +27,8 @@ class Bars:
     def task(self, description: str, *, total: int) -> Iterator[Advance]:
         """Show one bar while the context is open."""
         columns = (
-            TextColumn("{task.description:<44}"),
-            BarColumn(bar_width=28),
+            TextColumn("{task.description:<40}"),
+            BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),

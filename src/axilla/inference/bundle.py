@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -126,19 +126,19 @@ def read_bundle(path: Path) -> Bundle:
         return Bundle(Manifest.model_validate(manifest), tensors)
     except FileNotFoundError as error:
         raise _unreadable(path, "no such file", "Give the path of a bundle.axilla.") from error
-    except (zipfile.BadZipFile, OSError, KeyError, EOFError, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, OSError, KeyError, EOFError, RuntimeError) as error:
+        # RuntimeError: flags of encryption or of a newer zip, which damage can set.
         raise _unreadable(path, "a damaged file or no bundle at all") from error
-    except (json.JSONDecodeError, ValidationError, SafetensorError) as error:
+    except (ValueError, SafetensorError) as error:  # not UTF-8, not JSON, not a manifest
         raise _unreadable(path, "contents that do not belong together") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str, *, limit: int) -> bytes:
-    """Read one member, refusing one that claims or unpacks to more than `limit` bytes."""
-    with archive.open(name) as stream:
-        content = stream.read(limit + 1)
-    if len(content) > limit:
+    """Read one member, refusing one that is compressed or larger than `limit` bytes."""
+    entry = archive.getinfo(name)
+    if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > limit:
         raise zipfile.BadZipFile(name)
-    return content
+    return archive.read(entry)
 
 
 def _unreadable(path: Path, found: str, remedy: str = "Copy the bundle again.") -> BundleError:

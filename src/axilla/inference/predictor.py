@@ -14,7 +14,7 @@ from axilla.preprocessing.augment import flip
 from axilla.preprocessing.clinical import ClinicalEncoder
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import PixelSettings, prepare, resized
-from axilla.records.errors import BundleError, Problem
+from axilla.records.errors import BundleError, ConfigError, Problem
 from axilla.records.patients import Patient
 from axilla.records.progress import Progress, Silent
 from axilla.records.units import ImageModality, Modality, Probability
@@ -67,15 +67,8 @@ class Predictor:
         try:
             self._parts = [_part(bundle, m, self._device) for m in bundle.manifest.modalities]
             self._fusion = _fusion(bundle)
-        except (RuntimeError, KeyError) as error:
-            raise BundleError(
-                Problem(
-                    "bundle",
-                    "tensors that do not fit its networks",
-                    "those it was written with",
-                    "Copy the bundle again.",
-                )
-            ) from error
+        except (RuntimeError, LookupError, TypeError, ConfigError) as error:
+            raise _misfit() from error
 
     def predict(
         self, cases: Sequence[Patient], *, progress: Progress | None = None
@@ -203,13 +196,29 @@ def _part(bundle: Bundle, manifest: ModalityManifest, device: torch.device) -> _
         backbone = backbone.eval().to(memory_format=torch.channels_last).to(device)
     projection = bundle.part(f"{prefix}.projection")
     classifier = bundle.part(f"{prefix}.classifier")
+    encoder = ClinicalEncoder.from_json(manifest.encoder) if manifest.encoder is not None else None
+    width = encoder.width if encoder else find_backbone(manifest.backbone or "").embedding_dim
+    inputs = [classifier["weight"].shape[1], *(projection[k].shape[0] for k in projection)]
+    if any(size != width for size in inputs):
+        raise _misfit()
     return _Part(
         manifest,
         backbone,
-        ClinicalEncoder.from_json(manifest.encoder) if manifest.encoder is not None else None,
+        encoder,
         Projection(mean=projection["mean"], axes=projection["axes"]) if projection else None,
         classifier["weight"],
         classifier["bias"],
+    )
+
+
+def _misfit() -> BundleError:
+    return BundleError(
+        Problem(
+            "bundle",
+            "tensors that do not fit its networks",
+            "those it was written with",
+            "Copy the bundle again.",
+        )
     )
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cache
 from typing import cast
 
 import timm
+import torch
 from torch import nn
 from torchvision import models as vision
 
@@ -65,21 +68,20 @@ def _googlenet() -> nn.Module:
     return _headless(network, "fc")
 
 
+@cache
 def _from_timm(name: str) -> Backbone:
     architecture = name.removeprefix(TIMM_PREFIX)
     if not timm.is_model(architecture):
-        near = timm.list_models(f"*{architecture[:6]}*")[:5]
-        raise ConfigError(
-            Problem(
-                "study.toml, backbone",
-                repr(name),
-                "timm:NAME with a NAME that timm knows",
-                f"For example {', '.join(near)}." if near else "See timm.list_models().",
-            )
-        )
-    published = timm.get_pretrained_cfg(architecture)
-    probe = timm.create_model(architecture, num_classes=0)
+        raise _unknown_to_timm(name, timm.list_models())
+    try:
+        published = timm.get_pretrained_cfg(architecture)
+    except RuntimeError as error:  # an unknown tag behind a known name
+        tags = timm.list_pretrained(f"{architecture.split('.', 1)[0]}.*")
+        raise _unknown_to_timm(name, tags) from error
+    with torch.random.fork_rng(devices=[]):
+        probe = timm.create_model(architecture, num_classes=0)
     transformer = hasattr(probe, "patch_embed")
+    fixed = transformer or (published is not None and published.fixed_input_size)
     mean, sd, size = (
         (published.mean, published.std, published.input_size)
         if published
@@ -87,11 +89,23 @@ def _from_timm(name: str) -> Backbone:
     )
     return Backbone(
         build=lambda: timm.create_model(architecture, num_classes=0),
-        embedding_dim=cast("int", probe.num_features),
+        embedding_dim=cast("int", getattr(probe, "head_hidden_size", probe.num_features)),
         weights=name,
         expects=replace(IMAGENET, mean=(mean[0], mean[1], mean[2]), sd=(sd[0], sd[1], sd[2])),
         learning_rate=VIT_RATE if transformer else 1e-3,
-        fixed_size_px=size[-1] if transformer else None,
+        fixed_size_px=size[-1] if fixed else None,
+    )
+
+
+def _unknown_to_timm(name: str, known: list[str]) -> ConfigError:
+    near = get_close_matches(name.removeprefix(TIMM_PREFIX), known, n=3)
+    return ConfigError(
+        Problem(
+            "study.toml, backbone",
+            repr(name),
+            "timm:NAME with a NAME that timm knows",
+            f"Did you mean {' or '.join(near)}?" if near else "See timm.list_models().",
+        )
     )
 
 
@@ -101,7 +115,8 @@ backbones.register("resnet50")(
 backbones.register("densenet121")(
     Backbone(lambda: _headless(vision.densenet121(), "classifier"), 1024, weights="densenet121")
 )
-backbones.register("googlenet")(Backbone(_googlenet, 1024, weights="googlenet"))
+# GoogLeNet's published weights are a conversion that wants halves (torchvision: transform_input).
+backbones.register("googlenet")(Backbone(_googlenet, 1024, weights="googlenet", expects=HALVES))
 backbones.register("squeezenet")(Backbone(_squeezenet, 512, weights="squeezenet"))
 backbones.register("vit_b_16")(
     Backbone(

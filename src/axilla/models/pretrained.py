@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
+from pickle import UnpicklingError
 
 import timm
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from torchvision.models import get_model_weights
@@ -21,7 +23,6 @@ State = dict[str, torch.Tensor]
 FOLDER_VARIABLE = "AXILLA_WEIGHTS"
 _SHIPPED = {"densenet121": "densenet121", "squeezenet": "squeezenet1_1"}
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
-_CLASSIFIERS = ("fc.", "classifier.", "heads.", "head.", "_fc.", "aux1.", "aux2.", "head_dist.")
 
 
 def load_pretrained(name: str, backbone: nn.Module) -> None:
@@ -34,9 +35,9 @@ def load_pretrained(name: str, backbone: nn.Module) -> None:
     if source is None:
         return
     state = _find(source)
-    if source == "ulnet":
+    if source == "ulnet" and "conv1.weight" in state:
         state = widen_first_convolution(state)
-    _fill(backbone, _without_classifier(state), name=name)
+    _fill(backbone, state, name=name)
 
 
 def _find(source: str) -> State:
@@ -64,10 +65,21 @@ def _in_folder(key: str) -> Path | None:
 
 def _read(path: Path) -> State:
     """Read safetensors, or a torch state dict without unpickling any code."""
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    state: State = torch.load(path, map_location="cpu", weights_only=True)
-    return state
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        raise WeightsError(
+            Problem(
+                f"pretrained weights {path.name}",
+                "a damaged file, or one that would run code when read",
+                "safetensors, or a torch state dict of tensors only",
+                "Fetch the weights again from their publisher.",
+            )
+        ) from error
+    state = content if isinstance(content, dict) else {}
+    return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
 
 
 def _from_hub(key: str) -> State:
@@ -143,11 +155,8 @@ def _renamed(state: State) -> Iterator[tuple[str, torch.Tensor]]:
         yield f"blocks.{places[int(number)]}.{layers[layer]}.{leaf}", tensor
 
 
-def _without_classifier(state: State) -> State:
-    return {name: tensor for name, tensor in state.items() if not name.startswith(_CLASSIFIERS)}
-
-
 def _fill(backbone: nn.Module, state: State, *, name: str) -> None:
+    """Copy what the backbone has; a published classifier, which it lacks, is left out."""
     wanted = {key for key in backbone.state_dict() if not key.endswith("num_batches_tracked")}
     fits: Callable[[str], bool] = lambda key: (  # noqa: E731
         key in state and state[key].shape == backbone.state_dict()[key].shape

@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn import functional
 
-_ASPECT_RATIOS = (3 / 4, 4 / 3)
+_LARGEST_LOG_RATIO = math.log(4 / 3)
 _FLIP_CHANCE = 0.5
 
 
@@ -20,14 +20,15 @@ def random_views(
     """Cut a random resized crop from each image and flip half of them (paper 2.3.2).
 
     `planes` (B, C, S, S) in [0, 255]; returns float (B, C, side, side). Crop areas are uniform in
-    [min_area, 1] of the image, log-uniform in aspect ratio within 3/4 to 4/3. All images keep
-    their own plane alignment: a mask plane moves with its image.
+    [min_area, 1] of the image, log-uniform in aspect ratio within 3/4 to 4/3, as far as a crop of
+    that area fits the image. All images keep their own plane alignment: a mask plane moves with
+    its image.
     """
     count, side = planes.shape[0], side_px or planes.shape[-1]
-    low, high = (math.log(ratio) for ratio in _ASPECT_RATIOS)
     draws = torch.rand(count, 5, generator=rng)
     area = min_area + (1 - min_area) * draws[:, 0]
-    ratio = torch.exp(low + (high - low) * draws[:, 1])
+    most = area.log().neg().clamp(max=_LARGEST_LOG_RATIO)
+    ratio = torch.exp(most * (2 * draws[:, 1] - 1))
     width = (area * ratio).sqrt().clamp(max=1)
     height = (area / ratio).sqrt().clamp(max=1)
     shift_x = (1 - width) * (2 * draws[:, 2] - 1)

@@ -64,6 +64,11 @@ class ClinicalEncoder:
 
     columns: tuple[NumberColumn | CategoryColumn, ...]
 
+    @property
+    def width(self) -> int:
+        """Number of features of a patient."""
+        return sum(column.width for column in self.columns)
+
     def __call__(self, patients: Sequence[Values]) -> NDArray[np.float32]:
         """Encode patients as (N, K)."""
         rows = [
@@ -74,8 +79,7 @@ class ClinicalEncoder:
             ]
             for values in patients
         ]
-        width = sum(column.width for column in self.columns)
-        return np.array(rows, dtype=np.float32).reshape(len(patients), width)
+        return np.array(rows, dtype=np.float32).reshape(len(patients), self.width)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return what `from_json` reads back."""
@@ -112,7 +116,9 @@ def _fit_number(name: str, patients: Sequence[Values]) -> NumberColumn:
         return NumberColumn(name, median=0.0, mean=0.0, sd=1.0)
     median = float(np.median(known))
     filled = np.array(known + [median] * (len(patients) - len(known)))
-    return NumberColumn(name, median, mean=float(filled.mean()), sd=float(filled.std()) or 1.0)
+    # Equal values may have a mean, and so an sd, that is off by rounding: ask for their range.
+    sd = float(filled.std()) if np.ptp(filled) > 0 else 1.0
+    return NumberColumn(name, median, mean=float(filled.mean()), sd=sd)
 
 
 def _fit_category(name: str, patients: Sequence[Values]) -> CategoryColumn:

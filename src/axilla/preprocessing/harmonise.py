@@ -5,7 +5,8 @@ import torch
 from numpy.typing import NDArray
 from skimage.exposure import equalize_hist
 
-_BLANK_SD = 1e-6
+# An image that varies by less than this share of its brightness varies by rounding only.
+_BLANK_SHARE = 1e-6
 
 
 def harmonise(grey: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -14,7 +15,7 @@ def harmonise(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     Takes any grey scale (H, W) and returns values in [0, 1]; a blank image becomes mid-grey.
     """
     sd = float(grey.std())
-    if sd < _BLANK_SD:
+    if sd <= _BLANK_SHARE * float(np.abs(grey).max()):
         return np.full_like(grey, 0.5)
     return np.asarray(equalize_hist((grey - grey.mean()) / sd), dtype=np.float32)
 

@@ -95,9 +95,9 @@ def _explain(fault: Any, *, place: str) -> Problem:
             _nearest(location[-1], known),
         )
     if fault["type"] == "missing":
-        return Problem(
-            where, "nothing", "a value", f"Add {location[-1]} to [{'.'.join(location[:-1])}]."
-        )
+        *above, missing = location
+        remedy = f"Add {missing} to [{'.'.join(above)}]." if above else f"Add [{missing}]."
+        return Problem(where, "nothing", "a value", remedy)
     return Problem(where, repr(fault["input"]), fault["msg"].removeprefix("Input should be "))
 
 

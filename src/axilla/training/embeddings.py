@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from axilla.models.backbones import find_backbone
+from axilla.models.backbones import Backbone, find_backbone
 from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.augment import flip, random_views
 from axilla.preprocessing.normalise import network_input
+from axilla.preprocessing.prepare import resized
 from axilla.records.digests import digest_of, seed_of
 from axilla.records.folder import atomic
-from axilla.records.inputs import InputFormat
 from axilla.records.progress import Progress
 from axilla.records.study import PreprocessingSection
 from axilla.training.pixels import Pixels, per_patient
@@ -44,7 +44,7 @@ def embed_patients(
         images = _embed_images(
             network,
             pixels,
-            expects=find_backbone(name).expects,
+            backbone=find_backbone(name),
             settings=settings,
             seed=seed,
             progress=progress,
@@ -71,7 +71,7 @@ def _embed_images(
     network: nn.Module,
     pixels: Pixels,
     *,
-    expects: InputFormat,
+    backbone: Backbone,
     settings: PreprocessingSection,
     seed: int,
     progress: Progress,
@@ -82,7 +82,8 @@ def _embed_images(
     rng = torch.Generator().manual_seed(seed_of(seed, "crops", pixels.digest))
     rows: list[torch.Tensor] = []
     with progress.task(label, total=len(planes)) as advance:
-        for batch in planes.split(_BATCH):
+        for stored in planes.split(_BATCH):
+            batch = resized(stored, backbone.fixed_size_px or stored.shape[-1])
             views = served_views(batch) + [
                 random_views(batch, min_area=settings.crop_min_area, rng=rng)
                 for _ in range(settings.crops)
@@ -92,7 +93,7 @@ def _embed_images(
                     network_input(
                         view.to(device),
                         pixels.modality,
-                        expects=expects,
+                        expects=backbone.expects,
                         outside_mask=settings.outside_mask,
                     ).contiguous(memory_format=torch.channels_last)
                 )

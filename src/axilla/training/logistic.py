@@ -84,11 +84,20 @@ def train_logistic(
 
 
 def _fit(x: torch.Tensor, labels: torch.Tensor, train: torch.Tensor, *, penalty: float) -> Trained:
-    """Fit one regression; its state is that of a linear layer."""
-    regression = LogisticRegression(C=penalty, max_iter=_MAX_ITERATIONS)
-    regression.fit(x[train].double().numpy(), labels[train].numpy())
-    weight = torch.from_numpy(regression.coef_.astype(np.float32))
-    bias = torch.from_numpy(regression.intercept_.astype(np.float32))
+    """Fit one regression, whose state is that of a linear layer.
+
+    Where few patients bring the modality, a split may hold one class of them: its model then says
+    everybody's smoothed odds, which ranks nobody.
+    """
+    truth = labels[train]
+    if 0 < float(truth.sum()) < len(truth):
+        regression = LogisticRegression(C=penalty, max_iter=_MAX_ITERATIONS)
+        regression.fit(x[train].double().numpy(), truth.numpy())
+        weight = torch.from_numpy(regression.coef_.astype(np.float32))
+        bias = torch.from_numpy(regression.intercept_.astype(np.float32))
+    else:
+        weight = torch.zeros(1, x.shape[1])
+        bias = ((truth.sum() + 0.5) / (len(truth) - truth.sum() + 0.5)).log().reshape(1)
     state: State = {"weight": weight, "bias": bias}
     return Trained(state, logits=(x @ weight.T + bias).squeeze(1))
 

@@ -123,7 +123,8 @@ def _describe(
     name = candidate.model.split("/", 1)[1]
     side_px = config.preprocessing.image_size_px
     if is_trained(name, config):
-        side_px = find_backbone(name).fixed_size_px or config.training.network_size_px or side_px
+        side_px = config.training.network_size_px or side_px
+    side_px = find_backbone(name).fixed_size_px or side_px
     return ModalityManifest(
         modality=modality, model=candidate.model, backbone=name, side_px=side_px
     )

@@ -158,7 +158,7 @@ def _fit(
     *,
     schedule: Schedule,
 ) -> None:
-    optimiser = schedule.optimiser(list(program.parameters.values()), lr=schedule.rate)
+    optimiser = schedule.optimiser(list(program.parameters.values()), lr=schedule.rate, fused=True)
     halving = torch.optim.lr_scheduler.StepLR(optimiser, schedule.halve_every, gamma=0.5)
     rngs = [torch.Generator().manual_seed(trial.seed) for trial in trials]
     program.head.train()

@@ -23,6 +23,7 @@ from axilla.training.allocator import keep_freed_memory
 from axilla.training.candidates import Candidate, SearchRow
 from axilla.training.frozen import HeadSearch
 from axilla.training.fusion import FusionCandidate, Selected, select_unimodal, train_fusion
+from axilla.training.preflight import require_models
 from axilla.training.results import Scored, prediction_table, search_table
 from axilla.training.unimodal import Material, Unimodal, train_unimodal
 
@@ -51,6 +52,7 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
     """Train and validate every model; write splits, predictions, search and provenance."""
     start, started = time.perf_counter(), datetime.now(UTC)
     keep_freed_memory()
+    require_models(config)
     device = choose_device(config.compute.device)
     patients = [p for p in cohort.labelled if p.split == "development"]
     labels = torch.tensor([float(p.label or 0) for p in patients])

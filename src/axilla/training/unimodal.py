@@ -11,6 +11,7 @@ from axilla.cohort.splits import Fold
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.clinical import ClinicalEncoder
 from axilla.preprocessing.prepare import PixelSettings
+from axilla.records.errors import CohortError, Problem
 from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
 from axilla.records.progress import Progress
@@ -18,7 +19,7 @@ from axilla.records.study import StudyConfig
 from axilla.records.units import IMAGE_MODALITIES, ImageModality
 from axilla.training.candidates import Candidate, GridPoint, SearchRow, all_splits
 from axilla.training.embeddings import embed_patients
-from axilla.training.frozen import HeadSearch, train_frozen
+from axilla.training.frozen import HeadSearch, train_frozen, with_modality
 from axilla.training.logistic import encoders_of, standardised, train_logistic
 from axilla.training.network_fold import NetworkSearch
 from axilla.training.network_trials import NetworkTrial, load_trial, run_trials
@@ -75,6 +76,7 @@ def train_unimodal(material: Material) -> Unimodal:
             cache=material.folder.cache,
             progress=material.progress,
         )
+        _require_both_classes(pixels, material)
         _train_heads(names, pixels, material, result)
         trials += _network_trials(names, pixels, material)
         if material.config.models.trivial:
@@ -83,6 +85,23 @@ def train_unimodal(material: Material) -> Unimodal:
     if material.config.clinical and material.config.models.clinical:
         _train_clinical(material, result)
     return result
+
+
+def _require_both_classes(pixels: Pixels, material: Material) -> None:
+    """Raise `CohortError` if some training split has one outcome among those with an image."""
+    present = torch.from_numpy(pixels.present)
+    for fold in material.folds:
+        for split in (*fold.inner, fold.outer):
+            truth = material.labels[with_modality(split, present)]
+            if not 0 < float(truth.sum()) < len(truth):
+                raise CohortError(
+                    Problem(
+                        f"{fold.name}, {pixels.modality}",
+                        f"{len(truth)} patients to train on, {int(truth.sum())} positive",
+                        "both outcomes in every training split",
+                        f"Use fewer folds or inner_folds, or no {pixels.modality} models.",
+                    )
+                )
 
 
 def _train_heads(

@@ -1,0 +1,114 @@
+"""Nothing a test fold holds may reach training, early stopping, thresholds or model choice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from axilla.cohort.reading import read_cohort
+from axilla.records.folder import RunFolder
+from axilla.records.patients import Patient
+from axilla.records.progress import Silent
+from axilla.records.study import StudyConfig
+from axilla.records.toml import read_study
+from axilla.training import stage, unimodal
+from axilla.training.pixels import Pixels
+from axilla.training.results import threshold_of
+from axilla.training.unimodal import Material, train_unimodal
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a study decided in its first fold, before any test patient is scored."""
+
+    states: dict[str, dict[str, torch.Tensor]]
+    inner_scores: dict[str, float]
+    thresholds: dict[str, float]
+    fusions: dict[str, tuple[float, dict[str, torch.Tensor]]]
+    chosen: str
+    test_logits: dict[str, torch.Tensor]
+
+
+def decide(
+    config: StudyConfig, folder: Path, patients: list[Patient], plan: list[Patient]
+) -> Trained:
+    """Train the first fold of the plan made from `plan` on what `patients` hold."""
+    fold = stage._plan(config, plan)[0]
+    labels = torch.tensor([float(patient.label or 0) for patient in patients])
+    material = Material(
+        config, RunFolder(folder), patients, labels, (fold,), torch.device("cpu"), Silent()
+    )
+    trained = train_unimodal(material)
+    models = [*trained.candidates, *trained.baselines]
+    selected = [stage.select_unimodal(trained.of_fold(fold), ["ultrasound", "pathology"])]
+    fusions, _ = stage._train_fusions(material, selected)
+    rule = config.validation.threshold
+    best = stage._best_fusion(fusions, fold)
+    assert best is not None
+    return Trained(
+        states={f"{m.model} {part}": dict(s) for m in models for part, s in m.parts.items()},
+        inner_scores={m.model: m.inner_score for m in models},
+        thresholds={m.model: threshold_of(m.inner_logits, labels, rule=rule) for m in models},
+        fusions={f.name: (f.inner_score, dict(f.state)) for f in fusions},
+        chosen=f"{best.name}: {[c.model for c in best.selected.values()]}",
+        test_logits={m.model: m.outer.logits[list(fold.outer.test)] for m in models},
+    )
+
+
+def test_test_fold_reaches_no_decision(
+    tmp_path: Path, make_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plant the leak everybody fears: swap the test fold's labels, and wreck its images and values.
+
+    Every weight, projection, inner score, threshold and choice must stay as it was, to the bit;
+    only the test patients' own predictions may move.
+    """
+    folder = make_study(tmp_path / "study")
+    config = read_study(folder / "study.toml")
+    honest = list(read_cohort(config, folder).patients)
+    test = set(stage._plan(config, honest)[0].outer.test)
+    poisoned = [
+        replace(p, label=1 - (p.label or 0), clinical={"age": 999.0}) if n in test else p
+        for n, p in enumerate(honest)
+    ]
+    before = decide(config, folder / "a", honest, honest)
+
+    load = Pixels.load
+
+    def wrecked(pixels: Pixels) -> torch.Tensor:
+        planes = load(pixels).clone()
+        for image in np.flatnonzero(np.isin(pixels.owner, list(test))):
+            planes[image] = 255 - planes[image].flip(-1)
+        return planes
+
+    monkeypatch.setattr(Pixels, "load", wrecked)
+    # Worker processes would not see the wrecked pixels.
+    monkeypatch.setattr(
+        unimodal, "run_trials", lambda trials, **_: [_run_here(trial) for trial in trials]
+    )
+    after = decide(config, folder / "b", poisoned, honest)
+
+    assert before.chosen == after.chosen
+    assert before.inner_scores == after.inner_scores
+    assert before.thresholds == after.thresholds
+    for name, state in before.states.items():
+        for key, tensor in state.items():
+            torch.testing.assert_close(after.states[name][key], tensor, rtol=0, atol=0)
+    for name, (score, state) in before.fusions.items():
+        assert after.fusions[name][0] == score
+        for key, tensor in state.items():
+            torch.testing.assert_close(after.fusions[name][1][key], tensor, rtol=0, atol=0)
+    moved = [m for m, z in before.test_logits.items() if not torch.equal(z, after.test_logits[m])]
+    assert set(moved) >= {"ultrasound/squeezenet", "pathology/squeezenet", "pathology/plnet"}
+
+
+def _run_here(trial: object) -> None:
+    from axilla.training import network_trials  # noqa: PLC0415
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    network_trials._run(trial, torch.device("cpu"))  # type: ignore[arg-type]
+    torch.set_num_threads(threads)
