@@ -47,11 +47,15 @@ US, HE = (0.80, 0.74, 0.86), (0.85, 0.79, 0.90)
     ("fusion", "verdict"),
     [
         ((0.88, 0.83, 0.93), "do not show that fusion is better"),
-        ((0.95, 0.91, 0.98), "lies above that of pathology alone"),
-        ((0.60, 0.52, 0.68), "lies below that of pathology alone"),
+        ((0.95, 0.91, 0.98), "lies above that of ultrasound and pathology alone"),
+        (
+            (0.93, 0.895, 0.96),
+            "do not show that fusion is better than pathology",
+        ),
+        ((0.60, 0.52, 0.68), "lies below that of ultrasound and pathology alone"),
     ],
 )
-def test_lead_compares_fusion_with_the_better_modality(results, fusion, verdict):
+def test_lead_compares_fusion_with_every_modality(results, fusion, verdict):
     answer = answer_of(with_auc(results, us=US, he=HE, fusion=fusion))
     assert verdict in answer.lead
     for value in ("0.800", "0.850", f"{fusion[0]:.3f} (95\u00a0% interval {fusion[1]:.3f} to"):

@@ -78,7 +78,7 @@ def _lead(headline: Scored | None, rivals: Sequence[Standing]) -> str:
     if not rivals:
         return f"{first}; no single modality was evaluated beside it."
     alone = listed([f"{_alone(rival)}, {rival.fair}" for rival in rivals])
-    return f"{first}; {alone}. {_verdict(headline, _strongest(rivals))}"
+    return f"{first}; {alone}. {_verdict(headline, rivals)}"
 
 
 def _lead_without_fusion(singles: Sequence[Standing]) -> str:
@@ -90,15 +90,26 @@ def _lead_without_fusion(singles: Sequence[Standing]) -> str:
     return f"{listed([said, *others])}. No fusion was evaluated."
 
 
-def _verdict(fusion: Scored, rival: Scored) -> str:
-    name = f"{rival.entry.family} alone"
-    if overlap(fusion.auc, rival.auc):
-        return (
-            f"The intervals of fusion and of {name} overlap, so by themselves they do not show "
-            "that fusion is better."
+def _verdict(fusion: Scored, rivals: Sequence[Standing]) -> str:
+    """Hold fusion against every single modality: one overlap is enough for no claim."""
+    alike = [rival for rival in rivals if overlap(fusion.auc, rival.fair.auc)]
+    apart = [rival for rival in rivals if rival not in alike]
+    said = [
+        f"the whole interval of fusion lies {side} that of {listed(names)} alone"
+        for side in ("above", "below")
+        if (names := [r.family for r in apart if (_above(fusion, r)) == (side == "above")])
+    ]
+    if alike:
+        names = listed([rival.family for rival in alike])
+        said.append(
+            f"the intervals of fusion and of {names} alone overlap, so by themselves they do not "
+            f"show that fusion is better than {names}"
         )
-    side = "above" if fusion.auc.value > rival.auc.value else "below"
-    return f"The whole interval of fusion lies {side} that of {name}."
+    return f"{sentence('; '.join(said))}."
+
+
+def _above(fusion: Scored, rival: Standing) -> bool:
+    return fusion.auc.value > rival.fair.auc.value
 
 
 def _alone(standing: Standing) -> str:
