@@ -14,6 +14,7 @@ _SPARSE = 0.5
 def remarks_on(patients: Sequence[Patient], wanted: Wanted, *, table: str) -> Iterator[Finding]:
     """Yield a warning for each trait of the cohort that weakens what can be concluded."""
     yield from _outcomes(patients, wanted, table=table)
+    yield from _external(patients, table=table)
     yield from _modalities(patients, wanted, table=table)
     for column in wanted.clinical:
         yield from _clinical(patients, column, table=table)
@@ -34,6 +35,20 @@ def _outcomes(patients: Sequence[Patient], wanted: Wanted, *, table: str) -> Ite
         )
 
 
+def _external(patients: Sequence[Patient], *, table: str) -> Iterator[Finding]:
+    if external := [p.patient_id for p in patients if p.split == "external"]:
+        yield warning(
+            "external_set_aside",
+            Problem(
+                f"{table}, column split",
+                f"{len(external)} of {len(patients)} patients external",
+                "patients to develop on",
+                "They neither train nor test; predict them with `axilla predict --cohort`.",
+            ),
+            patients=external,
+        )
+
+
 def _modalities(patients: Sequence[Patient], wanted: Wanted, *, table: str) -> Iterator[Finding]:
     for modality in wanted.modalities:
         if lacking := [p.patient_id for p in patients if not p.has(modality)]:
@@ -43,7 +58,7 @@ def _modalities(patients: Sequence[Patient], wanted: Wanted, *, table: str) -> I
                     table,
                     f"{len(lacking)} of {len(patients)} patients without {modality}",
                     f"{modality} of every patient",
-                    "Models are compared on the patients that have every modality they use.",
+                    "A model predicts those who bring one of its modalities; the report gives each n.",
                 ),
                 patients=lacking,
             )

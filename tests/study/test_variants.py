@@ -1,0 +1,155 @@
+"""The same small study, turned every way that study.toml and the table allow."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from axilla.cli.main import app
+
+ONE_EACH = ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["squeezenet"]')
+
+
+def run(folder: Path) -> pd.DataFrame:
+    result = CliRunner().invoke(app, ["run", str(folder)])
+    assert result.exit_code == 0, result.output
+    return pd.read_csv(folder / "results" / "predictions.csv", dtype={"patient_id": str})
+
+
+def edit(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    table = pd.read_csv(folder / "cohort.csv", dtype=str, keep_default_na=False)
+    changed = change(table)
+    changed.to_csv(folder / "cohort.csv", index=False)
+    return changed
+
+
+def light(folder: Path, make: Callable[..., Path], *changes: tuple[str, str]) -> Path:
+    """Make a study of fixed SqueezeNets only, which takes two seconds."""
+    pathology = ('pathology = ["squeezenet", "plnet"]', 'pathology = ["squeezenet"]')
+    return make(folder, ONE_EACH, pathology, *changes)
+
+
+def test_holdout_tests_a_fifth_once(tmp_path: Path, make_study: Callable[..., Path]) -> None:
+    folder = light(tmp_path / "s", make_study, ("\nfolds = 2\n", '\nscheme = "holdout"\n'))
+    predictions = run(folder)
+    tested = predictions[predictions["model"] == "multilayer"]
+    assert len(set(tested["fold"])) == 1
+    assert 3 <= len(tested) <= 9
+
+
+def test_leaving_one_site_out(tmp_path: Path, make_study: Callable[..., Path]) -> None:
+    folder = light(
+        tmp_path / "s",
+        make_study,
+        ("\nfolds = 2\n", '\nscheme = "site"\n'),
+        ('group = ["pathology_donor"]\n', ""),
+    )
+    sites = pd.read_csv(folder / "cohort.csv", dtype=str).set_index("patient_id")["site"]
+    predictions = run(folder)
+    for _, fold in predictions[predictions["model"] == "multilayer"].groupby("fold"):
+        assert len(set(sites[fold["patient_id"]])) == 1
+
+
+def test_repeats_predict_each_patient_once_per_repeat(
+    tmp_path: Path, make_study: Callable[..., Path]
+) -> None:
+    folder = light(tmp_path / "s", make_study, ("\nfolds = 2\n", "\nfolds = 2\nrepeats = 2\n"))
+    predictions = run(folder)
+    fused = predictions[predictions["model"] == "concatenation"]
+    assert (fused.groupby("repeat")["patient_id"].nunique() == 24).all()
+    metrics = pd.read_csv(folder / "results" / "metrics.csv")
+    assert (metrics[metrics["model"] == "concatenation"]["n"] == 24).all()
+
+
+def test_three_modalities_with_gaps(tmp_path: Path, make_study: Callable[..., Path]) -> None:
+    folder = light(
+        tmp_path / "s",
+        make_study,
+        ('fuse = ["ultrasound", "pathology"]', 'fuse = ["ultrasound", "pathology", "clinical"]'),
+    )
+    edit(folder, lambda t: t.assign(age=[str(40 + n) if n % 3 else "" for n in range(len(t))]))
+
+    def without_an_image(table: pd.DataFrame) -> pd.DataFrame:
+        table.loc[2, ["ultrasound", "ultrasound_mask"]] = ""
+        table.loc[2, [c for c in table.columns if c.startswith("roi_")]] = ""
+        table.loc[5, "pathology"] = ""
+        return table
+
+    table = edit(folder, without_an_image)
+    predictions = run(folder)
+    counts = predictions.groupby("model")["patient_id"].nunique()
+    assert counts["multilayer"] == 24
+    assert counts["ultrasound/squeezenet"] == 23
+    assert counts["pathology/squeezenet"] == 23
+    assert counts["clinical/logistic"] == 16
+    bundle = folder / "results" / "bundle.axilla"
+    arguments = ["predict", str(bundle), "--set", "age=60", "--json"]
+    result = CliRunner().invoke(
+        app, [*arguments, "--pathology", str(folder / table.loc[0, "pathology"])]
+    )
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert answer["used"] == ["pathology", "clinical"]
+    assert any("no ultrasound" in warning for warning in answer["warnings"])
+
+
+def test_a_bag_of_images_is_one_patient(tmp_path: Path, make_study: Callable[..., Path]) -> None:
+    folder = light(tmp_path / "s", make_study)
+
+    def two_tiles(table: pd.DataFrame) -> pd.DataFrame:
+        donor = table["pathology_donor"] == table["pathology_donor"].iloc[0]
+        tiles = table.loc[donor, "pathology"]
+        table.loc[tiles.index[0], "pathology"] = ";".join(tiles.iloc[:2])
+        return table
+
+    edit(folder, two_tiles)
+    predictions = run(folder)
+    assert (predictions.groupby("model")["patient_id"].size().drop("clinical/logistic") == 24).all()
+
+
+def test_excel_gives_the_same_predictions_as_csv(
+    tmp_path: Path, make_study: Callable[..., Path]
+) -> None:
+    folder = light(tmp_path / "s", make_study)
+    from_csv = run(folder)
+    table = pd.read_csv(folder / "cohort.csv")
+    table.to_excel(folder / "cohort.xlsx", index=False)
+    (folder / "cohort.csv").unlink()
+    toml = folder / "study.toml"
+    text = toml.read_text(encoding="utf-8").replace("[cohort]", '[cohort]\ntable = "cohort.xlsx"')
+    toml.write_text(text, encoding="utf-8")
+    pd.testing.assert_frame_equal(run(folder), from_csv)
+
+
+def test_finetuning_trains_the_networks_themselves(
+    tmp_path: Path, make_study: Callable[..., Path]
+) -> None:
+    folder = make_study(
+        tmp_path / "s",
+        ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["ulnet"]'),
+        ('pathology = ["squeezenet", "plnet"]', 'pathology = ["squeezenet"]'),
+        ("fuse = [", 'training = "finetune"\nweights = "none"\nfuse = ['),
+        ("network_epochs = 2", "network_epochs = 1"),
+    )
+    predictions = run(folder)
+    models = set(predictions["model"])
+    assert {"ultrasound/ulnet", "pathology/squeezenet", "multilayer"} <= models
+    assert not (folder / "results" / "cache" / "embeddings").exists()
+    search = pd.read_csv(folder / "results" / "search.csv")
+    tried = search[search["model"] == "ultrasound/ulnet"]["hyperparameters"]
+    assert tried.str.contains("epochs").all()
+
+
+@pytest.mark.parametrize("modality", ["ultrasound", "pathology"])
+def test_one_modality_alone_is_a_study(
+    modality: str, tmp_path: Path, make_study: Callable[..., Path]
+) -> None:
+    other = "pathology" if modality == "ultrasound" else "ultrasound"
+    folder = light(tmp_path / "s", make_study, (f'{other} = ["squeezenet"]', f"{other} = []"))
+    predictions = run(folder)
+    assert set(predictions["kind"]) == {"unimodal", "reader"}
+    assert (folder / "results" / "bundle.axilla").is_file()
+    assert (folder / "results" / "report.html").is_file()
