@@ -58,7 +58,7 @@ def _modalities(patients: Sequence[Patient], wanted: Wanted, *, table: str) -> I
                     table,
                     f"{len(lacking)} of {len(patients)} patients without {modality}",
                     f"{modality} of every patient",
-                    "A model predicts those who bring one of its modalities; the report gives each n.",
+                    "A model predicts those who bring its modality; the report gives each n.",
                 ),
                 patients=lacking,
             )

@@ -97,13 +97,13 @@ def _verdict(fusion: Scored, rivals: Sequence[Standing]) -> str:
     said = [
         f"the whole interval of fusion lies {side} that of {listed(names)} alone"
         for side in ("above", "below")
-        if (names := [r.family for r in apart if (_above(fusion, r)) == (side == "above")])
+        if (names := [str(r.family) for r in apart if _above(fusion, r) == (side == "above")])
     ]
     if alike:
-        names = listed([rival.family for rival in alike])
+        overlapped = listed([str(rival.family) for rival in alike])
         said.append(
-            f"the intervals of fusion and of {names} alone overlap, so by themselves they do not "
-            f"show that fusion is better than {names}"
+            f"the intervals of fusion and of {overlapped} alone overlap, so by themselves they do "
+            f"not show that fusion is better than {overlapped}"
         )
     return f"{sentence('; '.join(said))}."
 

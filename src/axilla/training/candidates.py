@@ -139,17 +139,3 @@ def best_of(inner_logits: Sequence[torch.Tensor], labels: torch.Tensor) -> int:
         return inner_auc(logits, labels), -log_loss(labels[known].numpy(), chance, labels=[0, 1])
 
     return max(range(len(inner_logits)), key=lambda position: rank(inner_logits[position]))
-
-
-def search_rows(
-    model: str,
-    chosen: Pick,
-    *,
-    grid: Sequence[GridPoint],
-    seconds: Sequence[float],
-) -> list[SearchRow]:
-    """Return one row per tried grid point of a fold; a stack's time is shared by its models."""
-    return [
-        SearchRow(model, chosen.fold.name, str(point), inner_score=score, seconds=share)
-        for point, score, share in zip(grid, chosen.inner_scores, seconds, strict=True)
-    ]

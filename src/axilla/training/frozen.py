@@ -1,8 +1,6 @@
 """Unimodal models on a fixed backbone: project, then train the heads of all folds together."""
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -13,39 +11,13 @@ from axilla.models.fusion import Concatenation
 from axilla.models.projection import Projection
 from axilla.records.digests import seed_of
 from axilla.records.progress import Progress
-from axilla.records.study import SearchSection, TrainingSection
 from axilla.records.units import Modality
-from axilla.training.candidates import (
-    Candidate,
-    GridPoint,
-    Output,
-    SearchRow,
-    all_splits,
-    by_fold,
-    pick,
-    search_rows,
-)
+from axilla.training.candidates import Candidate, Output, Pick, SearchRow, all_splits, by_fold, pick
+from axilla.training.grid import HeadSearch, Optimisation, search_heads, search_rows
 from axilla.training.projection import fit_projection
-from axilla.training.stacked import Schedule, State, Trained, Trial, train_stacked
+from axilla.training.stacked import State, Trained, Trial
 
 _HALVE_EVERY = 10
-
-
-@dataclass(frozen=True, slots=True)
-class HeadSearch:
-    """The grid, length and input width of head training, from study.toml."""
-
-    grid: tuple[GridPoint, ...]
-    epochs: int
-    components: int
-
-    @classmethod
-    def of(cls, search: SearchSection, training: TrainingSection) -> "HeadSearch":
-        """Take what concerns heads from a study's [search] and [training]."""
-        grid = tuple(
-            GridPoint(rate, batch) for batch in search.batch_sizes for rate in search.rate_factors
-        )
-        return cls(grid, epochs=training.head_epochs, components=training.reduce_to)
 
 
 def train_frozen(
@@ -72,56 +44,67 @@ def train_frozen(
     ]
     projected = [projection(embeddings) for projection in projections]
     trials = [
-        Trial(
-            embeddings=(components,),
-            logits=torch.zeros(len(labels), 1),
-            present=present.unsqueeze(1),
-            train=with_modality(split, present),
-            seed=seed_of(seed, model, split.train),
-        )
-        for components, split in zip(projected, splits, strict=True)
+        _trial(z, split, present=present, seed=seed_of(seed, model, split.train))
+        for z, split in zip(projected, splits, strict=True)
     ]
-    tried: list[list[Trained]] = []
-    seconds: list[float] = []
     with progress.task(f"Training {model}", total=len(search.grid) * len(trials)) as advance:
-        for point in search.grid:
-            start = time.perf_counter()
-            schedule = Schedule(
-                torch.optim.Adam,
-                rate=find_backbone(name).learning_rate * point.rate_factor,
-                batch_size=point.batch_size,
-                epochs=search.epochs,
-                halve_every=_HALVE_EVERY,
-            )
-            tried.append(
-                train_stacked(Concatenation, trials, labels, schedule=schedule, advance=advance)
-            )
-            seconds.append(time.perf_counter() - start)
-    share = [stack / len(folds) for stack in seconds]
+        tried = search_heads(
+            Concatenation,
+            trials,
+            labels,
+            search=search,
+            optimisation=Optimisation(
+                torch.optim.Adam, find_backbone(name).learning_rate, halve_every=_HALVE_EVERY
+            ),
+            advance=advance,
+        )
     candidates, rows = [], []
-    for chosen, (inner, outer), (_, projection) in zip(
-        pick(folds, tried, labels),
+    for chosen, components, (_, projection) in zip(
+        pick(folds, tried.models, labels),
         by_fold(folds, projected),
         by_fold(folds, projections),
         strict=True,
     ):
         candidates.append(
-            Candidate(
-                model,
-                modality,
-                chosen.fold,
-                inner=tuple(map(partial(_output, present=present), inner, chosen.inner)),
-                outer=_output(outer, chosen.outer, present=present),
-                inner_logits=chosen.inner_logits,
-                inner_score=chosen.inner_scores[chosen.point],
-                parts={
-                    "projection": projection.state_dict(),
-                    "classifier": _on_embedding(projection, chosen.outer.state),
-                },
-            )
+            _candidate(model, modality, chosen, components, projection=projection, present=present)
         )
-        rows += search_rows(model, chosen, grid=search.grid, seconds=share)
+        rows += search_rows(model, chosen, tried, folds=len(folds))
     return candidates, rows
+
+
+def _trial(components: torch.Tensor, split: Split, *, present: torch.Tensor, seed: int) -> Trial:
+    return Trial(
+        embeddings=(components,),
+        logits=torch.zeros(len(present), 1),
+        present=present.unsqueeze(1),
+        train=with_modality(split, present),
+        seed=seed,
+    )
+
+
+def _candidate(
+    model: str,
+    modality: Modality,
+    chosen: Pick,
+    components: tuple[Sequence[torch.Tensor], torch.Tensor],
+    *,
+    projection: Projection,
+    present: torch.Tensor,
+) -> Candidate:
+    inner, outer = components
+    return Candidate(
+        model,
+        modality,
+        chosen.fold,
+        inner=tuple(map(partial(_output, present=present), inner, chosen.inner)),
+        outer=_output(outer, chosen.outer, present=present),
+        inner_logits=chosen.inner_logits,
+        inner_score=chosen.inner_scores[chosen.point],
+        parts={
+            "projection": projection.state_dict(),
+            "classifier": _on_embedding(projection, chosen.outer.state),
+        },
+    )
 
 
 def _output(components: torch.Tensor, trained: Trained, *, present: torch.Tensor) -> Output:

@@ -1,6 +1,5 @@
 """Fusion inside each fold: the fold's own best unimodal models, their embeddings, one strategy."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,15 +10,10 @@ from axilla.models.fusion import fusions
 from axilla.records.digests import seed_of
 from axilla.records.progress import Progress
 from axilla.records.units import Modality
-from axilla.training.candidates import (
-    Candidate,
-    Output,
-    SearchRow,
-    pick,
-    search_rows,
-)
-from axilla.training.frozen import HeadSearch, with_modality
-from axilla.training.stacked import Schedule, State, Trained, Trial, train_stacked
+from axilla.training.candidates import Candidate, Output, Pick, SearchRow, pick
+from axilla.training.frozen import with_modality
+from axilla.training.grid import HeadSearch, Optimisation, search_heads, search_rows
+from axilla.training.stacked import State, Trial
 
 RATE = 1e-4
 _HALVE_EVERY = 5
@@ -71,41 +65,34 @@ def train_fusion(
         _trial(outputs, split, seed=seed_of(seed, name, split.train))
         for outputs, split in _outputs(selected, folds)
     ]
-    trainable = any(True for _ in fusions[name]([1] * len(selected[0])).parameters())
-    grid = search.grid if trainable else search.grid[:1]
-    tried: list[list[Trained]] = []
-    seconds: list[float] = []
-    with progress.task(f"Training {name} fusion", total=len(grid) * len(trials)) as advance:
-        for point in grid:
-            start = time.perf_counter()
-            schedule = Schedule(
-                torch.optim.AdamW,
-                rate=RATE * point.rate_factor,
-                batch_size=point.batch_size,
-                epochs=search.epochs,
-                halve_every=_HALVE_EVERY,
-            )
-            tried.append(
-                train_stacked(fusions[name], trials, labels, schedule=schedule, advance=advance)
-            )
-            seconds.append((time.perf_counter() - start) / len(folds))
+    with progress.task(f"Training {name} fusion", total=len(search.grid) * len(trials)) as advance:
+        tried = search_heads(
+            fusions[name],
+            trials,
+            labels,
+            search=search,
+            optimisation=Optimisation(torch.optim.AdamW, RATE, halve_every=_HALVE_EVERY),
+            advance=advance,
+        )
     candidates: list[FusionCandidate] = []
     rows: list[SearchRow] = []
-    for chosen, parts in zip(pick(folds, tried, labels), selected, strict=True):
-        anything = torch.stack([_known(part.outer) for part in parts.values()]).any(0)
-        candidates.append(
-            FusionCandidate(
-                name,
-                chosen.fold,
-                parts,
-                logits=chosen.outer.logits.where(anything, torch.nan),
-                inner_logits=chosen.inner_logits.where(anything, torch.nan),
-                inner_score=chosen.inner_scores[chosen.point],
-                state=chosen.outer.state,
-            )
-        )
-        rows += search_rows(name, chosen, grid=grid, seconds=seconds)
+    for chosen, parts in zip(pick(folds, tried.models, labels), selected, strict=True):
+        candidates.append(_candidate(name, chosen, parts))
+        rows += search_rows(name, chosen, tried, folds=len(folds))
     return candidates, rows
+
+
+def _candidate(name: str, chosen: Pick, parts: Selected) -> FusionCandidate:
+    anything = torch.stack([_known(part.outer) for part in parts.values()]).any(0)
+    return FusionCandidate(
+        name,
+        chosen.fold,
+        parts,
+        logits=chosen.outer.logits.where(anything, torch.nan),
+        inner_logits=chosen.inner_logits.where(anything, torch.nan),
+        inner_score=chosen.inner_scores[chosen.point],
+        state=chosen.outer.state,
+    )
 
 
 def _outputs(

@@ -22,6 +22,7 @@ from axilla.training.candidates import (
     pick,
 )
 from axilla.training.frozen import with_modality
+from axilla.training.grid import Tried, search_rows
 from axilla.training.stacked import State, Trained
 
 PENALTIES = (0.01, 0.1, 1.0)
@@ -44,20 +45,10 @@ def train_logistic(
     `features` holds one (N, K) per split in the order of `all_splits(folds)`, encoded with that
     split's training patients; `present` (N,) tells who has any.
     """
-    splits = all_splits(folds)
-    tried, seconds = [], []
-    for penalty in PENALTIES:
-        start = time.perf_counter()
-        tried.append(
-            [
-                _fit(x, labels, with_modality(split, present), penalty=penalty)
-                for x, split in zip(features, splits, strict=True)
-            ]
-        )
-        seconds.append((time.perf_counter() - start) / len(folds))
+    tried = _tried(features, present, labels, folds)
     candidates, rows = [], []
     for chosen, (inner, outer) in zip(
-        pick(folds, tried, labels), by_fold(folds, features), strict=True
+        pick(folds, tried.models, labels), by_fold(folds, features), strict=True
     ):
         outputs = [
             Output(x.unsqueeze(1), trained.logits.where(present, torch.nan))
@@ -76,11 +67,28 @@ def train_logistic(
                 parts={"classifier": chosen.outer.state},
             )
         )
-        rows += [
-            SearchRow(model, chosen.fold.name, f"C {penalty:g}", inner_score=score, seconds=share)
-            for penalty, score, share in zip(PENALTIES, chosen.inner_scores, seconds, strict=True)
-        ]
+        rows += search_rows(model, chosen, tried, folds=len(folds))
     return candidates, rows
+
+
+def _tried(
+    features: Sequence[torch.Tensor],
+    present: torch.Tensor,
+    labels: torch.Tensor,
+    folds: Sequence[Fold],
+) -> Tried:
+    trains = [with_modality(split, present) for split in all_splits(folds)]
+    models, seconds = [], []
+    for penalty in PENALTIES:
+        start = time.perf_counter()
+        models.append(
+            [
+                _fit(x, labels, train, penalty=penalty)
+                for x, train in zip(features, trains, strict=True)
+            ]
+        )
+        seconds.append(time.perf_counter() - start)
+    return Tried(tuple(f"C {penalty:g}" for penalty in PENALTIES), models, seconds)
 
 
 def _fit(x: torch.Tensor, labels: torch.Tensor, train: torch.Tensor, *, penalty: float) -> Trained:

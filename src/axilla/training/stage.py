@@ -21,8 +21,8 @@ from axilla.records.study import StudyConfig
 from axilla.records.units import IMAGE_MODALITIES, Modality
 from axilla.training.allocator import keep_freed_memory
 from axilla.training.candidates import Candidate, SearchRow
-from axilla.training.frozen import HeadSearch
 from axilla.training.fusion import FusionCandidate, Selected, select_unimodal, train_fusion
+from axilla.training.grid import HeadSearch
 from axilla.training.preflight import require_models
 from axilla.training.results import Scored, prediction_table, search_table
 from axilla.training.unimodal import Material, Unimodal, train_unimodal

@@ -19,7 +19,8 @@ from axilla.records.study import StudyConfig
 from axilla.records.units import IMAGE_MODALITIES, ImageModality
 from axilla.training.candidates import Candidate, GridPoint, SearchRow, all_splits
 from axilla.training.embeddings import embed_patients
-from axilla.training.frozen import HeadSearch, train_frozen, with_modality
+from axilla.training.frozen import train_frozen, with_modality
+from axilla.training.grid import HeadSearch
 from axilla.training.logistic import encoders_of, standardised, train_logistic
 from axilla.training.network_fold import NetworkSearch
 from axilla.training.network_trials import NetworkTrial, load_trial, run_trials
