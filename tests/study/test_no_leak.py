@@ -14,10 +14,11 @@ from axilla.records.patients import Patient
 from axilla.records.progress import Silent
 from axilla.records.study import StudyConfig
 from axilla.records.toml import read_study
-from axilla.training import stage, unimodal
+from axilla.training import stage
+from axilla.training.engine import Engine
 from axilla.training.pixels import Pixels
 from axilla.training.results import threshold_of
-from axilla.training.unimodal import Material, train_unimodal
+from axilla.training.unimodal import Material
 
 
 @dataclass(frozen=True)
@@ -38,23 +39,20 @@ def decide(
     """Train the first fold of the plan made from `plan` on what `patients` hold."""
     fold = stage._plan(config, plan)[0]
     labels = torch.tensor([float(patient.label or 0) for patient in patients])
-    material = Material(
-        config, RunFolder(folder), patients, labels, (fold,), torch.device("cpu"), Silent()
-    )
-    trained = train_unimodal(material)
-    models = [*trained.candidates, *trained.baselines]
-    selected = [stage.select_unimodal(trained.of_fold(fold), ["ultrasound", "pathology"])]
-    fusions, _ = stage._train_fusions(material, selected)
+    engine = Engine(torch.device("cpu"), None)
+    material = Material(config, RunFolder(folder), patients, labels, (fold,), engine, Silent())
+    trained = stage._train(material)
+    models = [*trained.unimodal.candidates, *trained.unimodal.baselines]
     rule = config.validation.threshold
-    best = stage._best_fusion(fusions, fold)
+    best = stage._best_fusion(trained.fusions, fold)
     assert best is not None
     return Trained(
-        states={f"{m.model} {part}": dict(s) for m in models for part, s in m.parts.items()},
+        states={f"{m.model} {part}": dict(s) for m in models for part, s in m.parts().items()},
         inner_scores={m.model: m.inner_score for m in models},
         thresholds={m.model: threshold_of(m.inner_logits, labels, rule=rule) for m in models},
-        fusions={f.name: (f.inner_score, dict(f.state)) for f in fusions},
+        fusions={f.name: (f.inner_score, dict(f.state)) for f in trained.fusions},
         chosen=f"{best.name}: {[c.model for c in best.selected.values()]}",
-        test_logits={m.model: m.outer.logits[list(fold.outer.test)] for m in models},
+        test_logits={m.model: m.logits[list(fold.outer.test)] for m in models},
     )
 
 
@@ -85,10 +83,6 @@ def test_test_fold_reaches_no_decision(
         return planes
 
     monkeypatch.setattr(Pixels, "load", wrecked)
-    # Worker processes would not see the wrecked pixels.
-    monkeypatch.setattr(
-        unimodal, "run_trials", lambda trials, **_: [_run_here(trial) for trial in trials]
-    )
     after = decide(config, folder / "b", poisoned, honest)
 
     assert before.chosen == after.chosen
@@ -103,12 +97,3 @@ def test_test_fold_reaches_no_decision(
             torch.testing.assert_close(after.fusions[name][1][key], tensor, rtol=0, atol=0)
     moved = [m for m, z in before.test_logits.items() if not torch.equal(z, after.test_logits[m])]
     assert set(moved) >= {"ultrasound/squeezenet", "pathology/squeezenet", "pathology/plnet"}
-
-
-def _run_here(trial: object) -> None:
-    from axilla.training import network_trials  # noqa: PLC0415
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    network_trials._run(trial, torch.device("cpu"))  # type: ignore[arg-type]
-    torch.set_num_threads(threads)

@@ -23,7 +23,7 @@ SERVED_VIEWS = 2
 _BATCH = 16
 
 
-def embed_patients(
+def store_embeddings(
     name: str,
     pixels: Pixels,
     *,
@@ -33,8 +33,8 @@ def embed_patients(
     cache: Path,
     device: torch.device,
     progress: Progress,
-) -> torch.Tensor:
-    """Return embeddings (N, V, D) of a fixed backbone, bags averaged; NaN for no image."""
+) -> Path:
+    """Embed a modality's images with a fixed backbone, unless the cache has them; return where."""
     views = (settings.crops, settings.crop_min_area, settings.outside_mask)
     random_start = None if pretrained else seed
     key = digest_of("embeddings", 1, name, pixels.digest, views, seed, random_start)
@@ -52,6 +52,11 @@ def embed_patients(
         )
         with atomic(path) as temporary:
             np.save(temporary, images.numpy())
+    return path
+
+
+def load_embeddings(path: Path, pixels: Pixels) -> torch.Tensor:
+    """Return embeddings (N, V, D), bags averaged; NaN for patients without an image."""
     images = torch.from_numpy(np.load(path))
     return per_patient(images, pixels.owner, patients=pixels.patients)
 

@@ -10,7 +10,6 @@ from axilla.models.backbones import find_backbone
 from axilla.models.fusion import Concatenation
 from axilla.models.projection import Projection
 from axilla.records.digests import seed_of
-from axilla.records.progress import Progress
 from axilla.records.units import Modality
 from axilla.training.candidates import Candidate, Output, Pick, SearchRow, all_splits, by_fold, pick
 from axilla.training.grid import HeadSearch, Optimisation, search_heads, search_rows
@@ -29,7 +28,6 @@ def train_frozen(
     *,
     search: HeadSearch,
     seed: int,
-    progress: Progress,
 ) -> tuple[list[Candidate], list[SearchRow]]:
     """Train the head of one fixed backbone in every fold and inner split.
 
@@ -47,17 +45,15 @@ def train_frozen(
         _trial(z, split, present=present, seed=seed_of(seed, model, split.train))
         for z, split in zip(projected, splits, strict=True)
     ]
-    with progress.task(f"Training {model}", total=len(search.grid) * len(trials)) as advance:
-        tried = search_heads(
-            Concatenation,
-            trials,
-            labels,
-            search=search,
-            optimisation=Optimisation(
-                torch.optim.Adam, find_backbone(name).learning_rate, halve_every=_HALVE_EVERY
-            ),
-            advance=advance,
-        )
+    tried = search_heads(
+        Concatenation,
+        trials,
+        labels,
+        search=search,
+        optimisation=Optimisation(
+            torch.optim.Adam, find_backbone(name).learning_rate, halve_every=_HALVE_EVERY
+        ),
+    )
     candidates, rows = [], []
     for chosen, components, (_, projection) in zip(
         pick(folds, tried.models, labels),

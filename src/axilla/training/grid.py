@@ -57,7 +57,6 @@ def search_heads(
     *,
     search: HeadSearch,
     optimisation: Optimisation,
-    advance: Callable[[int], None],
 ) -> Tried:
     """Train every trial at every grid point; a strategy without parameters needs one point."""
     widths = [embedding.shape[2] for embedding in trials[0].embeddings]
@@ -73,7 +72,7 @@ def search_heads(
             epochs=search.epochs,
             halve_every=optimisation.halve_every,
         )
-        models.append(train_stacked(strategy, trials, labels, schedule=schedule, advance=advance))
+        models.append(train_stacked(strategy, trials, labels, schedule=schedule))
         seconds.append(time.perf_counter() - start)
     return Tried(grid, models, seconds)
 

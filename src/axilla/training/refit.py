@@ -17,9 +17,9 @@ from axilla.models.backbones import find_backbone
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
 from axilla.records.units import Modality
-from axilla.training.candidates import Candidate
 from axilla.training.embeddings import fixed_backbone
 from axilla.training.fusion import FusionCandidate, Selected
+from axilla.training.kept import Kept
 from axilla.training.results import threshold_of
 from axilla.training.stage import SELECTED, Final
 from axilla.training.unimodal import is_trained
@@ -103,10 +103,10 @@ def write_final(
     )
 
 
-def _states(config: StudyConfig, candidate: Candidate) -> dict[str, State]:
+def _states(config: StudyConfig, candidate: Kept) -> dict[str, State]:
     """Return a modality's states, with the fixed backbone's own where it was not trained."""
     name = candidate.model.split("/", 1)[1]
-    states: dict[str, State] = dict(candidate.parts)
+    states: dict[str, State] = dict(candidate.parts())
     if candidate.modality != "clinical" and "backbone" not in states:
         pretrained = config.models.weights == "pretrained"
         backbone = fixed_backbone(name, pretrained=pretrained, seed=config.study.seed)
@@ -115,7 +115,7 @@ def _states(config: StudyConfig, candidate: Candidate) -> dict[str, State]:
 
 
 def _describe(
-    config: StudyConfig, final: Final, modality: Modality, candidate: Candidate
+    config: StudyConfig, final: Final, modality: Modality, candidate: Kept
 ) -> ModalityManifest:
     if modality == "clinical":
         encoder = final.encoder.to_json() if final.encoder else None
@@ -130,7 +130,7 @@ def _describe(
     )
 
 
-def _measured(candidate: Candidate, metrics: pd.DataFrame) -> str:
+def _measured(candidate: Kept, metrics: pd.DataFrame) -> str:
     """Return the name whose metrics speak for a unimodal choice: the chosen one, if listed."""
     chosen = f"{candidate.modality}/{SELECTED}"
     return chosen if chosen in set(metrics["model"]) else candidate.model

@@ -12,8 +12,9 @@ from axilla.records.patients import Patient
 from axilla.records.study import ThresholdRule
 from axilla.records.tables import PREDICTIONS, SEARCH
 from axilla.records.units import ModelKind
-from axilla.training.candidates import Candidate, SearchRow
+from axilla.training.candidates import SearchRow
 from axilla.training.fusion import FusionCandidate
+from axilla.training.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,14 @@ class Scored:
     inner_logits: torch.Tensor
 
     @classmethod
-    def of_unimodal(cls, candidate: Candidate, *, name: str | None = None) -> "Scored":
+    def of_unimodal(cls, candidate: Kept, *, name: str | None = None) -> "Scored":
         """Take a unimodal model's predictions, under another name if given."""
         return cls(
             name or candidate.model,
             "unimodal",
             candidate.modality,
             candidate.fold,
-            candidate.outer.logits,
+            candidate.logits,
             candidate.inner_logits,
         )
 

@@ -54,7 +54,6 @@ def train_stacked(
     labels: torch.Tensor,
     *,
     schedule: Schedule,
-    advance: Callable[[int], None] = lambda _steps: None,
 ) -> list[Trained]:
     """Train one head per trial; trials of unlike shape are trained in separate programs.
 
@@ -68,7 +67,6 @@ def train_stacked(
             positions, _train_group(strategy, group, labels, schedule=schedule), strict=True
         ):
             results[position] = trained
-        advance(len(positions))
     return [trained for trained in results if trained is not None]
 
 

@@ -1,8 +1,9 @@
 """The training stage: folds, trials, choices and out-of-fold predictions."""
 
+import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,11 +21,13 @@ from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
 from axilla.records.units import IMAGE_MODALITIES, Modality
 from axilla.training.allocator import keep_freed_memory
-from axilla.training.candidates import Candidate, SearchRow
-from axilla.training.fusion import FusionCandidate, Selected, select_unimodal, train_fusion
+from axilla.training.candidates import SearchRow
+from axilla.training.engine import local_engine
+from axilla.training.fusion import FusionCandidate, Selected, select_unimodal
 from axilla.training.grid import HeadSearch
 from axilla.training.preflight import require_models
 from axilla.training.results import Scored, prediction_table, search_table
+from axilla.training.trials import FusionTrial
 from axilla.training.unimodal import Material, Unimodal, train_unimodal
 
 SELECTED = "selected"
@@ -34,6 +37,15 @@ _REPORTED_VERSIONS = (
     "axilla", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "scikit-image",
     "pandas", "pillow",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Every model of the study in every fold, and every grid point that was tried."""
+
+    unimodal: Unimodal
+    fusions: list[FusionCandidate]
+    rows: list[SearchRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +69,12 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
     patients = [p for p in cohort.labelled if p.split == "development"]
     labels = torch.tensor([float(p.label or 0) for p in patients])
     folds = _plan(config, patients)
-    material = Material(
-        config, folder, patients, labels, (*folds, _everybody(config, patients)), device, progress
-    )
-    unimodal = train_unimodal(material)
-    selected = [
-        select_unimodal(unimodal.of_fold(fold), _fused(config, unimodal)) for fold in material.folds
-    ]
-    fusions, rows = _train_fusions(material, selected)
-    scored = [
-        model
-        for fold in folds
-        for model in _scored(fold, unimodal, fusions, _select_all(unimodal, fold))
-    ]
+    everybody = _everybody(config, patients)
+    with local_engine(device, jobs=config.compute.jobs or os.cpu_count() or 1) as engine:
+        material = Material(config, folder, patients, labels, (*folds, everybody), engine, progress)
+        trained = _train(material)
     predictions = prediction_table(
-        scored,
+        [model for fold in folds for model in _scored(fold, trained)],
         patients,
         labels,
         folds=folds,
@@ -80,19 +83,19 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
     )
     folder.write_table("splits.csv", split_table(folds, [p.patient_id for p in patients]))
     folder.write_table("predictions.csv", predictions)
-    folder.write_table("search.csv", search_table([*unimodal.rows, *rows]))
+    folder.write_table("search.csv", search_table(trained.rows))
     folder.write_json(
         "provenance.json",
         _provenance(config, cohort, started=started, seconds=time.perf_counter() - start)
-        | {"device": str(device), "selected": _choices(folds, unimodal, fusions)},
+        | {"device": str(device), "selected": _choices(folds, trained)},
     )
-    everybody = material.folds[-1]
+    encoders = trained.unimodal.encoders
     return Final(
         patients,
         labels,
-        selected=selected[-1] or _select_all(unimodal, everybody),
-        fusion=_best_fusion(fusions, everybody),
-        encoder=unimodal.encoders[-1] if unimodal.encoders else None,
+        selected=_select_all(trained.unimodal, everybody),
+        fusion=_best_fusion(trained.fusions, everybody),
+        encoder=encoders[-1] if encoders else None,
         cohort_digest=cohort.digest,
     )
 
@@ -137,24 +140,32 @@ def _fused(config: StudyConfig, unimodal: Unimodal) -> list[Modality]:
     return fused if len(fused) > 1 and config.models.fusion else []
 
 
-def _train_fusions(
-    material: Material, selected: Sequence[Selected]
-) -> tuple[list[FusionCandidate], list[SearchRow]]:
-    fusions: list[FusionCandidate] = []
-    rows: list[SearchRow] = []
-    for name in material.config.models.fusion if selected[0] else ():
-        trained, tried = train_fusion(
+def _train(material: Material) -> Trained:
+    """Train unimodal models, let each fold choose among them, and fuse what it chose."""
+    unimodal = train_unimodal(material)
+    config, fused = material.config, _fused(material.config, unimodal)
+    selected = tuple(
+        select_unimodal(unimodal.of_fold(fold), fused) for fold in material.folds if fused
+    )
+    trials = [
+        FusionTrial(
             name,
             selected,
-            material.labels,
-            material.folds,
-            search=HeadSearch.of(material.config.search, material.config.training),
-            seed=material.config.study.seed,
-            progress=material.progress,
+            material.outcomes,
+            HeadSearch.of(config.search, config.training),
+            seed=config.study.seed,
+            cache=material.folder.cache,
         )
-        fusions += trained
-        rows += tried
-    return fusions, rows
+        for name in (config.models.fusion if selected else ())
+    ]
+    # The last strategies have the most layers: started first, they leave no process idle.
+    material.engine.finish(trials[::-1], "Training fusions", progress=material.progress)
+    finished = [trial.load() for trial in trials]
+    return Trained(
+        unimodal,
+        fusions=[candidate for candidates, _ in finished for candidate in candidates],
+        rows=[*unimodal.rows, *(row for _, rows in finished for row in rows)],
+    )
 
 
 def _select_all(unimodal: Unimodal, fold: Fold) -> Selected:
@@ -167,31 +178,27 @@ def _best_fusion(fusions: Sequence[FusionCandidate], fold: Fold) -> FusionCandid
     return max(mine, key=lambda candidate: candidate.inner_score) if mine else None
 
 
-def _scored(
-    fold: Fold, unimodal: Unimodal, fusions: Sequence[FusionCandidate], best: Selected
-) -> list[Scored]:
+def _scored(fold: Fold, trained: Trained) -> list[Scored]:
     """List one fold's models in the order of predictions.csv, chosen ones after their family."""
-    of_fold = unimodal.of_fold(fold)
+    of_fold = trained.unimodal.of_fold(fold)
     scored: list[Scored] = []
-    for modality, chosen in best.items():
+    for modality, chosen in _select_all(trained.unimodal, fold).items():
         family = [candidate for candidate in of_fold if candidate.modality == modality]
         scored += [Scored.of_unimodal(candidate) for candidate in family]
         if len(family) > 1:
             scored.append(Scored.of_unimodal(chosen, name=f"{modality}/{SELECTED}"))
-    scored += [Scored.of_unimodal(c) for c in unimodal.baselines if c.fold == fold]
-    scored += [Scored.of_fusion(candidate) for candidate in fusions if candidate.fold == fold]
-    if (winner := _best_fusion(fusions, fold)) is not None:
+    scored += [Scored.of_unimodal(c) for c in trained.unimodal.baselines if c.fold == fold]
+    scored += [Scored.of_fusion(fusion) for fusion in trained.fusions if fusion.fold == fold]
+    if (winner := _best_fusion(trained.fusions, fold)) is not None:
         scored.append(Scored.of_fusion(winner, name=SELECTED))
     return scored
 
 
-def _choices(
-    folds: Sequence[Fold], unimodal: Unimodal, fusions: Sequence[FusionCandidate]
-) -> list[dict[str, Any]]:
+def _choices(folds: Sequence[Fold], trained: Trained) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for fold in folds:
-        best: Mapping[Modality, Candidate] = _select_all(unimodal, fold)
-        winner = _best_fusion(fusions, fold)
+        best = _select_all(trained.unimodal, fold)
+        winner = _best_fusion(trained.fusions, fold)
         rows.append(
             {"repeat": fold.repeat, "fold": fold.fold, "name": fold.name}
             | {modality: candidate.model for modality, candidate in best.items()}

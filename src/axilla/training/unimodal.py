@@ -1,6 +1,5 @@
 """All unimodal models of a study: fixed backbones, trained networks, clinical and trivial ones."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,20 +10,23 @@ from axilla.cohort.splits import Fold
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.clinical import ClinicalEncoder
 from axilla.preprocessing.prepare import PixelSettings
+from axilla.records.digests import digest_of
 from axilla.records.errors import CohortError, Problem
 from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
 from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
-from axilla.records.units import IMAGE_MODALITIES, ImageModality
-from axilla.training.candidates import Candidate, GridPoint, SearchRow, all_splits
-from axilla.training.embeddings import embed_patients
-from axilla.training.frozen import train_frozen, with_modality
+from axilla.records.units import IMAGE_MODALITIES, ImageModality, Modality
+from axilla.training.candidates import GridPoint, SearchRow, all_splits
+from axilla.training.embeddings import store_embeddings
+from axilla.training.engine import Engine, is_finished
+from axilla.training.frozen import with_modality
 from axilla.training.grid import HeadSearch
+from axilla.training.kept import Kept, digest_of_tensor, keep, load
 from axilla.training.logistic import encoders_of, standardised, train_logistic
 from axilla.training.network_fold import NetworkSearch
-from axilla.training.network_trials import NetworkTrial, load_trial, run_trials
 from axilla.training.pixels import Pixels, store_pixels
+from axilla.training.trials import FrozenTrial, NetworkTrial
 from axilla.training.trivial import trivial_features
 
 TRIVIAL = "trivial"
@@ -39,20 +41,31 @@ class Material:
     patients: Sequence[Patient]
     labels: torch.Tensor
     folds: Sequence[Fold]
-    device: torch.device
+    engine: Engine
     progress: Progress
+
+    @property
+    def outcomes(self) -> tuple[int, ...]:
+        """The labels as plain numbers, for trials that travel to other processes."""
+        return tuple(int(label) for label in self.labels)
 
 
 @dataclass(slots=True)
 class Unimodal:
     """Every unimodal model in every fold, and the baselines that fusion must not use."""
 
-    candidates: list[Candidate] = field(default_factory=list)
-    baselines: list[Candidate] = field(default_factory=list)
+    candidates: list[Kept] = field(default_factory=list)
+    baselines: list[Kept] = field(default_factory=list)
     rows: list[SearchRow] = field(default_factory=list)
     encoders: list[ClinicalEncoder] = field(default_factory=list)
 
-    def of_fold(self, fold: Fold) -> list[Candidate]:
+    def add(self, trained: tuple[list[Kept], list[SearchRow]], *, baseline: bool = False) -> None:
+        """Add a finished model's folds, as candidates for fusion or as a baseline."""
+        kept, rows = trained
+        (self.baselines if baseline else self.candidates).extend(kept)
+        self.rows.extend(rows)
+
+    def of_fold(self, fold: Fold) -> list[Kept]:
         """Return the fold's candidates for fusion."""
         return [candidate for candidate in self.candidates if candidate.fold == fold]
 
@@ -65,7 +78,7 @@ def is_trained(name: str, config: StudyConfig) -> bool:
 def train_unimodal(material: Material) -> Unimodal:
     """Train all unimodal models of a study in all folds."""
     result = Unimodal()
-    trials: list[NetworkTrial] = []
+    trials: list[tuple[FrozenTrial | NetworkTrial, Sequence[Fold]]] = []
     for modality in IMAGE_MODALITIES:
         names = getattr(material.config.models, modality)
         if not names:
@@ -78,11 +91,14 @@ def train_unimodal(material: Material) -> Unimodal:
             progress=material.progress,
         )
         _require_both_classes(pixels, material)
-        _train_heads(names, pixels, material, result)
-        trials += _network_trials(names, pixels, material)
+        trials += _trials(names, pixels, material)
         if material.config.models.trivial:
             _train_trivial(modality, pixels, material, result)
-    _train_networks(trials, material, result)
+    # Networks take longest: started first, they leave no process idle at the end.
+    work = sorted((trial for trial, _ in trials), key=lambda t: isinstance(t, FrozenTrial))
+    material.engine.finish(work, "Training networks and heads", progress=material.progress)
+    for trial, folds in trials:
+        result.add(load(trial.path, folds))
     if material.config.clinical and material.config.models.clinical:
         _train_clinical(material, result)
     return result
@@ -105,38 +121,45 @@ def _require_both_classes(pixels: Pixels, material: Material) -> None:
                 )
 
 
-def _train_heads(
-    names: Sequence[str], pixels: Pixels, material: Material, result: Unimodal
-) -> None:
-    config = material.config
+def _trials(
+    names: Sequence[str], pixels: Pixels, material: Material
+) -> list[tuple[FrozenTrial | NetworkTrial, Sequence[Fold]]]:
+    """Plan a modality's networks: one trial per fold, or one for all heads of a fixed backbone."""
+    trials: list[tuple[FrozenTrial | NetworkTrial, Sequence[Fold]]] = []
     for name in names:
-        if is_trained(name, config):
-            continue
-        embeddings = embed_patients(
-            name,
-            pixels,
-            settings=config.preprocessing,
-            pretrained=config.models.weights == "pretrained",
-            seed=config.study.seed,
-            cache=material.folder.cache,
-            device=material.device,
-            progress=material.progress,
-        )
-        candidates, rows = train_frozen(
-            name,
-            pixels.modality,
-            embeddings,
-            material.labels,
-            material.folds,
-            search=HeadSearch.of(config.search, config.training),
-            seed=config.study.seed,
-            progress=material.progress,
-        )
-        result.candidates += candidates
-        result.rows += rows
+        if is_trained(name, material.config):
+            networks = [_network_trial(name, pixels, fold, material) for fold in material.folds]
+            trials += [(network, (network.fold,)) for network in networks]
+        else:
+            trials.append((_frozen_trial(name, pixels, material), material.folds))
+    return trials
 
 
-def _network_trials(names: Sequence[str], pixels: Pixels, material: Material) -> list[NetworkTrial]:
+def _frozen_trial(name: str, pixels: Pixels, material: Material) -> FrozenTrial:
+    config = material.config
+    embeddings = store_embeddings(
+        name,
+        pixels,
+        settings=config.preprocessing,
+        pretrained=config.models.weights == "pretrained",
+        seed=config.study.seed,
+        cache=material.folder.cache,
+        device=material.engine.device,
+        progress=material.progress,
+    )
+    return FrozenTrial(
+        name,
+        pixels,
+        embeddings,
+        material.outcomes,
+        tuple(material.folds),
+        HeadSearch.of(config.search, config.training),
+        seed=config.study.seed,
+        cache=material.folder.cache,
+    )
+
+
+def _network_trial(name: str, pixels: Pixels, fold: Fold, material: Material) -> NetworkTrial:
     config = material.config
     search = NetworkSearch(
         grid=tuple(
@@ -151,22 +174,15 @@ def _network_trials(names: Sequence[str], pixels: Pixels, material: Material) ->
         outside_mask=config.preprocessing.outside_mask,
         seed=config.study.seed,
     )
-    labels = tuple(int(label) for label in material.labels)
-    return [
-        NetworkTrial(name, pixels, labels, fold, search, material.folder.cache)
-        for name in names
-        if is_trained(name, config)
-        for fold in material.folds
-    ]
-
-
-def _train_networks(trials: Sequence[NetworkTrial], material: Material, result: Unimodal) -> None:
-    jobs = material.config.compute.jobs or os.cpu_count() or 1
-    run_trials(trials, jobs=jobs, device=material.device, progress=material.progress)
-    for trial in trials:
-        candidate, rows = load_trial(trial, components=material.config.training.reduce_to)
-        result.candidates.append(candidate)
-        result.rows += rows
+    return NetworkTrial(
+        name,
+        pixels,
+        material.outcomes,
+        fold,
+        search,
+        components=config.training.reduce_to,
+        cache=material.folder.cache,
+    )
 
 
 def _train_trivial(
@@ -177,16 +193,8 @@ def _train_trivial(
     )
     present = torch.from_numpy(pixels.present)
     scaled = [standardised(features, present, split) for split in all_splits(material.folds)]
-    candidates, rows = train_logistic(
-        f"{modality}/{TRIVIAL}",
-        modality,
-        scaled,
-        present=present,
-        labels=material.labels,
-        folds=material.folds,
-    )
-    result.baselines += candidates
-    result.rows += rows
+    trained = _logistic(f"{modality}/{TRIVIAL}", modality, scaled, present, material)
+    result.add(trained, baseline=True)
 
 
 def _train_clinical(material: Material, result: Unimodal) -> None:
@@ -194,13 +202,24 @@ def _train_clinical(material: Material, result: Unimodal) -> None:
     result.encoders = encoders_of(material.patients, material.config, material.folds)
     values = [patient.clinical for patient in material.patients]
     features = [torch.from_numpy(encoder(values)) for encoder in result.encoders]
+    result.add(_logistic("clinical/logistic", "clinical", features, present, material))
+
+
+def _logistic(
+    model: str,
+    modality: Modality,
+    features: Sequence[torch.Tensor],
+    present: torch.Tensor,
+    material: Material,
+) -> tuple[list[Kept], list[SearchRow]]:
+    """Train a logistic regression, which takes less time than asking whether it is finished."""
     candidates, rows = train_logistic(
-        "clinical/logistic",
-        "clinical",
-        features,
-        present=present,
-        labels=material.labels,
-        folds=material.folds,
+        model, modality, features, present=present, labels=material.labels, folds=material.folds
     )
-    result.candidates += candidates
-    result.rows += rows
+    contents = [digest_of_tensor(x) for x in features]
+    splits = [split.train for split in all_splits(material.folds)]
+    key = digest_of("logistic", 1, model, contents, splits, material.outcomes)
+    path = material.folder.cache / "trials" / f"{key}.safetensors"
+    if not is_finished(path):
+        keep(path, candidates, rows)
+    return load(path, material.folds)
