@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from axilla.inference.bundle import Bundle, ModalityManifest
+from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import Fusion, fusions
 from axilla.models.projection import Projection
@@ -58,6 +59,7 @@ class Predictor:
         """Build the bundle's networks; raise `BundleError` if its tensors do not fit them."""
         self.manifest = bundle.manifest
         self._device = device or torch.device("cpu")
+        keep_freed_memory()
         settings = bundle.manifest.preprocessing
         self._pixels = PixelSettings(
             image_size_px=settings.image_size_px,

@@ -15,8 +15,8 @@ from typing import Protocol
 import torch
 from safetensors import SafetensorError, safe_open
 
+from axilla.models.allocator import keep_freed_memory
 from axilla.records.progress import Progress
-from axilla.training.allocator import keep_freed_memory
 
 
 class Trial(Protocol):

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from axilla.cohort.splits import Fold, Split, plan_folds, plan_inner, split_table
+from axilla.models.allocator import keep_freed_memory
 from axilla.preprocessing.clinical import ClinicalEncoder
 from axilla.records.digests import seed_of
 from axilla.records.errors import ConfigError, Problem
@@ -20,7 +21,6 @@ from axilla.records.patients import Cohort, Patient
 from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
 from axilla.records.units import IMAGE_MODALITIES, Modality
-from axilla.training.allocator import keep_freed_memory
 from axilla.training.candidates import SearchRow
 from axilla.training.engine import local_engine
 from axilla.training.fusion import FusionCandidate, Selected, select_unimodal
