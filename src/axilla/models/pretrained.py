@@ -21,6 +21,7 @@ from axilla.records.errors import Problem, WeightsError
 State = dict[str, torch.Tensor]
 
 FOLDER_VARIABLE = "AXILLA_WEIGHTS"
+_KERNEL_DIMS = 4
 _SHIPPED = {"densenet121": "densenet121", "squeezenet": "squeezenet1_1"}
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
@@ -35,7 +36,7 @@ def load_pretrained(name: str, backbone: nn.Module) -> None:
     if source is None:
         return
     state = _find(source)
-    if source == "ulnet" and "conv1.weight" in state:
+    if source == "ulnet" and state.get("conv1.weight", torch.empty(0)).dim() == _KERNEL_DIMS:
         state = widen_first_convolution(state)
     _fill(backbone, state, name=name)
 

@@ -1,0 +1,165 @@
+"""study.toml: every fault at once, each with its place and what to do."""
+
+import re
+from importlib.resources import files
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from axilla.records.errors import ConfigError
+from axilla.records.study import StudyConfig
+from axilla.records.toml import preset_names, read_study
+
+OUTCOME = '[study]\noutcome = "alnm"\n'
+
+
+@pytest.fixture
+def study(tmp_path):
+    def write(text):
+        path = tmp_path / "study.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def problems(path, **options):
+    with pytest.raises(ConfigError) as caught:
+        read_study(path, **options)
+    assert caught.value.exit_code == 2
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_valid_under_the_smallest_study(study, name):
+    config = read_study(study(OUTCOME), preset=name)
+    assert config.preset == name
+    assert config.study.outcome == "alnm"
+
+
+def test_explicit_settings_lie_over_the_preset_and_leave_the_rest(study):
+    plain = read_study(study(OUTCOME))
+    config = read_study(study(OUTCOME + '[models]\nultrasound = "plnet"\n'))
+    assert config.models.ultrasound == ("plnet",)
+    assert config.models.pathology == plain.models.pathology
+    assert config.training == plain.training
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "unknown", "nearest"),
+    [
+        ("[modells]\n", "modells", "modells", "models"),
+        ("[models]\nultrasond = ['plnet']\n", "models.ultrasond", "ultrasond", "ultrasound"),
+        ("[training]\nhead_epoch = 3\n", "training.head_epoch", "head_epoch", "head_epochs"),
+        ("[reader]\ncolumn='r'\npositive=['1']\nnam='x'\n", "reader.nam", "nam", "name"),
+        ("[compute]\ncores = 4\n", "compute.cores", "cores", None),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_one(study, text, place, unknown, nearest):
+    (problem,) = problems(study(OUTCOME + text))
+    assert problem.place == f"study.toml, {place}"
+    assert problem.found == f"unknown key {unknown!r}"
+    assert problem.remedy == (f"Did you mean {nearest}?" if nearest else "")
+    assert nearest is None or nearest in problem.expected.removeprefix("one of ").split(", ")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "found"),
+    [
+        ("[training]\nhead_epochs = 0\n", "training.head_epochs", "0"),
+        ("[training]\nhead_epochs = 'many'\n", "training.head_epochs", "'many'"),
+        ("[validation]\ntest_share = 1.0\n", "validation.test_share", "1.0"),
+        ("[validation]\nscheme = 'loo'\n", "validation.scheme", "'loo'"),
+        ("[models]\nfuse = ['ultrasound', 'mri']\n", "models.fuse.1", "'mri'"),
+        ("[clinical]\nage = 'text'\n", "clinical.age", "'text'"),
+        ("[search]\nbatch_sizes = []\n", "search.batch_sizes", "()"),
+    ],
+)
+def test_a_bad_value_says_where_and_what(study, text, place, found):
+    (problem,) = problems(study(OUTCOME + text))
+    assert problem.place == f"study.toml, {place}"
+    assert problem.found in (found, found.replace("()", "[]"))
+    assert problem.expected
+
+
+def test_all_faults_come_at_once(study):
+    text = "[study]\nseed = -1\n[training]\nhead_epochs = 0\nepochs = 3\n"
+    places = {problem.place.removeprefix("study.toml, ") for problem in problems(study(text))}
+    assert places == {"study.outcome", "study.seed", "training.head_epochs", "training.epochs"}
+
+
+def test_a_missing_outcome_or_section_names_the_line_to_add(study):
+    (problem,) = problems(study("[study]\nname = 'x'\n"))
+    assert problem.remedy == "Add outcome to [study]."
+    (problem,) = problems(study(""))
+    assert problem.remedy == "Add [study]."
+
+
+@pytest.mark.parametrize("preset", ["qick", "Quick", "../quick", ""])
+def test_a_wrong_preset_lists_those_there_are(study, preset):
+    (problem,) = problems(study(f"preset = {preset!r}\n{OUTCOME}"))
+    assert problem.place == "study.toml, preset"
+    assert problem.expected == f"one of {', '.join(preset_names())}"
+    assert problems(study(OUTCOME), preset=preset or "none")[0].place == "study.toml, preset"
+
+
+def test_a_preset_that_is_no_text_is_refused(study):
+    (problem,) = problems(study(f"preset = 3\n{OUTCOME}"))
+    assert problem.found == "3"
+
+
+@pytest.mark.parametrize("text", ["[study\n", "outcome = alnm\n", b"[study]\nname = '\xff'\n"])
+def test_what_is_not_toml_is_refused(study, text):
+    (problem,) = problems(study(text))
+    assert problem.place == "study.toml"
+    assert problem.expected == "valid TOML in UTF-8"
+
+
+def test_a_byte_order_mark_is_no_fault(study):
+    assert read_study(study(b"\xef\xbb\xbf" + OUTCOME.encode())).study.outcome == "alnm"
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path):
+    (problem,) = problems(tmp_path / "study.toml")
+    assert "axilla init" in problem.remedy
+
+
+def test_the_command_line_overrides_compute_where_it_says_something(study):
+    path = study(OUTCOME + "[compute]\njobs = 3\ndevice = 'cpu'\n")
+    compute = read_study(path, compute={"jobs": None, "device": "auto"}).compute
+    assert (compute.jobs, compute.device) == (3, "auto")
+
+
+@given(st.sampled_from([(1, "1"), (1.0, "1"), ("1", "1"), (True, "1"), (0, "0"), ("4c", "4c")]))
+def test_a_code_is_compared_as_the_table_prints_it(pair):
+    value, text = pair
+    config = StudyConfig.model_validate({"study": {"outcome": "x", "positive": value}})
+    assert config.study.positive == text
+
+
+def _sections(model):
+    yield model
+    for field in model.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _sections(field.annotation)
+
+
+def test_every_section_is_frozen_and_refuses_unknown_keys():
+    for section in _sections(StudyConfig):
+        assert section.model_config["extra"] == "forbid"
+        assert section.model_config["frozen"]
+
+
+def test_a_setting_cannot_be_changed_afterwards(study):
+    config = read_study(study(OUTCOME))
+    with pytest.raises(ValidationError, match="frozen"):
+        config.study.seed = 3
+
+
+def test_presets_ship_with_the_package():
+    folder = files("axilla.records") / "presets"
+    found = {entry.name for entry in folder.iterdir() if re.search(r"\.toml$", entry.name)}
+    assert found == {f"{name}.toml" for name in preset_names()}
+    assert "quick" in preset_names()
