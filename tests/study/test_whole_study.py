@@ -127,6 +127,16 @@ def test_a_second_run_resumes_and_repeats_every_byte(study: Path, tmp_path: Path
     assert (fresh / "results" / "predictions.csv").read_bytes() == before
 
 
+def test_damaged_cache_entries_are_computed_again(study: Path) -> None:
+    before = (study / "results" / "predictions.csv").read_bytes()
+    for name in ("pixels", "embeddings", "trials", "trivial"):
+        for entry in sorted((study / "results" / "cache" / name).iterdir())[:2]:
+            entry.write_bytes(entry.read_bytes()[:-100])
+    result = CliRunner().invoke(app, ["run", str(study)])
+    assert result.exit_code == 0, result.output
+    assert (study / "results" / "predictions.csv").read_bytes() == before
+
+
 def test_provenance_names_what_was_done(study: Path) -> None:
     provenance = json.loads((study / "results" / "provenance.json").read_text(encoding="utf-8"))
     assert provenance["seed"] == 7

@@ -15,7 +15,7 @@ from axilla.records.digests import digest_of, seed_of
 from axilla.records.folder import atomic
 from axilla.records.progress import Progress
 from axilla.records.study import PreprocessingSection
-from axilla.training.pixels import Pixels, per_patient
+from axilla.training.pixels import Pixels, is_whole_array, per_patient
 
 SERVED_VIEWS = 2
 """Original and flip: what serving averages; further views are random crops, for training only."""
@@ -39,7 +39,7 @@ def store_embeddings(
     random_start = None if pretrained else seed
     key = digest_of("embeddings", 1, name, pixels.digest, views, seed, random_start)
     path = cache / "embeddings" / f"{key}.npy"
-    if not path.is_file():
+    if not is_whole_array(path):
         network = fixed_backbone(name, pretrained=pretrained, seed=seed).to(device)
         images = _embed_images(
             network,

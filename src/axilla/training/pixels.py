@@ -53,10 +53,19 @@ def store_pixels(
     files = [file for _, file in images]
     digest = digest_of("pixels", 1, modality, repr(settings), [_identity(file) for file in files])
     path = cache / "pixels" / f"{digest}.npy"
-    if not path.is_file():
+    if not is_whole_array(path):
         _decode_all(files, modality, settings=settings, path=path, progress=progress)
     owner = np.array([n for n, _ in images], dtype=np.int64)
     return Pixels(modality, path, owner, patients=len(patients), digest=digest)
+
+
+def is_whole_array(path: Path) -> bool:
+    """Tell whether a whole array lies there; a damaged one is computed again."""
+    try:
+        np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return True
 
 
 def _identity(file: ImageFile) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress
 from axilla.records.roi import Roi
 from axilla.records.units import ImageModality
-from axilla.training.pixels import Pixels, per_patient
+from axilla.training.pixels import Pixels, is_whole_array, per_patient
 
 
 def trivial_features(
@@ -27,7 +27,7 @@ def trivial_features(
     mean and sd of its brightness, and the ROI's place, size and shape.
     """
     path = cache / "trivial" / f"{digest_of('trivial', 1, pixels.digest)}.npy"
-    if not path.is_file():
+    if not is_whole_array(path):
         files = [file for patient in patients for file in patient.images(pixels.modality)]
         rows = []
         with progress.task(f"Measuring {pixels.modality}", total=len(files)) as advance:
