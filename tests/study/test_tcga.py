@@ -33,9 +33,15 @@ def test_five_folds_reach_the_floor_and_the_bundle_predicts(tmp_path: Path) -> N
     settings[3] = "pathological_t=T1"
     smaller = json.loads(CliRunner().invoke(app, arguments + settings).stdout)["probability"]
     assert smaller < larger
-    refused = CliRunner().invoke(app, [*arguments, "--set", "agee=53"])
-    assert refused.exit_code == 2
-    assert "agee" in refused.output
+    settings[5] = "er=Positive"
+    assert (
+        json.loads(CliRunner().invoke(app, arguments + settings).stdout)["probability"] == smaller
+    )
+    for mistake, expected in (("agee=53", "age"), ("er=maybe", "positive"), ("age=old", "number")):
+        refused = CliRunner().invoke(app, [*arguments, "--set", mistake])
+        assert refused.exit_code == 2
+        assert mistake.split("=")[1] in refused.output or mistake.split("=")[0] in refused.output
+        assert expected in refused.output
 
 
 def test_leave_one_site_out(tmp_path: Path) -> None:

@@ -146,6 +146,28 @@ def test_provenance_names_what_was_done(study: Path) -> None:
     assert str(study) not in json.dumps(provenance)
 
 
+def test_the_report_describes_the_run_not_a_later_edit(study: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "edited"
+    shutil.copytree(study, copy, ignore=shutil.ignore_patterns("cache", "images"))
+    toml = (copy / "study.toml").read_text(encoding="utf-8")
+    toml = toml.replace("seed = 7", "seed = 4711").replace("Small study", "Renamed study")
+    (copy / "study.toml").write_text(toml, encoding="utf-8")
+    assert CliRunner().invoke(app, ["report", str(copy)]).exit_code == 0
+    html = (copy / "results" / "report.html").read_text(encoding="utf-8")
+    assert "Renamed study" in html
+    assert "4711" not in html
+
+
+def test_predicting_the_development_cohort_is_called_what_it_is(
+    study: Path, tmp_path: Path
+) -> None:
+    arguments = ["predict", str(study / "results" / "bundle.axilla"), "--cohort"]
+    out = ["--out", str(tmp_path / "p.csv")]
+    result = CliRunner().invoke(app, [*arguments, str(study / "cohort.csv"), *out])
+    assert result.exit_code == 0
+    assert "says nothing about others" in " ".join(result.output.split())
+
+
 def test_one_case_is_predicted_from_its_files(study: Path) -> None:
     case = pd.read_csv(study / "cohort.csv", dtype=str).iloc[0]
     arguments = [

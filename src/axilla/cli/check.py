@@ -49,5 +49,8 @@ def _summarise(found: dict[str, list[dict[str, str]]], failure: CohortError | No
     for warning in found["warnings"]:
         words = f"{warning['place']}: {warning['found']}. {warning['remedy']}"
         err.print(f"[yellow]warning[/] {escape(words)}")
-    counts = f"{len(found['errors'])} errors, {len(found['warnings'])} warnings"
+    counts = ", ".join(
+        f"{len(found[kind])} {kind if len(found[kind]) != 1 else kind.removesuffix('s')}"
+        for kind in ("errors", "warnings")
+    )
     out.print(f"{counts}. Details: results/check.json")

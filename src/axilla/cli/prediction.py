@@ -1,6 +1,6 @@
 """What `axilla predict` does once torch is wanted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def open_predictor(path: Path) -> Predictor:
 
 def predict_case(predictor: Predictor, case: Patient, *, as_json: bool) -> None:
     """Predict one case and print it."""
-    clinical = _typed(case.clinical, clinical_columns(predictor.manifest))
+    clinical = _typed(case.clinical, predictor.manifest)
     (prediction,) = predictor.predict([replace(case, clinical=clinical)])
     if as_json:
         out.print_json(data=_as_json(prediction, predictor.manifest))
@@ -41,8 +41,9 @@ def predict_case(predictor: Predictor, case: Patient, *, as_json: bool) -> None:
     out.print(f"used: {parts} (each alone); together: {manifest.model}")
     for number in manifest.performance:
         if number.metric == "auc":
-            low, high = number.low or float("nan"), number.high or float("nan")
-            out.print(f"measured AUC: {number.value:.3f} ({low:.3f} to {high:.3f}), n = {number.n}")
+            known = number.low is not None and number.high is not None
+            interval = f" ({number.low:.3f} to {number.high:.3f})" if known else ""
+            out.print(f"measured AUC: {number.value:.3f}{interval}, n = {number.n}")
     for warning in prediction.warnings:
         err.print(f"[yellow]warning[/] {escape(warning)}")
     out.print(RESEARCH_USE_ONLY)
@@ -59,6 +60,11 @@ def predict_cohort(predictor: Predictor, table: Path, output: Path, *, bundle: P
         asked_by=bundle.name,
     )
     cases = read_cases(table, wanted, progress=bars)
+    if cases.digest == manifest.cohort_digest:
+        err.print(
+            "[yellow]warning[/] this is the cohort that the bundle was made from: "
+            "how well it predicts these patients says nothing about others"
+        )
     predictions = predictor.predict(cases.patients, progress=bars)
     rows = [
         (
@@ -91,20 +97,37 @@ def clinical_columns(manifest: Manifest) -> dict[str, ClinicalKind]:
     }
 
 
-def _typed(
-    values: Mapping[str, ClinicalValue], known: Mapping[str, ClinicalKind]
-) -> dict[str, ClinicalValue]:
+def _typed(values: Mapping[str, ClinicalValue], manifest: Manifest) -> dict[str, ClinicalValue]:
+    """Read what --set gives as the bundle's columns hold it; raise `ConfigError` for the rest."""
+    columns = {
+        column["name"]: column for part in manifest.modalities for column in part.encoder or ()
+    }
     typed: dict[str, ClinicalValue] = {}
     for name, value in values.items():
-        if name not in known:
+        if name not in columns:
             expected = (
-                f"one of {', '.join(known)}"
-                if known
-                else "none: this bundle uses no clinical value"
+                f"one of {', '.join(columns)}" if columns else "none: the bundle uses no value"
             )
             raise ConfigError(Problem(f"--set {name}", repr(name), expected))
-        typed[name] = _number(name, value) if known[name] == "number" else value
+        column = columns[name]
+        typed[name] = (
+            _number(name, value)
+            if column["kind"] == "number"
+            else _level(name, value, known=column["levels"])
+        )
     return typed
+
+
+def _level(name: str, value: ClinicalValue, *, known: Sequence[str]) -> ClinicalValue:
+    """Return the level as training knew it, whatever its case."""
+    if value is None:
+        return None
+    for level in known:
+        if level.casefold() == str(value).casefold():
+            return level
+    raise ConfigError(
+        Problem(f"--set {name}", repr(value), f"one of {', '.join(known)}", "Or leave it out.")
+    )
 
 
 def _number(name: str, text: ClinicalValue) -> float | None:

@@ -41,6 +41,18 @@ def load_pretrained(name: str, backbone: nn.Module) -> None:
     _fill(backbone, state, name=name)
 
 
+def identity_of(name: str) -> str:
+    """Return what tells a network's pretrained weights from others that may take their place."""
+    source = find_backbone(name).weights
+    key = "resnet50" if source == "ulnet" else source
+    if key is None or key in _SHIPPED or key == "efficientnet_lite0":
+        return str(key)
+    if (path := _in_folder(key)) is not None:
+        seen = path.stat()
+        return f"{path.name} {seen.st_size} {seen.st_mtime_ns}"
+    return f"hub {key}"
+
+
 def _find(source: str) -> State:
     """Return a state dict from the first place that has it."""
     key = "resnet50" if source == "ulnet" else source

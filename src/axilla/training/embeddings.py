@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from axilla.models.backbones import Backbone, find_backbone
-from axilla.models.pretrained import load_pretrained
+from axilla.models.pretrained import identity_of, load_pretrained
 from axilla.preprocessing.augment import flip, random_views
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import resized
@@ -36,8 +36,8 @@ def store_embeddings(
 ) -> Path:
     """Embed a modality's images with a fixed backbone, unless the cache has them; return where."""
     views = (settings.crops, settings.crop_min_area, settings.outside_mask)
-    random_start = None if pretrained else seed
-    key = digest_of("embeddings", 1, name, pixels.digest, views, seed, random_start)
+    start = identity_of(name) if pretrained else f"random {seed}"
+    key = digest_of("embeddings", 1, name, pixels.digest, views, seed, start)
     path = cache / "embeddings" / f"{key}.npy"
     if not is_whole_array(path):
         network = fixed_backbone(name, pretrained=pretrained, seed=seed).to(device)

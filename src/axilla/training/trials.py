@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 
 from axilla.cohort.splits import Fold
+from axilla.models.pretrained import identity_of
 from axilla.records.digests import digest_of
 from axilla.training.candidates import Candidate, Output, SearchRow, inner_auc
 from axilla.training.embeddings import load_embeddings
@@ -80,6 +81,7 @@ class NetworkTrial:
         key = (
             *("network", _FORMAT, self.name, self.pixels.digest, self.pixels.owner.tolist()),
             *(self.labels, _splits([self.fold]), asdict(self.search), self.components),
+            identity_of(self.name) if self.search.pretrained else "random",
         )
         return _file(self.cache, key)
 

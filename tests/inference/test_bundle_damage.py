@@ -1,0 +1,181 @@
+"""Whatever happens to a bundle's bytes, reading it gives the bundle or one clear error."""
+
+import io
+import pickle
+import zipfile
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load, save
+
+from axilla.inference.bundle import (
+    Bundle,
+    Manifest,
+    PreprocessingManifest,
+    read_bundle,
+    write_bundle,
+)
+from axilla.records.errors import BundleError
+
+MANIFEST = Manifest(
+    axilla_version="0",
+    study="Ä study",
+    outcome="alnm",
+    positive="1",
+    model="voting",
+    strategy=None,
+    modalities=(),
+    preprocessing=PreprocessingManifest(
+        image_size_px=32, roi_margin=0.25, harmonise=True, outside_mask=0.4
+    ),
+    threshold=0.1 + 0.2,
+    threshold_rule="half",
+    cohort_digest="0",
+    patients=2,
+    positives=1,
+    masks_in_training=False,
+)
+TENSORS = {"a.weight": torch.arange(4.0) / 3, "a.count": torch.tensor(3)}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundle") / "whole.axilla"
+    write_bundle(Bundle(MANIFEST, TENSORS), path)
+    return path.read_bytes()
+
+
+def read(content, folder):
+    path = folder / "read.axilla"
+    path.write_bytes(content)
+    return read_bundle(path)
+
+
+def members(content):
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def zipped(parts, compression=zipfile.ZIP_STORED):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_a_changed_byte_changes_nothing_or_is_an_error(data, written, tmp_path_factory):
+    changed = bytearray(written)
+    place = data.draw(st.integers(0, len(written) - 1))
+    changed[place] ^= data.draw(st.integers(1, 255))
+    try:
+        bundle = read(bytes(changed), tmp_path_factory.mktemp("changed"))
+    except BundleError:
+        return
+    # Dates and the like are free to change; contents are guarded by their checksums.
+    assert bundle.manifest == MANIFEST
+    assert all(torch.equal(bundle.tensors[name], tensor) for name, tensor in TENSORS.items())
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_cut_bundle_is_an_error(data, written, tmp_path_factory):
+    length = data.draw(st.integers(0, len(written) - 1))
+    with pytest.raises(BundleError, match=r"read\.axilla"):
+        read(written[:length], tmp_path_factory.mktemp("cut"))
+
+
+@pytest.mark.parametrize("missing", ["manifest.json", "weights.safetensors"])
+def test_a_missing_member_is_an_error(written, tmp_path, missing):
+    parts = {name: content for name, content in members(written).items() if name != missing}
+    with pytest.raises(BundleError):
+        read(zipped(parts), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [b"", b"[]", b"\xff", b"null", b'{"format": 1}', b'{"format": true}', b"[" * 100_000],
+    ids=["empty", "list", "not UTF-8", "null", "bare", "true", "deep"],
+)
+def test_a_manifest_of_another_kind_is_an_error(written, tmp_path, manifest):
+    with pytest.raises(BundleError):
+        read(zipped(members(written) | {"manifest.json": manifest}), tmp_path)
+
+
+@pytest.mark.parametrize("weights", [b"", b"x" * 100, pickle.dumps({"a": 1})])
+def test_tensors_of_another_kind_are_an_error(written, tmp_path, weights):
+    with pytest.raises(BundleError):
+        read(zipped(members(written) | {"weights.safetensors": weights}), tmp_path)
+
+
+def test_a_compressed_member_is_refused_before_it_is_unpacked(written, tmp_path):
+    parts = members(written) | {"weights.safetensors": b"0" * (64 << 20)}
+    with pytest.raises(BundleError):
+        read(zipped(parts, zipfile.ZIP_DEFLATED), tmp_path)
+
+
+def test_a_folder_is_no_bundle(tmp_path):
+    with pytest.raises(BundleError):
+        read_bundle(tmp_path)
+
+
+def test_another_format_says_which_and_what_to_do(written, tmp_path):
+    text = members(written)["manifest.json"].replace(b'"format": 1', b'"format": 2')
+    with pytest.raises(BundleError, match="bundle format 2.*version that wrote it"):
+        read(zipped(members(written) | {"manifest.json": text}), tmp_path)
+
+
+AWKWARD = {
+    "third": torch.tensor([1 / 3]),
+    "half": torch.tensor([0.5, -2.0]),
+    "huge": torch.tensor([1e30]),
+    "edge of half": torch.tensor([65504.0]),
+    "past half": torch.tensor([65520.0]),
+    "tiny": torch.tensor([1e-30, 0.0]),
+    "minus zero": torch.tensor([-0.0]),
+    "infinite": torch.tensor([torch.inf]),
+    "nan": torch.tensor([torch.nan, 0.5]),
+    "whole numbers": torch.tensor([2**40]),
+    "channels last": torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last),
+    "turned": torch.rand(3, 5).T,
+    "scalar": torch.tensor(7),
+    "empty": torch.zeros(0, 3),
+}
+
+
+def test_half_precision_only_where_it_loses_nothing(tmp_path):
+    path = tmp_path / "a.axilla"
+    write_bundle(Bundle(MANIFEST, {f"x.{name}": tensor for name, tensor in AWKWARD.items()}), path)
+    back = read_bundle(path).part("x")
+    for name, tensor in AWKWARD.items():
+        assert back[name].dtype == tensor.dtype, name
+        assert back[name].shape == tensor.shape, name
+        bits = back[name].contiguous().numpy().tobytes()
+        assert bits == tensor.contiguous().numpy().tobytes(), name
+    stored = load(members(path.read_bytes())["weights.safetensors"])
+    halved = {name.removeprefix("x.") for name, t in stored.items() if t.dtype == torch.float16}
+    assert {"half", "edge of half", "minus zero"} <= halved
+    assert not halved & {"third", "huge", "past half", "tiny", "nan"}
+
+
+def test_the_order_in_which_tensors_come_changes_no_byte(written, tmp_path):
+    path = tmp_path / "turned.axilla"
+    write_bundle(Bundle(MANIFEST, dict(reversed(TENSORS.items()))), path)
+    assert path.read_bytes() == written
+    again = read_bundle(path)
+    write_bundle(again, path)
+    assert path.read_bytes() == written
+
+
+def test_numbers_of_the_manifest_survive_to_the_last_bit(written, tmp_path):
+    assert read(written, tmp_path).manifest.threshold == 0.1 + 0.2
+
+
+def test_members_are_json_and_safetensors_and_nothing_else(written):
+    parts = members(written)
+    assert list(parts) == ["manifest.json", "weights.safetensors"]
+    assert save(load(parts["weights.safetensors"])) == parts["weights.safetensors"]
