@@ -125,7 +125,7 @@ def test_a_folder_is_no_bundle(tmp_path):
 
 def test_another_format_says_which_and_what_to_do(written, tmp_path):
     text = members(written)["manifest.json"].replace(b'"format": 1', b'"format": 2')
-    with pytest.raises(BundleError, match="bundle format 2.*version that wrote it"):
+    with pytest.raises(BundleError, match=r"bundle format 2.*version that wrote it"):
         read(zipped(members(written) | {"manifest.json": text}), tmp_path)
 
 

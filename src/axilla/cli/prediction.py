@@ -43,7 +43,10 @@ def predict_case(predictor: Predictor, case: Patient, *, as_json: bool) -> None:
         if number.metric == "auc":
             known = number.low is not None and number.high is not None
             interval = f" ({number.low:.3f} to {number.high:.3f})" if known else ""
-            out.print(f"measured AUC: {number.value:.3f}{interval}, n = {number.n}")
+            out.print(
+                f"measured AUC of the model that folds chose: {number.value:.3f}{interval}, "
+                f"n = {number.n}, out of fold"
+            )
     for warning in prediction.warnings:
         err.print(f"[yellow]warning[/] {escape(warning)}")
     out.print(RESEARCH_USE_ONLY)

@@ -120,7 +120,7 @@ class Predictor:
         if encoder is None:
             raise BundleError("a clinical part without its encoder; copy the bundle again.")
         features = torch.from_numpy(encoder([case.clinical for case in cases]))
-        absent = torch.tensor([not case.has("clinical") for case in cases])
+        absent = torch.tensor([not case.has("clinical") for case in cases], dtype=torch.bool)
         return features.masked_fill(absent.unsqueeze(1), torch.nan)
 
     def _images(self, part: _Part, cases: Sequence[Patient]) -> torch.Tensor:

@@ -1,0 +1,197 @@
+"""Networks trained on images: one seed, one result; patients left out stay out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from axilla.cohort.splits import Fold, Split
+from axilla.models.network import Network
+from axilla.preprocessing.augment import random_views
+from axilla.preprocessing.normalise import network_input
+from axilla.records.inputs import HALVES
+from axilla.training.candidates import GridPoint
+from axilla.training.network_fold import NetworkSearch, train_in_fold
+from axilla.training.networks import Bags, Recipe, fit_network, predict_network, restore
+from axilla.training.stacked import shuffled_batches
+
+CPU = torch.device("cpu")
+SIDE_PX, PATIENTS = 32, 12
+RECIPE = Recipe(
+    "plnet", rate=1e-2, batch_size=4, pretrained=False, crop_min_area=0.6, outside_mask=0.4
+)
+OWNER = np.array([0, 1, 1, 2, 3, 4, 5, 6, 6, 6, 7, 8, 9, 11])  # patient 10 has no image
+TRAIN, WATCH, OTHERS = (0, 1, 2, 3, 4, 5), (6, 7, 10), (8, 9, 11)
+
+
+def bags(modality="ultrasound"):
+    rng = torch.Generator().manual_seed(3)
+    shape = (len(OWNER), 2 if modality == "ultrasound" else 3, SIDE_PX, SIDE_PX)
+    planes = torch.randint(0, 256, shape, generator=rng).to(torch.uint8)
+    return Bags(planes, OWNER, (torch.arange(PATIENTS) % 2).float(), modality)
+
+
+def fitted(material, seed=5, watch=WATCH, checkpoints=(1, 2), train=TRAIN):
+    return fit_network(
+        RECIPE, material, train, watch=watch, checkpoints=checkpoints, seed=seed, device=CPU
+    )
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def spoiled(material, patients):
+    planes, labels = material.planes.clone(), material.labels.clone()
+    planes[material.of(patients)] = 255
+    labels[list(patients)] = torch.nan
+    return replace(material, planes=planes, labels=labels)
+
+
+@pytest.mark.parametrize("modality", ["ultrasound", "pathology"])
+def test_one_seed_is_one_network(modality):
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    first, second = fitted(bags(modality)), fitted(bags(modality))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert [kept.epochs for kept in first] == [1, 2]
+    for a, b in zip(first, second, strict=True):
+        assert equal(a.state, b.state)
+        assert torch.equal(a.logits.nan_to_num(), b.logits.nan_to_num())
+    assert not equal(first[-1].state, fitted(bags(modality), seed=6)[-1].state)
+    assert not equal(first[0].state, first[1].state)
+
+
+def test_patients_outside_training_never_reach_the_network():
+    clean = fitted(bags())
+    others = fitted(spoiled(bags(), OTHERS))
+    for a, b in zip(clean, others, strict=True):
+        assert equal(a.state, b.state)
+        assert torch.equal(a.logits.nan_to_num(), b.logits.nan_to_num())
+    watched = fitted(spoiled(bags(), WATCH))
+    for a, b in zip(clean, watched, strict=True):
+        assert equal(a.state, b.state)
+        assert not torch.equal(a.logits.nan_to_num(), b.logits.nan_to_num())
+
+
+def test_watching_changes_nothing_and_earlier_checkpoints_do_not_either():
+    unwatched = fitted(bags(), watch=(), checkpoints=(2,))
+    assert len(unwatched) == 1
+    assert unwatched[0].logits.isnan().all()
+    assert equal(unwatched[0].state, fitted(bags())[-1].state)
+
+
+def test_only_watched_patients_with_images_get_a_logit():
+    for kept in fitted(bags()):
+        assert torch.isfinite(kept.logits).nonzero().flatten().tolist() == [6, 7]
+
+
+def test_training_is_a_plain_pytorch_loop():
+    material, seed = bags(), 5
+    torch.manual_seed(seed)
+    network, rng = Network("plnet"), torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.Adam(network.parameters(), lr=RECIPE.rate)
+    images = torch.from_numpy(np.flatnonzero(np.isin(OWNER, TRAIN)))
+    targets = torch.tensor([float(OWNER[i] % 2) for i in range(len(OWNER))])
+    for epoch in range(1, 12):
+        for group in optimiser.param_groups:
+            group["lr"] = RECIPE.rate * 0.5 ** ((epoch - 1) // 10)
+        network.train()
+        for batch in shuffled_batches(images, RECIPE.batch_size, rng):
+            views = random_views(material.planes[batch], min_area=0.6, rng=rng)
+            shown = network_input(views, "ultrasound", expects=HALVES, outside_mask=0.4)
+            loss = binary_cross_entropy_with_logits(network(shown).logit, targets[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    (kept,) = fitted(material, checkpoints=(11,))
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(kept.state[name], tensor, rtol=1e-2, atol=2e-3)
+    _, logits = predict_network(network, RECIPE, material, WATCH)
+    torch.testing.assert_close(kept.logits, logits, rtol=1e-2, atol=1e-2, equal_nan=True)
+
+
+def test_a_restored_network_says_what_its_checkpoint_said():
+    material = bags()
+    kept = fitted(material)[-1]
+    network = restore(RECIPE, kept.state, device=CPU)
+    _, logits = predict_network(network, RECIPE, material, WATCH)
+    torch.testing.assert_close(logits, kept.logits, equal_nan=True)
+
+
+def test_a_prediction_is_the_bags_mean_over_original_and_flip():
+    material = bags()
+    network = restore(RECIPE, fitted(material)[-1].state, device=CPU)
+    embedding, logits = predict_network(network, RECIPE, material, range(PATIENTS))
+    assert embedding.shape == (PATIENTS, 2, 128)
+    network.eval()
+    for patient in range(PATIENTS):
+        images = material.planes[np.flatnonzero(np.isin(OWNER, patient))]
+        if not len(images):
+            assert embedding[patient].isnan().all()
+            assert logits[patient].isnan()
+            continue
+        outputs = [
+            network(network_input(view, "ultrasound", expects=HALVES, outside_mask=0.4))
+            for view in (images, images.flip(-1))
+        ]
+        for number, output in enumerate(outputs):
+            torch.testing.assert_close(embedding[patient, number], output.embedding.mean(0))
+        mean = (outputs[0].logit.mean() + outputs[1].logit.mean()) / 2
+        torch.testing.assert_close(logits[patient], mean, rtol=1e-4, atol=1e-5)
+
+
+def test_a_prediction_does_not_depend_on_who_else_is_asked_for():
+    material = bags()
+    network = restore(RECIPE, fitted(material)[-1].state, device=CPU)
+    together = predict_network(network, RECIPE, material, range(PATIENTS))
+    for patient in (0, 1, 6):
+        alone = predict_network(network, RECIPE, material, [patient])
+        for a, b in zip(alone, together, strict=True):
+            torch.testing.assert_close(a[patient], b[patient], rtol=1e-4, atol=1e-5)
+            assert int(torch.isfinite(a.flatten(1) if a.dim() > 1 else a).sum()) > 0
+
+
+SEARCH = NetworkSearch(
+    grid=(GridPoint(1.0, 4), GridPoint(30.0, 4)),
+    epochs=3,
+    side_px=SIDE_PX,
+    pretrained=False,
+    crop_min_area=0.6,
+    outside_mask=0.4,
+    seed=1,
+)
+FOLD = Fold(
+    1,
+    1,
+    name="fold 1",
+    outer=Split(train=tuple(range(8)), test=(8, 9, 10, 11)),
+    inner=(
+        Split(train=(0, 1, 2, 3), test=(4, 5, 6, 7)),
+        Split(train=(4, 5, 6, 7), test=(0, 1, 2, 3)),
+    ),
+)
+
+
+def test_a_fold_keeps_its_test_patients_out_of_every_choice():
+    clean = train_in_fold("plnet", bags(), FOLD, search=SEARCH, device=CPU)
+    other = train_in_fold(
+        "plnet", spoiled(bags(), FOLD.outer.test), FOLD, search=SEARCH, device=CPU
+    )
+    assert equal(clean.state, other.state)
+    assert torch.equal(clean.inner_logits.nan_to_num(), other.inner_logits.nan_to_num())
+    assert [row[:2] for row in clean.tried] == [row[:2] for row in other.tried]
+    assert torch.isfinite(clean.inner_logits).nonzero().flatten().tolist() == list(range(8))
+    assert not torch.equal(clean.outer.logits[8:10], other.outer.logits[8:10])
+    for split, output in zip(FOLD.inner, clean.inner, strict=True):
+        test = list(split.test)
+        torch.testing.assert_close(output.logits[test], clean.inner_logits[test])
+
+
+def test_checkpoints_are_shares_of_the_longest_training():
+    assert SEARCH.checkpoints() == [1, 2, 3]
+    assert replace(SEARCH, epochs=20).checkpoints() == [8, 12, 16, 20]
+    assert replace(SEARCH, epochs=1).checkpoints() == [1]
+    assert SEARCH.recipe("plnet", GridPoint(10.0, 4)).rate == pytest.approx(1e-3)
