@@ -1,6 +1,7 @@
 """Pretrained weights: shipped, from a folder, or from the hubs; never silently random."""
 
 import os
+import struct
 from collections.abc import Callable, Iterator
 from importlib.resources import as_file, files
 from importlib.util import find_spec
@@ -22,6 +23,11 @@ State = dict[str, torch.Tensor]
 
 FOLDER_VARIABLE = "AXILLA_WEIGHTS"
 _KERNEL_DIMS = 4
+# What reading damaged weights raises, by the depth at which the damage is met.
+_DAMAGE = (
+    *(OSError, EOFError, RuntimeError, SafetensorError, UnpicklingError),
+    *(LookupError, ValueError, AssertionError, struct.error),
+)
 _SHIPPED = {"densenet121": "densenet121", "squeezenet": "squeezenet1_1"}
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
@@ -82,7 +88,7 @@ def _read(path: Path) -> State:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, SafetensorError, UnpicklingError) as error:
+    except _DAMAGE as error:
         raise WeightsError(
             Problem(
                 f"pretrained weights {path.name}",
