@@ -271,3 +271,18 @@ def test_multilayer_agrees_with_a_straight_implementation(widths):
         assert torch.allclose(ours(embeddings, logits, everything), expected, atol=1e-4)
     statistics = zip(theirs.state_dict().values(), ours.state_dict().values(), strict=True)
     assert all(torch.allclose(a, b) for a, b in statistics)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_multilayer_takes_a_missing_modality_as_if_it_had_no_weights(widths):
+    head, (embeddings, logits, present) = trained("multilayer", widths), inputs(widths)
+    everything, start = torch.ones_like(present), 0
+    for missing, width in enumerate(widths):
+        lacking = everything.clone()
+        lacking[:, missing] = False
+        out = head(embeddings, logits, lacking)
+        silenced = trained("multilayer", widths)
+        silenced.dense.weight[:, start : start + width] = 0
+        assert torch.allclose(out, silenced(embeddings, logits, everything), atol=1e-4)
+        start += width
