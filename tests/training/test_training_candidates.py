@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from axilla.cohort.splits import Fold, Split
+from axilla.preprocessing.augment import served_views
 from axilla.records.patients import Patient
 from axilla.records.study import StudyConfig
 from axilla.training.candidates import (
@@ -19,7 +20,6 @@ from axilla.training.candidates import (
     inner_auc,
     pick,
 )
-from axilla.training.embeddings import served_views
 from axilla.training.frozen import train_frozen
 from axilla.training.grid import HeadSearch
 from axilla.training.logistic import PENALTIES, encoders_of, standardised, train_logistic

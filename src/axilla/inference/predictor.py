@@ -11,7 +11,7 @@ from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import Fusion, fusions
 from axilla.models.projection import Projection
-from axilla.preprocessing.augment import flip
+from axilla.preprocessing.augment import served_views
 from axilla.preprocessing.clinical import ClinicalEncoder
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import PixelSettings, prepare, resized
@@ -151,9 +151,9 @@ class Predictor:
                     modality,
                     expects=find_backbone(name).expects,
                     outside_mask=self.manifest.preprocessing.outside_mask,
-                ).contiguous(memory_format=torch.channels_last)
+                )
             )
-            for view in (planes, flip(planes))
+            for view in served_views(planes)
         ]
         return torch.stack(views).mean(0).float().cpu()
 

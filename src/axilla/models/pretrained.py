@@ -65,12 +65,18 @@ def _find(source: str) -> State:
     if key in _SHIPPED:
         entry = files("axilla.models") / "weights" / f"{_SHIPPED[key]}.safetensors"
         with as_file(entry) as shipped:
-            return _as_built(key, load_file(shipped))
+            state = load_file(shipped)
+        # Ours is a sequence whose first part are torchvision's features.
+        return (
+            {name.replace("features.", "0.", 1): t for name, t in state.items()}
+            if key == "squeezenet"
+            else state
+        )
     if key == "efficientnet_lite0":
         return _efficientnet_lite0()
     if (path := _in_folder(key)) is not None:
-        return _as_built(key, _read(path))
-    return _as_built(key, _from_hub(key))
+        return _read(path)
+    return _from_hub(key)
 
 
 def _in_folder(key: str) -> Path | None:
@@ -106,8 +112,7 @@ def _from_hub(key: str) -> State:
         if key.startswith(TIMM_PREFIX):
             network = timm.create_model(key.removeprefix(TIMM_PREFIX), pretrained=True)
             return dict(network.state_dict())
-        weights = get_model_weights(key).DEFAULT if key != "squeezenet" else None
-        return dict(weights.get_state_dict(progress=False)) if weights else {}
+        return dict(get_model_weights(key).DEFAULT.get_state_dict(progress=False))
     except (OSError, RuntimeError) as error:
         raise WeightsError(
             Problem(
@@ -118,13 +123,6 @@ def _from_hub(key: str) -> State:
                 'network, or ask for random weights with weights = "none" under [models].',
             )
         ) from error
-
-
-def _as_built(key: str, state: State) -> State:
-    """Name a published state's tensors as our network does."""
-    if key == "squeezenet":
-        return {name.replace("features.", "0.", 1): tensor for name, tensor in state.items()}
-    return state
 
 
 def _efficientnet_lite0() -> State:

@@ -8,23 +8,29 @@ from torch.nn import functional
 _LARGEST_LOG_RATIO = math.log(4 / 3)
 _FLIP_CHANCE = 0.5
 
+SERVED_VIEWS = 2
+"""What serving averages; further views of an embedding are random crops, for training only."""
+
 
 def flip(planes: torch.Tensor) -> torch.Tensor:
     """Mirror (B, C, S, S) left to right; never top to bottom, where ultrasound has its skin."""
     return planes.flip(-1)
 
 
-def random_views(
-    planes: torch.Tensor, *, min_area: float, rng: torch.Generator, side_px: int | None = None
-) -> torch.Tensor:
+def served_views(planes: torch.Tensor) -> list[torch.Tensor]:
+    """Return the views whose average serving uses: original and mirror image."""
+    return [planes, flip(planes)]
+
+
+def random_views(planes: torch.Tensor, *, min_area: float, rng: torch.Generator) -> torch.Tensor:
     """Cut a random resized crop from each image and flip half of them (paper 2.3.2).
 
-    `planes` (B, C, S, S) in [0, 255]; returns float (B, C, side, side). Crop areas are uniform in
+    `planes` (B, C, S, S) in [0, 255]; returns float (B, C, S, S). Crop areas are uniform in
     [min_area, 1] of the image, log-uniform in aspect ratio within 3/4 to 4/3, as far as a crop of
     that area fits the image. All images keep their own plane alignment: a mask plane moves with
     its image.
     """
-    count, side = planes.shape[0], side_px or planes.shape[-1]
+    count, side = planes.shape[0], planes.shape[-1]
     draws = torch.rand(count, 5, generator=rng)
     area = min_area + (1 - min_area) * draws[:, 0]
     most = area.log().neg().clamp(max=_LARGEST_LOG_RATIO)

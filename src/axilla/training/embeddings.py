@@ -8,7 +8,7 @@ from torch import nn
 
 from axilla.models.backbones import Backbone, find_backbone
 from axilla.models.pretrained import identity_of, load_pretrained
-from axilla.preprocessing.augment import flip, random_views
+from axilla.preprocessing.augment import random_views, served_views
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import resized
 from axilla.records.digests import digest_of, seed_of
@@ -16,9 +16,6 @@ from axilla.records.folder import atomic
 from axilla.records.progress import Progress
 from axilla.records.study import PreprocessingSection
 from axilla.training.pixels import Pixels, is_whole_array, per_patient
-
-SERVED_VIEWS = 2
-"""Original and flip: what serving averages; further views are random crops, for training only."""
 
 _BATCH = 16
 
@@ -100,15 +97,10 @@ def _embed_images(
                         pixels.modality,
                         expects=backbone.expects,
                         outside_mask=settings.outside_mask,
-                    ).contiguous(memory_format=torch.channels_last)
+                    )
                 )
                 for view in views
             ]
             rows.append(torch.stack(embedded, dim=1).float().cpu())
             advance(len(batch))
     return torch.cat(rows)
-
-
-def served_views(planes: torch.Tensor) -> list[torch.Tensor]:
-    """Return the views whose average serving uses: original and flip."""
-    return [planes, flip(planes)]

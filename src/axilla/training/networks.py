@@ -11,12 +11,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from axilla.models.backbones import find_backbone
 from axilla.models.network import Network
 from axilla.models.pretrained import load_pretrained
-from axilla.preprocessing.augment import random_views
+from axilla.preprocessing.augment import random_views, served_views
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import resized
 from axilla.records.inputs import InputFormat
 from axilla.records.units import ImageModality
-from axilla.training.embeddings import served_views
 from axilla.training.pixels import per_patient
 from axilla.training.stacked import State, shuffled_batches
 
@@ -151,6 +150,4 @@ def _start(recipe: Recipe) -> Network:
 
 
 def _input(planes: torch.Tensor, recipe: Recipe, modality: ImageModality) -> torch.Tensor:
-    return network_input(
-        planes, modality, expects=recipe.expects, outside_mask=recipe.outside_mask
-    ).contiguous(memory_format=torch.channels_last)
+    return network_input(planes, modality, expects=recipe.expects, outside_mask=recipe.outside_mask)

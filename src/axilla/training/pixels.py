@@ -102,6 +102,5 @@ def per_patient(values: torch.Tensor, owner: NDArray[np.int64], *, patients: int
         0, index, values
     )
     count = torch.bincount(index, minlength=patients).to(values.dtype)
-    return total / count.view(-1, *[1] * (values.dim() - 1)).where(
-        count.view(-1, *[1] * (values.dim() - 1)) > 0, torch.nan
-    )
+    count = count.where(count > 0, torch.nan).view(-1, *[1] * (values.dim() - 1))
+    return total / count

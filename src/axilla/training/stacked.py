@@ -13,7 +13,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from axilla.models.fusion import Fusion
-from axilla.training.embeddings import SERVED_VIEWS
+from axilla.preprocessing.augment import SERVED_VIEWS
 
 State = dict[str, torch.Tensor]
 

@@ -212,7 +212,7 @@ def _logistic(
     present: torch.Tensor,
     material: Material,
 ) -> tuple[list[Kept], list[SearchRow]]:
-    """Train a logistic regression, which takes less time than asking whether it is finished."""
+    """Train a logistic regression here, in less time than a trial takes to travel; keep it."""
     candidates, rows = train_logistic(
         model, modality, features, present=present, labels=material.labels, folds=material.folds
     )
