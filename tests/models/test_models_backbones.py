@@ -114,6 +114,8 @@ def test_the_head_is_the_papers():
         ("squeezenet", 1e-3, None),
         ("ulnet", 1e-3, None),
         ("vit_b_16", 3e-5, 224),
+        ("swin_t", 3e-5, None),
+        ("efficientnet_v2_s", 1e-3, None),
         ("plnet", 1e-4, None),
         ("timm:resnet18", 1e-3, None),
         ("timm:vit_tiny_patch16_224", 3e-5, 224),
@@ -127,7 +129,12 @@ def test_published_rates_and_fixed_sides(name, rate, side):
 @torch.no_grad()
 @pytest.mark.parametrize(
     ("name", "reference", "classifier"),
-    [("resnet50", vision.resnet50, "fc"), ("densenet121", vision.densenet121, "classifier")],
+    [
+        ("resnet50", vision.resnet50, "fc"),
+        ("densenet121", vision.densenet121, "classifier"),
+        ("efficientnet_v2_s", vision.efficientnet_v2_s, "classifier"),
+        ("swin_t", vision.swin_t, "head"),
+    ],
 )
 def test_an_embedding_is_what_torchvision_classifies(name, reference, classifier):
     theirs, ours = reference().eval(), find_backbone(name).build().eval()

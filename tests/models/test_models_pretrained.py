@@ -136,7 +136,7 @@ def resnet_state():
 
 def is_state(network, state):
     return all(
-        torch.equal(tensor, state[key].float())
+        torch.equal(tensor.float(), state[key].float())
         for key, tensor in network.state_dict().items()
         if "num_batches" not in key
     )
@@ -252,6 +252,13 @@ def test_a_timm_model_out_of_reach_names_the_fix(monkeypatch):
     monkeypatch.setattr(timm, "create_model", NoHub())
     with pytest.raises(WeightsError, match=r"resnet18\.safetensors or \.pth.*AXILLA_WEIGHTS"):
         load_pretrained("timm:resnet18", nn.Identity())
+
+
+@pytest.mark.parametrize("name", ["efficientnet_v2_s", "swin_t"])
+def test_a_folder_provides_torchvision_models_by_their_name(folder, name):
+    theirs = vision.get_model(name)
+    save_file(theirs.state_dict(), folder / f"{name}.safetensors")
+    assert is_state(loaded(name), theirs.state_dict())
 
 
 def test_a_hub_within_reach_is_asked_for_its_best_weights(monkeypatch, resnet_state):

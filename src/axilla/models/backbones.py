@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
-from typing import cast
+from typing import TypeGuard, cast
 
 import timm
 import torch
@@ -29,6 +29,8 @@ class Backbone:
 
     `weights` names its pretrained weights (None: it is trained from scratch); `learning_rate` is
     Adam's initial rate (paper 2.4.1, 2.4.2); `fixed_size_px` an input side it cannot do without.
+    `load` fills a network that `build` made with pretrained weights of its own; `weights` is then
+    only a name for them.
     """
 
     build: Callable[[], nn.Module]
@@ -37,9 +39,31 @@ class Backbone:
     expects: InputFormat = IMAGENET
     learning_rate: float = 1e-3
     fixed_size_px: int | None = None
+    load: Callable[[nn.Module], None] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a loader whose weights have no name: None would mean trained from scratch."""
+        if self.load is not None and self.weights is None:
+            raise ConfigError(
+                Problem(
+                    "a backbone with its own loader",
+                    "weights=None",
+                    "a name of the weights that it loads",
+                    'Give it one, as weights="mine-2026".',
+                )
+            )
 
 
-backbones: Registry[Backbone] = Registry("backbone")
+def _is_backbone(entry: object) -> TypeGuard[Backbone]:
+    return isinstance(entry, Backbone)
+
+
+backbones: Registry[Backbone] = Registry(
+    "backbone",
+    group="axilla.backbones",
+    accepts=_is_backbone,
+    wanted="a Backbone of axilla.models.backbones",
+)
 
 
 def find_backbone(name: str) -> Backbone:
@@ -125,6 +149,18 @@ backbones.register("vit_b_16")(
         weights="vit_b_16",
         learning_rate=VIT_RATE,
         fixed_size_px=224,
+    )
+)
+backbones.register("swin_t")(
+    Backbone(
+        lambda: _headless(vision.swin_t(), "head"), 768, weights="swin_t", learning_rate=VIT_RATE
+    )
+)
+backbones.register("efficientnet_v2_s")(
+    Backbone(
+        lambda: _headless(vision.efficientnet_v2_s(), "classifier"),
+        1280,
+        weights="efficientnet_v2_s",
     )
 )
 backbones.register("efficientnet_lite0")(

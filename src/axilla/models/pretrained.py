@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torchvision.models import get_model_weights
 
-from axilla.models.backbones import TIMM_PREFIX, find_backbone
+from axilla.models.backbones import TIMM_PREFIX, backbones, find_backbone
 from axilla.models.ulnet import widen_first_convolution
 from axilla.records.errors import Problem, WeightsError
 
@@ -36,10 +36,15 @@ def load_pretrained(name: str, backbone: nn.Module) -> None:
     """Fill a backbone, as `find_backbone(name).build()` made it, with its pretrained weights.
 
     Looks among the shipped weights, then in the folder AXILLA_WEIGHTS, then at the hubs of
-    torchvision and timm. Raises `WeightsError` naming the fix if they are nowhere or do not fit.
+    torchvision and timm. A backbone with its own loader is filled by that instead. Raises
+    `WeightsError` naming the fix if they are nowhere or do not fit.
     """
-    source = find_backbone(name).weights
+    spec = find_backbone(name)
+    source = spec.weights
     if source is None:
+        return
+    if spec.load is not None:
+        _load_own(spec.load, backbone, name=name)
         return
     state = _find(source)
     if source == "ulnet" and state.get("conv1.weight", torch.empty(0)).dim() == _KERNEL_DIMS:
@@ -48,8 +53,19 @@ def load_pretrained(name: str, backbone: nn.Module) -> None:
 
 
 def identity_of(name: str) -> str:
-    """Return what tells a network's pretrained weights from others that may take their place."""
-    source = find_backbone(name).weights
+    """Return what tells a network's pretrained weights from others that may take their place.
+
+    A plugin's network is told apart by its distribution's version as well.
+    """
+    found = find_backbone(name)
+    distribution = backbones.distribution_of(name)
+    weights = (
+        f"{name} by itself {found.weights}" if found.load else _identity_of_weights(found.weights)
+    )
+    return f"{weights} of {distribution}" if distribution else weights
+
+
+def _identity_of_weights(source: str | None) -> str:
     key = "resnet50" if source == "ulnet" else source
     if key is None or key in _SHIPPED or key == "efficientnet_lite0":
         return str(key)
@@ -57,6 +73,20 @@ def identity_of(name: str) -> str:
         seen = path.stat()
         return f"{path.name} {seen.st_size} {seen.st_mtime_ns}"
     return f"hub {key}"
+
+
+def _load_own(load: Callable[[nn.Module], None], backbone: nn.Module, *, name: str) -> None:
+    try:
+        load(backbone)
+    except _DAMAGE as error:
+        raise WeightsError(
+            Problem(
+                f"pretrained weights of {name}",
+                f"{type(error).__name__}: {error}",
+                "its own loader to fill the network",
+                'Ask its author, or ask for random weights with weights = "none" under [models].',
+            )
+        ) from error
 
 
 def _find(source: str) -> State:
@@ -113,16 +143,22 @@ def _from_hub(key: str) -> State:
             network = timm.create_model(key.removeprefix(TIMM_PREFIX), pretrained=True)
             return dict(network.state_dict())
         return dict(get_model_weights(key).DEFAULT.get_state_dict(progress=False))
+    except ValueError as error:
+        raise _nowhere(key, "no hub publishes any under this name") from error
     except (OSError, RuntimeError) as error:
-        raise WeightsError(
-            Problem(
-                f"pretrained weights of {key}",
-                "none on this machine, and no hub can be reached",
-                f"a file {key.removeprefix(TIMM_PREFIX)}.safetensors or .pth",
-                f"Put it in a folder and set {FOLDER_VARIABLE} to that folder, choose another "
-                'network, or ask for random weights with weights = "none" under [models].',
-            )
-        ) from error
+        raise _nowhere(key, "no hub can be reached") from error
+
+
+def _nowhere(key: str, hubs: str) -> WeightsError:
+    return WeightsError(
+        Problem(
+            f"pretrained weights of {key}",
+            f"none on this machine, and {hubs}",
+            f"a file {key.removeprefix(TIMM_PREFIX)}.safetensors or .pth",
+            f"Put it in a folder and set {FOLDER_VARIABLE} to that folder, choose another "
+            'network, or ask for random weights with weights = "none" under [models].',
+        )
+    )
 
 
 def _efficientnet_lite0() -> State:

@@ -1,21 +1,45 @@
-"""Names for models: registered beside their code, unique, with a helpful miss."""
+"""Names for models: registered beside their code or by a plugin, unique, with a helpful miss."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Generic, TypeVar
+from importlib.metadata import EntryPoint
+from typing import Any, Generic, TypeGuard, TypeVar
 
+from axilla.models.plugins import distribution_of, installed_plugins, load_plugin
 from axilla.records.errors import ConfigError, Problem
 
 Entry = TypeVar("Entry")
 
 
-class Registry(Generic[Entry]):
-    """Maps a name to what was registered under it."""
+def _anything(entry: object) -> TypeGuard[Any]:
+    del entry
+    return True
 
-    def __init__(self, kind: str) -> None:
-        """Make an empty registry; `kind` is how errors call its entries."""
+
+class Registry(Generic[Entry]):
+    """Maps a name to what was registered under it, here or by an entry point of `group`."""
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        group: str | None = None,
+        accepts: Callable[[object], TypeGuard[Entry]] = _anything,
+        wanted: str = "an entry",
+    ) -> None:
+        """Make an empty registry; `kind` is how errors call its entries.
+
+        Plugins in the entry points of `group` are looked for at the first name that is not built
+        in. `accepts` tells whether a plugin's object is of the right type, `wanted` names that
+        type.
+        """
         self._kind = kind
+        self._group = group
+        self._accepts = accepts
+        self._wanted = wanted
         self._entries: dict[str, Entry] = {}
+        self._plugins: dict[str, EntryPoint] | None = None
+        self._loaded: dict[str, Entry] = {}
 
     def register(self, name: str) -> Callable[[Entry], Entry]:
         """Return a decorator that files its object under `name`; a second use is an error."""
@@ -31,18 +55,38 @@ class Registry(Generic[Entry]):
         return file
 
     def names(self) -> tuple[str, ...]:
-        """Return all registered names, in order of registration."""
-        return tuple(self._entries)
+        """Return all registered names in order of registration, then all plugins' names."""
+        return (*self._entries, *self._found())
+
+    def distribution_of(self, name: str) -> str | None:
+        """Return the distribution and version of the plugin `name`, None for what is built in."""
+        if name in self._entries or name not in self._found():
+            return None
+        return distribution_of(self._found()[name])
 
     def __getitem__(self, name: str) -> Entry:
         if name in self._entries:
             return self._entries[name]
-        near = get_close_matches(name, self._entries, n=1)
+        if name in self._found():
+            return self._plugin(name)
+        near = get_close_matches(name, self.names(), n=1)
         raise ConfigError(
             Problem(
                 f"study.toml, {self._kind}",
                 repr(name),
-                f"one of {', '.join(self._entries)}",
+                f"one of {', '.join(self.names())}",
                 f"Did you mean {near[0]}?" if near else "",
             )
         )
+
+    def _found(self) -> dict[str, EntryPoint]:
+        if self._plugins is None:
+            group, taken = self._group, self._entries
+            self._plugins = installed_plugins(group, taken=taken) if group else {}
+        return self._plugins
+
+    def _plugin(self, name: str) -> Entry:
+        if name not in self._loaded:
+            point = self._found()[name]
+            self._loaded[name] = load_plugin(point, accepts=self._accepts, wanted=self._wanted)
+        return self._loaded[name]
