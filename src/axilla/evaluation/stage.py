@@ -10,7 +10,13 @@ from axilla.evaluation.predictions import check_predictions
 from axilla.records.digests import digest_of
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
-from axilla.records.tables import METRICS, PREDICTIONS, read_results
+from axilla.records.tables import (
+    AVAILABILITY,
+    AVAILABILITY_METRICS,
+    METRICS,
+    PREDICTIONS,
+    read_results,
+)
 
 
 def evaluate(config: StudyConfig, folder: RunFolder, *, groups: Mapping[str, str]) -> pd.DataFrame:
@@ -28,7 +34,31 @@ def evaluate(config: StudyConfig, folder: RunFolder, *, groups: Mapping[str, str
     ]
     metrics = pd.DataFrame(rows, columns=list(METRICS))
     folder.write_table("metrics.csv", metrics)
+    if folder.table("availability.csv").is_file():
+        by_pattern = _availability(config, folder, groups)
+        folder.write_table("availability_metrics.csv", by_pattern)
     return metrics
+
+
+def _availability(
+    config: StudyConfig, folder: RunFolder, groups: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return the fusions' metrics by what each patient's prediction was made from."""
+    table = read_results(folder.table("availability.csv"), AVAILABILITY)
+    table = table.assign(kind="fusion", modality=table["shown"])
+    rows = [
+        (model, shown, withheld, *row[1:])
+        for (model, shown, withheld), predictions in table.groupby(
+            ["model", "shown", "withheld"], sort=False
+        )
+        for row in _rows(
+            f"{model} {shown} {withheld}",
+            check_predictions(predictions, source="availability.csv"),
+            config=config,
+            groups=groups,
+        )
+    ]
+    return pd.DataFrame(rows, columns=list(AVAILABILITY_METRICS))
 
 
 def _rows(

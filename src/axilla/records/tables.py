@@ -29,10 +29,34 @@ METRICS = (
     "threshold_rule",
     "method",
 )
+AVAILABILITY = (
+    "patient_id",
+    "model",
+    "repeat",
+    "fold",
+    "label",
+    "probability",
+    "threshold",
+    "shown",
+    "withheld",
+)
+AVAILABILITY_METRICS = (
+    "model",
+    "shown",
+    "withheld",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "n_positive",
+    "threshold_rule",
+    "method",
+)
 SEARCH = ("model", "fold", "hyperparameters", "inner_score", "seconds")
 
 # Identifiers such as 007 must survive a round trip as text.
-_TEXT_COLUMNS = ("patient_id", "model", "kind", "modality", "role", "metric", "group")
+_TEXT_COLUMNS = ("patient_id", "model", "kind", "modality", "role", "metric", "group", "shown")
 
 
 def read_results(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

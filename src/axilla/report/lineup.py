@@ -38,13 +38,17 @@ _CLINICAL_START = SERIES.index(BROWN)
 
 _LABELS = {
     "densenet121": "DenseNet121",
+    "cross_attention": "Cross-modal attention",
     "efficientnet_lite0": "EfficientNet-Lite0",
+    "efficientnet_v2_s": "EfficientNetV2-S",
+    "gated": "Gated (Kronecker)",
     "googlenet": "GoogLeNet",
     "logistic": "Logistic regression",
     "plnet": "PLNet",
     "resnet50": "ResNet50",
     "selected": "Chosen in each fold",
     "squeezenet": "SqueezeNet",
+    "swin_t": "Swin-T",
     "trivial": "Trivial features",
     "ulnet": "ULNet",
     "vit": "ViT",

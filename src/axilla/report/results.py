@@ -16,7 +16,14 @@ from axilla.records.errors import Problem, StudyError
 from axilla.records.estimates import Estimate
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
-from axilla.records.tables import METRICS, PREDICTIONS, SEARCH, SPLITS, read_results
+from axilla.records.tables import (
+    AVAILABILITY_METRICS,
+    METRICS,
+    PREDICTIONS,
+    SEARCH,
+    SPLITS,
+    read_results,
+)
 from axilla.report.lineup import Entry, line_up
 from axilla.report.wording import counted
 
@@ -33,6 +40,7 @@ class StudyResults:
     entries: tuple[Entry, ...]
     splits: pd.DataFrame
     search: pd.DataFrame
+    availability: pd.DataFrame
     flow: Any
     check: Any
     provenance: Mapping[str, Any]
@@ -101,6 +109,7 @@ def load_results(config: StudyConfig, folder: RunFolder) -> StudyResults:
         entries=line_up(predictions, reader_name=reader),
         splits=splits,
         search=_optional(folder.table("search.csv"), SEARCH),
+        availability=_optional(folder.table("availability_metrics.csv"), AVAILABILITY_METRICS),
         flow=_read_json(folder.table("flow.json"), default=None),
         check=_read_json(folder.table("check.json"), default=None),
         provenance=MappingProxyType(provenance if isinstance(provenance, dict) else {}),

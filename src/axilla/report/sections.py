@@ -7,6 +7,7 @@ from functools import partial
 
 from axilla.report.account import choices, flow_notes, flow_steps, remarks, tally
 from axilla.report.answer import Answer
+from axilla.report.availability import availability_table
 from axilla.report.canvas import Drawing
 from axilla.report.figures import STEMS, page_families, roc_entries, table_entries
 from axilla.report.folds import fold_sizes
@@ -126,6 +127,15 @@ def forest_section(material: Material) -> Section | None:
     return Section("All models: AUC", "auc", html)
 
 
+def availability_section(material: Material) -> Section | None:
+    """What fusion is worth to patients who lack an image."""
+    table = availability_table(material.results)
+    if table is None:
+        return None
+    html = render("sections/availability.html.j2", table=table)
+    return Section("When a modality is missing", "availability", html)
+
+
 def methods_section(material: Material) -> Section | None:
     """How it was done, from the configuration, and what the search tried."""
     results = material.results
@@ -193,6 +203,7 @@ SECTIONS: tuple[Builder, ...] = (
     partial(family_section, family="clinical"),
     partial(family_section, family="reader"),
     forest_section,
+    availability_section,
     methods_section,
     selection_section,
     warnings_section,
