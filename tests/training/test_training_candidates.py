@@ -23,6 +23,7 @@ from axilla.training.candidates import (
 from axilla.training.frozen import train_frozen
 from axilla.training.grid import HeadSearch
 from axilla.training.logistic import PENALTIES, encoders_of, standardised, train_logistic
+from axilla.training.optimisation import Optimisation
 from axilla.training.stacked import Trained
 
 PATIENTS = 24
@@ -203,7 +204,14 @@ def frozen(spoil=(), absent=()):
     embeddings[list(spoil)] = 1e6
     embeddings[list(absent)] = NOWHERE
     trained = train_frozen(
-        "squeezenet", "pathology", embeddings, LABELS, FOLDS, search=SEARCH, seed=3
+        "squeezenet",
+        "pathology",
+        embeddings,
+        LABELS,
+        FOLDS,
+        search=SEARCH,
+        optimisation=Optimisation("adam", 1e-3, halve_every=10),
+        seed=3,
     )
     return embeddings, *trained
 

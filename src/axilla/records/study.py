@@ -98,13 +98,28 @@ class ModelsSection(Section):
     training: Literal["frozen", "finetune"] = Field(
         "frozen", description="Train heads on fixed pretrained networks, or the networks too."
     )
+    fusion_training: Literal["head", "joint"] = Field(
+        "head",
+        description="Train fusion on the fold's embeddings, or together with its networks.",
+    )
     weights: Literal["pretrained", "none"] = Field(
         "pretrained", description="none = start networks from random weights."
     )
 
 
+class OptimisationSection(Section):
+    """How one model is optimised; what is left out stays as the model's own file has it."""
+
+    optimiser: Literal["adam", "adamw", "sgd"] | None = Field(
+        None, description="sgd: with momentum 0.9."
+    )
+    rate: float | None = Field(None, gt=0, description="First learning rate, at rate factor 1.")
+    halve_every: int | None = Field(None, ge=1, description="Epochs after which the rate halves.")
+    weight_decay: float | None = Field(None, ge=0, description="Default: the optimiser's.")
+
+
 class TrainingSection(Section):
-    """How long heads and networks train; their rates and optimisers stand beside each model."""
+    """How long heads and networks train, and how where that differs from the models' own."""
 
     head_epochs: int = Field(40, ge=1, description="Epochs of a head on fixed embeddings.")
     network_epochs: int = Field(30, ge=1, description="Epochs of a network on images.")
@@ -114,6 +129,19 @@ class TrainingSection(Section):
     reduce_to: int = Field(
         64, ge=1, description="Principal components kept of a fixed embedding, per training fold."
     )
+    modality_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of fusion's training cases that lose one modality at each step.",
+    )
+    optimisation: dict[str, OptimisationSection] = Field(
+        default_factory=dict, description="Optimiser, rate and schedule of a model, by its name."
+    )
+
+    def of(self, name: str) -> OptimisationSection:
+        """Return what study.toml says of one model's optimisation."""
+        return self.optimisation.get(name, OptimisationSection())
 
 
 class SearchSection(Section):
@@ -149,6 +177,9 @@ class ValidationSection(Section):
 class ComputeSection(Section):
     """Where the work runs."""
 
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Of training steps on images; auto = bfloat16 where it is native."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto = a GPU if any.")
     jobs: int = Field(0, ge=0, description="Processes that train networks; 0 = one per core.")
 

@@ -104,6 +104,8 @@ def _explain(fault: Any, *, place: str) -> Problem:
 def _section(location: list[str]) -> type[BaseModel]:
     section: type[BaseModel] = StudyConfig
     for part in location:
+        if part not in section.model_fields:
+            continue  # a name that the user chose, under which a section stands
         annotation = section.model_fields[part].annotation
         options = [annotation, *get_args(annotation)]
         section = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))

@@ -135,6 +135,8 @@ def best_of(inner_logits: Sequence[torch.Tensor], labels: torch.Tensor) -> int:
 
     def rank(logits: torch.Tensor) -> tuple[float, float]:
         known = torch.isfinite(logits)
+        if not known.any():  # training diverged
+            return -1.0, 0.0
         chance = logits[known].double().sigmoid().numpy()
         return inner_auc(logits, labels), -log_loss(labels[known].numpy(), chance, labels=[0, 1])
 

@@ -6,17 +6,15 @@ from functools import partial
 import torch
 
 from axilla.cohort.splits import Fold, Split
-from axilla.models.backbones import find_backbone
 from axilla.models.fusion import Concatenation
 from axilla.models.projection import Projection
 from axilla.records.digests import seed_of
 from axilla.records.units import Modality
 from axilla.training.candidates import Candidate, Output, Pick, SearchRow, all_splits, by_fold, pick
-from axilla.training.grid import HeadSearch, Optimisation, search_heads, search_rows
+from axilla.training.grid import HeadSearch, search_heads, search_rows
+from axilla.training.optimisation import Optimisation
 from axilla.training.projection import fit_projection
 from axilla.training.stacked import State, Trained, Trial
-
-_HALVE_EVERY = 10
 
 
 def train_frozen(
@@ -27,12 +25,13 @@ def train_frozen(
     folds: Sequence[Fold],
     *,
     search: HeadSearch,
+    optimisation: Optimisation,
     seed: int,
 ) -> tuple[list[Candidate], list[SearchRow]]:
     """Train the head of one fixed backbone in every fold and inner split.
 
     `embeddings` (N, V, D), NaN for patients without an image. A unimodal head is the paper's
-    (2.4.1): dropout 0.5, one neuron, Adam, rate halved every ten epochs.
+    (2.4.1): dropout 0.5, one neuron.
     """
     model, splits = f"{modality}/{name}", all_splits(folds)
     present = torch.isfinite(embeddings[:, 0, 0])
@@ -50,9 +49,7 @@ def train_frozen(
         trials,
         labels,
         search=search,
-        optimisation=Optimisation(
-            torch.optim.Adam, find_backbone(name).learning_rate, halve_every=_HALVE_EVERY
-        ),
+        optimisation=optimisation,
     )
     candidates, rows = [], []
     for chosen, components, (_, projection) in zip(

@@ -1,48 +1,19 @@
 """Fusion inside each fold: the fold's own best unimodal models, their embeddings, one strategy."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from axilla.cohort.splits import Fold, Split
 from axilla.models.fusion import fusions
+from axilla.preprocessing.augment import SERVED_VIEWS
 from axilla.records.digests import seed_of
-from axilla.records.units import Modality
-from axilla.training.candidates import Output, SearchRow, pick
+from axilla.training.candidates import Output, SearchRow, by_fold, pick
 from axilla.training.frozen import with_modality
-from axilla.training.grid import HeadSearch, Optimisation, search_heads, search_rows
-from axilla.training.kept import Kept
+from axilla.training.fused import FusionCandidate, Selected, withheld_patterns
+from axilla.training.grid import HeadSearch, search_heads, search_rows
+from axilla.training.optimisation import Optimisation
 from axilla.training.stacked import State, Trial
-
-RATE = 1e-4
-_HALVE_EVERY = 5
-
-Selected = Mapping[Modality, Kept]
-"""One fold's unimodal model of each fused modality, in the order of fusion."""
-
-
-def select_unimodal(candidates: Sequence[Kept], modalities: Sequence[Modality]) -> Selected:
-    """Return, of one fold's candidates, each modality's best by its inner score."""
-    best: dict[Modality, Kept] = {}
-    for modality in modalities:
-        mine = [candidate for candidate in candidates if candidate.modality == modality]
-        if mine:
-            best[modality] = max(mine, key=lambda candidate: candidate.inner_score)
-    return best
-
-
-@dataclass(frozen=True, slots=True)
-class FusionCandidate:
-    """A fusion strategy in one fold; `logits` (N,) are the outer model's, of all patients."""
-
-    name: str
-    fold: Fold
-    selected: Selected
-    logits: torch.Tensor
-    inner_logits: torch.Tensor
-    inner_score: float
-    state: State
 
 
 def train_fusion(
@@ -51,13 +22,13 @@ def train_fusion(
     labels: torch.Tensor,
     *,
     search: HeadSearch,
+    optimisation: Optimisation,
     seed: int,
 ) -> tuple[list[FusionCandidate], list[SearchRow]]:
     """Train one fusion strategy in every fold on the unimodal models `selected` there.
 
     Inner splits fuse the unimodal models of that inner split, so that no embedding comes from a
-    network that saw the patients it is scored on. AdamW, rate 1e-4 times the grid's factor,
-    halved every five epochs (paper 2.4.4). A strategy without parameters is only evaluated.
+    network that saw the patients it is scored on. A strategy without parameters is only evaluated.
     """
     folds = [next(iter(parts.values())).fold for parts in selected]
     trials = [
@@ -70,11 +41,13 @@ def train_fusion(
         trials,
         labels,
         search=search,
-        optimisation=Optimisation(torch.optim.AdamW, RATE, halve_every=_HALVE_EVERY),
+        optimisation=optimisation,
     )
     fused: list[FusionCandidate] = []
     rows: list[SearchRow] = []
-    for chosen, parts in zip(pick(folds, tried.models, labels), selected, strict=True):
+    for chosen, parts, (_, outer) in zip(
+        pick(folds, tried.models, labels), selected, by_fold(folds, trials), strict=True
+    ):
         anything = torch.stack([torch.isfinite(part.logits) for part in parts.values()]).any(0)
         fused.append(
             FusionCandidate(
@@ -85,6 +58,7 @@ def train_fusion(
                 inner_logits=chosen.inner_logits.where(anything, torch.nan),
                 inner_score=chosen.inner_scores[chosen.point],
                 state=chosen.outer.state,
+                withheld=_withheld(name, chosen.outer.state, outer, modalities=list(parts)),
             )
         )
         rows += search_rows(name, chosen, tried, folds=len(folds))
@@ -106,3 +80,18 @@ def _trial(outputs: Sequence[Output], split: Split, *, seed: int) -> Trial:
         train=with_modality(split, present.any(1)),
         seed=seed,
     )
+
+
+@torch.no_grad()
+def _withheld(
+    name: str, state: State, trial: Trial, *, modalities: Sequence[str]
+) -> dict[str, torch.Tensor]:
+    """Return the logits (N,) that the head gives when it is shown only some modalities."""
+    head = fusions[name]([embedding.shape[2] for embedding in trial.embeddings])
+    head.load_state_dict(dict(state))
+    head.eval()
+    served = [e[:, :SERVED_VIEWS].mean(1).nan_to_num() for e in trial.embeddings]
+    return {
+        pattern: head(served, trial.logits.nan_to_num(), shown).where(fewer, torch.nan)
+        for pattern, shown, fewer in withheld_patterns(trial.present, modalities)
+    }

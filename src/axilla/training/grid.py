@@ -1,7 +1,7 @@
 """The grid of heads: every rate and batch size, all folds and inner splits side by side."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +9,7 @@ import torch
 from axilla.models.fusion import Fusion
 from axilla.records.study import SearchSection, TrainingSection
 from axilla.training.candidates import GridPoint, Pick, SearchRow
+from axilla.training.optimisation import Optimisation
 from axilla.training.stacked import Schedule, Trained, Trial, train_stacked
 
 
@@ -19,6 +20,7 @@ class HeadSearch:
     grid: tuple[GridPoint, ...]
     epochs: int
     components: int
+    modality_dropout: float = 0.0
 
     @classmethod
     def of(cls, search: SearchSection, training: TrainingSection) -> "HeadSearch":
@@ -26,16 +28,12 @@ class HeadSearch:
         grid = tuple(
             GridPoint(rate, batch) for batch in search.batch_sizes for rate in search.rate_factors
         )
-        return cls(grid, epochs=training.head_epochs, components=training.reduce_to)
-
-
-@dataclass(frozen=True, slots=True)
-class Optimisation:
-    """A family's published optimiser, first rate, and epochs after which the rate halves."""
-
-    optimiser: Callable[..., torch.optim.Optimizer]
-    rate: float
-    halve_every: int
+        return cls(
+            grid,
+            epochs=training.head_epochs,
+            components=training.reduce_to,
+            modality_dropout=training.modality_dropout,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +64,11 @@ def search_heads(
     for point in grid:
         start = time.perf_counter()
         schedule = Schedule(
-            optimisation.optimiser,
-            rate=optimisation.rate * point.rate_factor,
+            optimisation,
+            rate_factor=point.rate_factor,
             batch_size=point.batch_size,
             epochs=search.epochs,
-            halve_every=optimisation.halve_every,
+            modality_dropout=search.modality_dropout,
         )
         models.append(train_stacked(strategy, trials, labels, schedule=schedule))
         seconds.append(time.perf_counter() - start)

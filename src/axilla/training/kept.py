@@ -65,17 +65,12 @@ def keep(path: Path, candidates: Sequence[Candidate], rows: Sequence[SearchRow])
             tensors[f"{place}.logits.{number}"] = output.logits
         for part, state in candidate.parts.items():
             tensors |= {f"{place}.parts.{part}.{name}": t for name, t in state.items()}
-    save(path, tensors, [(c.model, c.modality, c.inner_score) for c in candidates], rows)
+    models = [(c.model, c.modality, c.inner_score) for c in candidates]
+    save(path, tensors, {"models": models, "rows": [astuple(row) for row in rows]})
 
 
-def save(
-    path: Path,
-    tensors: Mapping[str, torch.Tensor],
-    models: Sequence[tuple[str, str, float]],
-    rows: Sequence[SearchRow],
-) -> None:
-    """Write a result atomically: tensors, each model's name, modality and score, what was tried."""
-    about = {"models": models, "rows": [astuple(row) for row in rows]}
+def save(path: Path, tensors: Mapping[str, torch.Tensor], about: Mapping[str, object]) -> None:
+    """Write a result atomically: tensors, and what JSON can hold about them."""
     # Equal tensors may share memory, which the format does not allow.
     whole = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
     with atomic(path) as temporary:

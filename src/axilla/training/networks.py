@@ -16,10 +16,11 @@ from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import resized
 from axilla.records.inputs import InputFormat
 from axilla.records.units import ImageModality
+from axilla.training.optimisation import Optimisation
 from axilla.training.pixels import per_patient
+from axilla.training.precision import Precision, resident, steps_in
 from axilla.training.stacked import State, shuffled_batches
 
-_HALVE_EVERY = 10
 _SERVING_BATCH = 32
 
 
@@ -43,14 +44,16 @@ class Bags:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a network is trained; `rate` is Adam's first, halved every ten epochs (paper 2.4.1)."""
+    """How a network is trained; `precision` is that of training steps, predictions are float32."""
 
     name: str
-    rate: float
+    optimisation: Optimisation
+    rate_factor: float
     batch_size: int
     pretrained: bool
     crop_min_area: float
     outside_mask: float
+    precision: Precision = "float32"
 
     @property
     def expects(self) -> InputFormat:
@@ -60,10 +63,11 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A network after some epochs: its state, and its logits (N,) of all patients asked for."""
+    """A network after some epochs: its state, embeddings (N, 2, D) and logits (N,) of `watch`."""
 
     epochs: int
     state: State
+    embedding: torch.Tensor
     logits: torch.Tensor
 
 
@@ -83,29 +87,32 @@ def fit_network(
     random draw comes from `seed`.
     """
     images, rng = bags.of(train), torch.Generator().manual_seed(seed)
-    targets = bags.labels[torch.from_numpy(bags.owner)]
+    planes, targets = resident(bags.planes, device), bags.labels[torch.from_numpy(bags.owner)]
     kept: list[Checkpoint] = []
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = _start(recipe).to(device)
-        optimiser = torch.optim.Adam(network.parameters(), lr=recipe.rate, fused=True)
-        halving = torch.optim.lr_scheduler.StepLR(optimiser, _HALVE_EVERY, gamma=0.5)
+        optimiser, halving = recipe.optimisation.make(
+            network.parameters(), rate_factor=recipe.rate_factor
+        )
         for epoch in range(1, max(checkpoints) + 1):
             network.train()
             for batch in shuffled_batches(images, recipe.batch_size, rng):
                 views = random_views(
-                    bags.planes[batch].to(device), min_area=recipe.crop_min_area, rng=rng
+                    planes[batch].to(device), min_area=recipe.crop_min_area, rng=rng
                 )
-                logits = network(_input(views, recipe, bags.modality)).logit
-                loss = binary_cross_entropy_with_logits(logits, targets[batch].to(device))
+                with steps_in(recipe.precision, device):
+                    logits = network(_input(views, recipe, bags.modality)).logit
+                loss = binary_cross_entropy_with_logits(logits.float(), targets[batch].to(device))
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
             halving.step()
             if epoch in checkpoints:
-                _, logits = predict_network(network, recipe, bags, watch)
                 state = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
-                kept.append(Checkpoint(epoch, state, logits))
+                kept.append(
+                    Checkpoint(epoch, state, *predict_network(network, recipe, bags, watch))
+                )
     return kept
 
 

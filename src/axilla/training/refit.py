@@ -18,7 +18,7 @@ from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
 from axilla.records.units import Modality
 from axilla.training.embeddings import fixed_backbone
-from axilla.training.fusion import FusionCandidate, Selected
+from axilla.training.fused import FusionCandidate, Selected
 from axilla.training.kept import Kept
 from axilla.training.results import threshold_of
 from axilla.training.stage import SELECTED, Final
@@ -72,10 +72,11 @@ def _parts(final: Final) -> Selected:
 def _tensors(
     config: StudyConfig, parts: Selected, fusion: FusionCandidate | None
 ) -> dict[str, torch.Tensor]:
+    joint = fusion.parts if fusion else {}
     tensors = {
         f"{modality}.{part}.{name}": tensor
         for modality, candidate in parts.items()
-        for part, state in _states(config, candidate).items()
+        for part, state in (joint.get(modality) or _states(config, candidate)).items()
         for name, tensor in state.items()
     }
     if fusion is not None:
@@ -122,7 +123,8 @@ def _describe(
         return ModalityManifest(modality=modality, model=candidate.model, encoder=encoder)
     name = candidate.model.split("/", 1)[1]
     side_px = config.preprocessing.image_size_px
-    if is_trained(name, config):
+    joint = final.fusion is not None and modality in final.fusion.parts
+    if joint or is_trained(name, config):
         side_px = config.training.network_size_px or side_px
     side_px = find_backbone(name).fixed_size_px or side_px
     return ModalityManifest(

@@ -10,10 +10,10 @@ from axilla.cohort.splits import Fold
 from axilla.inference.thresholds import NEUTRAL, choose_threshold
 from axilla.records.patients import Patient
 from axilla.records.study import ThresholdRule
-from axilla.records.tables import PREDICTIONS, SEARCH
+from axilla.records.tables import AVAILABILITY, PREDICTIONS, SEARCH
 from axilla.records.units import ModelKind
 from axilla.training.candidates import SearchRow
-from axilla.training.fusion import FusionCandidate
+from axilla.training.fused import FusionCandidate
 from axilla.training.kept import Kept
 
 
@@ -113,6 +113,44 @@ def _reader_rows(
                     int(labels[position]),
                     float(patient.reader_positive),
                     NEUTRAL,
+                )
+
+
+def availability_table(
+    fused: Iterable[FusionCandidate],
+    patients: Sequence[Patient],
+    labels: torch.Tensor,
+    *,
+    rule: ThresholdRule,
+) -> pd.DataFrame:
+    """Return availability.csv: what each fusion says of test patients, by what it was shown.
+
+    Beside the prediction from all that a patient has stand those with modalities withheld.
+    """
+    rows = [row for model in fused for row in _availability_rows(model, patients, labels, rule)]
+    return pd.DataFrame(rows, columns=list(AVAILABILITY))
+
+
+def _availability_rows(
+    model: FusionCandidate, patients: Sequence[Patient], labels: torch.Tensor, rule: ThresholdRule
+) -> Iterator[tuple[object, ...]]:
+    threshold = threshold_of(model.inner_logits, labels, rule=rule)
+    has = [torch.isfinite(part.logits) for part in model.selected.values()]
+    for position in model.fold.outer.test:
+        own = "+".join(m for m, there in zip(model.selected, has, strict=True) if there[position])
+        fewer = [(name, True, logits) for name, logits in model.withheld.items()]
+        for name, withheld, logits in ((own, False, model.logits), *fewer):
+            if torch.isfinite(logits[position]):
+                yield (
+                    patients[position].patient_id,
+                    model.name,
+                    model.fold.repeat,
+                    model.fold.fold,
+                    int(labels[position]),
+                    float(logits[position].double().sigmoid()),
+                    threshold,
+                    name,
+                    int(withheld),
                 )
 
 

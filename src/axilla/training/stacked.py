@@ -5,7 +5,7 @@ seed; what is shared is only the arithmetic. Heads are small, so one step of for
 more than one step of one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,6 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from axilla.models.fusion import Fusion
 from axilla.preprocessing.augment import SERVED_VIEWS
+from axilla.training.optimisation import Optimisation
 
 State = dict[str, torch.Tensor]
 
@@ -31,13 +32,17 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How a family of heads is optimised; the rate halves every `halve_every` epochs."""
+    """How a family of heads is trained, its first rate times `rate_factor`.
 
-    optimiser: Callable[..., torch.optim.Optimizer]
-    rate: float
+    `modality_dropout` is the chance that a case with several modalities lacks one, drawn anew for
+    every batch, so that the head learns to do without (as in Neverova et al., PAMI 2016).
+    """
+
+    optimisation: Optimisation
+    rate_factor: float
     batch_size: int
     epochs: int
-    halve_every: int
+    modality_dropout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +161,9 @@ def _fit(
     *,
     schedule: Schedule,
 ) -> None:
-    optimiser = schedule.optimiser(list(program.parameters.values()), lr=schedule.rate, fused=True)
-    halving = torch.optim.lr_scheduler.StepLR(optimiser, schedule.halve_every, gamma=0.5)
+    optimiser, halving = schedule.optimisation.make(
+        program.parameters.values(), rate_factor=schedule.rate_factor
+    )
     rngs = [torch.Generator().manual_seed(trial.seed) for trial in trials]
     program.head.train()
     for _ in range(schedule.epochs):
@@ -167,6 +173,9 @@ def _fit(
         ]
         for chosen in torch.stack(epoch, dim=1):
             batch = _batch(inputs, chosen, dropout=program.head.input_dropout, rngs=rngs)
+            batch = replace(
+                batch, present=_withhold(batch.present, schedule.modality_dropout, rngs)
+            )
             loss = binary_cross_entropy_with_logits(
                 program(batch), labels[chosen], reduction="none"
             )
@@ -215,3 +224,21 @@ def _drop(inputs: torch.Tensor, rate: float, rngs: Sequence[torch.Generator]) ->
         return inputs
     kept = torch.stack([torch.rand(inputs.shape[1:], generator=rng) for rng in rngs]) >= rate
     return inputs * kept / (1 - rate)
+
+
+def _withhold(present: torch.Tensor, rate: float, rngs: Sequence[torch.Generator]) -> torch.Tensor:
+    """Take one modality (T, B, M) from a share of the cases that have several."""
+    if rate == 0:
+        return present
+    return torch.stack(
+        [withhold(has, rate, rng=rng) for has, rng in zip(present, rngs, strict=True)]
+    )
+
+
+def withhold(present: torch.Tensor, rate: float, *, rng: torch.Generator) -> torch.Tensor:
+    """Take one modality at random from a share `rate` of the cases (B, M) that have several."""
+    draws = torch.rand(present.shape, generator=rng).where(present, -1.0)
+    struck = torch.rand(len(present), generator=rng) < rate
+    several = present.sum(1) > 1
+    lost = draws == draws.amax(1, keepdim=True)
+    return present & ~(lost & (struck & several).unsqueeze(1))

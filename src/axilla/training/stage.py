@@ -23,11 +23,10 @@ from axilla.records.study import StudyConfig
 from axilla.records.units import IMAGE_MODALITIES, Modality
 from axilla.training.candidates import SearchRow
 from axilla.training.engine import local_engine
-from axilla.training.fusion import FusionCandidate, Selected, select_unimodal
-from axilla.training.grid import HeadSearch
+from axilla.training.fused import FusionCandidate, Selected, select_unimodal
+from axilla.training.fusions import train_fusions
 from axilla.training.preflight import require_models
-from axilla.training.results import Scored, prediction_table, search_table
-from axilla.training.trials import FusionTrial
+from axilla.training.results import Scored, availability_table, prediction_table, search_table
 from axilla.training.unimodal import Material, Unimodal, train_unimodal
 
 SELECTED = "selected"
@@ -84,6 +83,15 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
     folder.write_table("splits.csv", split_table(folds, [p.patient_id for p in patients]))
     folder.write_table("predictions.csv", predictions)
     folder.write_table("search.csv", search_table(trained.rows))
+    folder.write_table(
+        "availability.csv",
+        availability_table(
+            [fused for fold in folds for fused in trained.fusions if fused.fold == fold],
+            patients,
+            labels,
+            rule=config.validation.threshold,
+        ),
+    )
     folder.write_json(
         "provenance.json",
         _provenance(config, cohort, started=started, seconds=time.perf_counter() - start)
@@ -143,29 +151,10 @@ def _fused(config: StudyConfig, unimodal: Unimodal) -> list[Modality]:
 def _train(material: Material) -> Trained:
     """Train unimodal models, let each fold choose among them, and fuse what it chose."""
     unimodal = train_unimodal(material)
-    config, fused = material.config, _fused(material.config, unimodal)
-    selected = tuple(
-        select_unimodal(unimodal.of_fold(fold), fused) for fold in material.folds if fused
-    )
-    trials = [
-        FusionTrial(
-            name,
-            selected,
-            material.outcomes,
-            HeadSearch.of(config.search, config.training),
-            seed=config.study.seed,
-            cache=material.folder.cache,
-        )
-        for name in (config.models.fusion if selected else ())
-    ]
-    # The last strategies have the most layers: started first, they leave no process idle.
-    material.engine.finish(trials[::-1], "Training fusions", progress=material.progress)
-    finished = [trial.load() for trial in trials]
-    return Trained(
-        unimodal,
-        fusions=[candidate for candidates, _ in finished for candidate in candidates],
-        rows=[*unimodal.rows, *(row for _, rows in finished for row in rows)],
-    )
+    fused = _fused(material.config, unimodal)
+    selected = [select_unimodal(unimodal.of_fold(fold), fused) for fold in material.folds if fused]
+    fusions, rows = train_fusions(material, unimodal.pixels, selected)
+    return Trained(unimodal, fusions, rows=[*unimodal.rows, *rows])
 
 
 def _select_all(unimodal: Unimodal, fold: Fold) -> Selected:

@@ -24,9 +24,12 @@ from axilla.training.frozen import with_modality
 from axilla.training.grid import HeadSearch
 from axilla.training.kept import Kept, digest_of_tensor, keep, load
 from axilla.training.logistic import encoders_of, standardised, train_logistic
-from axilla.training.network_fold import NetworkSearch
+from axilla.training.network_fold import NetworkPlan, NetworkSearch
+from axilla.training.optimisation import of_network
 from axilla.training.pixels import Pixels, store_pixels
-from axilla.training.trials import FrozenTrial, NetworkTrial
+from axilla.training.plans import carry_out
+from axilla.training.precision import choose_precision
+from axilla.training.trials import FrozenTrial
 from axilla.training.trivial import trivial_features
 
 TRIVIAL = "trivial"
@@ -57,6 +60,7 @@ class Unimodal:
     candidates: list[Kept] = field(default_factory=list)
     baselines: list[Kept] = field(default_factory=list)
     rows: list[SearchRow] = field(default_factory=list)
+    pixels: dict[ImageModality, Pixels] = field(default_factory=dict)
     encoders: list[ClinicalEncoder] = field(default_factory=list)
 
     def add(self, trained: tuple[list[Kept], list[SearchRow]], *, baseline: bool = False) -> None:
@@ -78,7 +82,7 @@ def is_trained(name: str, config: StudyConfig) -> bool:
 def train_unimodal(material: Material) -> Unimodal:
     """Train all unimodal models of a study in all folds."""
     result = Unimodal()
-    trials: list[tuple[FrozenTrial | NetworkTrial, Sequence[Fold]]] = []
+    work: list[tuple[FrozenTrial | NetworkPlan, Sequence[Fold]]] = []
     for modality in IMAGE_MODALITIES:
         names = getattr(material.config.models, modality)
         if not names:
@@ -91,14 +95,19 @@ def train_unimodal(material: Material) -> Unimodal:
             progress=material.progress,
         )
         _require_both_classes(pixels, material)
-        trials += _trials(names, pixels, material)
+        result.pixels[modality] = pixels
+        work += _plan(names, pixels, material)
         if material.config.models.trivial:
             _train_trivial(modality, pixels, material, result)
-    # Networks take longest: started first, they leave no process idle at the end.
-    work = sorted((trial for trial, _ in trials), key=lambda t: isinstance(t, FrozenTrial))
-    material.engine.finish(work, "Training networks and heads", progress=material.progress)
-    for trial, folds in trials:
-        result.add(load(trial.path, folds))
+    carry_out(
+        [plan for plan, _ in work if isinstance(plan, NetworkPlan)],
+        material.engine,
+        label="Training networks and heads",
+        progress=material.progress,
+        beside=[trial for trial, _ in work if isinstance(trial, FrozenTrial)],
+    )
+    for done, folds in work:
+        result.add(load(done.path, folds))
     if material.config.clinical and material.config.models.clinical:
         _train_clinical(material, result)
     return result
@@ -121,18 +130,18 @@ def _require_both_classes(pixels: Pixels, material: Material) -> None:
                 )
 
 
-def _trials(
+def _plan(
     names: Sequence[str], pixels: Pixels, material: Material
-) -> list[tuple[FrozenTrial | NetworkTrial, Sequence[Fold]]]:
-    """Plan a modality's networks: one trial per fold, or one for all heads of a fixed backbone."""
-    trials: list[tuple[FrozenTrial | NetworkTrial, Sequence[Fold]]] = []
+) -> list[tuple[FrozenTrial | NetworkPlan, Sequence[Fold]]]:
+    """Plan a modality's networks: one plan per fold, or one trial for all heads of a fixed one."""
+    work: list[tuple[FrozenTrial | NetworkPlan, Sequence[Fold]]] = []
     for name in names:
         if is_trained(name, material.config):
-            networks = [_network_trial(name, pixels, fold, material) for fold in material.folds]
-            trials += [(network, (network.fold,)) for network in networks]
+            plans = [_network_plan(name, pixels, fold, material) for fold in material.folds]
+            work += [(plan, (plan.fold,)) for plan in plans]
         else:
-            trials.append((_frozen_trial(name, pixels, material), material.folds))
-    return trials
+            work.append((_frozen_trial(name, pixels, material), material.folds))
+    return work
 
 
 def _frozen_trial(name: str, pixels: Pixels, material: Material) -> FrozenTrial:
@@ -154,14 +163,15 @@ def _frozen_trial(name: str, pixels: Pixels, material: Material) -> FrozenTrial:
         material.outcomes,
         tuple(material.folds),
         HeadSearch.of(config.search, config.training),
+        of_network(name, config.training.of(name)),
         seed=config.study.seed,
         cache=material.folder.cache,
     )
 
 
-def _network_trial(name: str, pixels: Pixels, fold: Fold, material: Material) -> NetworkTrial:
-    config = material.config
-    search = NetworkSearch(
+def network_search(config: StudyConfig, device: torch.device) -> NetworkSearch:
+    """Return how a study trains networks on a device."""
+    return NetworkSearch(
         grid=tuple(
             GridPoint(rate, batch)
             for batch in config.search.network_batch_sizes
@@ -173,13 +183,19 @@ def _network_trial(name: str, pixels: Pixels, fold: Fold, material: Material) ->
         crop_min_area=config.preprocessing.crop_min_area,
         outside_mask=config.preprocessing.outside_mask,
         seed=config.study.seed,
+        precision=choose_precision(config.compute.precision, device.type),
     )
-    return NetworkTrial(
+
+
+def _network_plan(name: str, pixels: Pixels, fold: Fold, material: Material) -> NetworkPlan:
+    config = material.config
+    return NetworkPlan(
         name,
         pixels,
         material.outcomes,
         fold,
-        search,
+        network_search(config, material.engine.device),
+        of_network(name, config.training.of(name)),
         components=config.training.reduce_to,
         cache=material.folder.cache,
     )
