@@ -1,4 +1,4 @@
-"""The presets end to end on 24 sample cases: every network and strategy trained, at reduced size."""
+"""The presets end to end on 24 sample cases, at reduced size: every network and strategy."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from axilla.models.fusion import fusions
 from axilla.records.toml import read_study
 
 WITHOUT_HUBS = ('"pathology"]\n', '"pathology"]\nweights = "none"\n')
-"""Most of the networks' weights are not shipped; what is tested here is the way, not the figures."""
+"""Most networks' weights are not shipped; what is tested is the way, not the figures."""
 
 OWN_MODELS = ('ultrasound = ["squeezenet", "plnet"]\npathology = ["squeezenet", "plnet"]\n', "")
 """Leave the choice of networks to the preset."""
@@ -102,8 +102,10 @@ def test_the_full_preset_reports_every_strategy_by_what_was_shown(make_study, tm
 
 JOINT = (
     OWN_MODELS[0],
-    'ultrasound = ["plnet"]\npathology = ["squeezenet"]\nfusion_training = "joint"\n'
-    'fusion = ["multilayer", "voting"]\n',
+    (
+        'ultrasound = ["plnet"]\npathology = ["squeezenet"]\nfusion_training = "joint"\n'
+        'fusion = ["multilayer", "voting"]\n'
+    ),
 )
 THREE = ('fuse = ["ultrasound", "pathology"]', 'fuse = ["ultrasound", "pathology", "clinical"]')
 

@@ -1,16 +1,20 @@
 """The engine runs what is missing and nothing else; what was kept is what comes back."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from axilla.cohort.splits import Fold, Split
+from axilla.records.errors import StudyError
 from axilla.records.progress import Silent
 from axilla.training.candidates import Candidate, Output, SearchRow
 from axilla.training.engine import Engine, is_finished
 from axilla.training.kept import digest_of_tensor, keep, load, save
+from axilla.training.local import local_workers
 
 PATIENTS = 6
 FOLDS = tuple(
@@ -37,7 +41,7 @@ class Tiny:
         self.ran.append(f"{self.path.stem} on {device}")
         if self.fails:
             raise ZeroDivisionError
-        save(self.path, {"0.x": torch.arange(50.0)}, [("m", "pathology", 0.5)], [])
+        save(self.path, {"0.x": torch.arange(50.0)}, {"scores": [0.5]})
 
 
 @pytest.fixture
@@ -91,6 +95,22 @@ def test_a_failing_trial_is_told_and_keeps_what_was_finished(trials, ran):
     assert [entry.name for entry in trials[0].path.parent.iterdir()] == ["a.safetensors"]
     finish(trials)
     assert [entry[0] for entry in ran] == ["a", "b", "b", "c"]
+
+
+def test_a_killed_process_is_told_with_its_remedy(tmp_path):
+    """As when memory runs out: `os._exit` ends a worker without a word."""
+    trial = SimpleNamespace(path=tmp_path / "a.safetensors", run=os._exit)
+    with (
+        local_workers(jobs=1) as workers,
+        pytest.raises(StudyError, match=r"killed from outside.*kept.*`--jobs 1`"),
+    ):
+        list(workers.run([trial], 9))
+
+
+def test_a_workers_own_error_arrives_as_it_was(tmp_path):
+    trial = SimpleNamespace(path=tmp_path / "a.safetensors", run=int)
+    with local_workers(jobs=1) as workers, pytest.raises(ValueError, match="invalid literal"):
+        list(workers.run([trial], "no number"))
 
 
 def candidate_of(fold, rng):

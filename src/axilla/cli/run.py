@@ -11,6 +11,7 @@ from axilla.records.toml import read_study
 
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda; default: study.toml's.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that train networks.")]
+Engine = Annotated[str | None, typer.Option(help="local or ray; default: study.toml's.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,6 +26,7 @@ def run(
     ] = None,
     device: Device = None,
     jobs: Jobs = None,
+    engine: Engine = None,
 ) -> None:
     """Check, train, validate and report a study; finished trials are not trained again.
 
@@ -32,9 +34,8 @@ def run(
     """
     with reporting():
         place = study_folder(folder)
-        config = read_study(
-            place.root / "study.toml", preset=preset, compute={"device": device, "jobs": jobs}
-        )
+        asked = {"device": device, "jobs": jobs, "engine": engine}
+        config = read_study(place.root / "study.toml", preset=preset, compute=asked)
         report = run_study(config, place)
         out.print(f"Report: {report}")
         out.print(f"Bundle: {place.bundle}")

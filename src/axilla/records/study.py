@@ -182,6 +182,20 @@ class ComputeSection(Section):
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto = a GPU if any.")
     jobs: int = Field(0, ge=0, description="Processes that train networks; 0 = one per core.")
+    engine: Literal["local", "ray"] = Field(
+        "local", description="Processes of this machine, or tasks on a Ray cluster."
+    )
+    address: str = Field(
+        "auto",
+        pattern=r"^(auto|local|[^\s:/]+:[0-9]+)$",
+        description="Ray cluster as host:port; auto = the one running here, else a new one.",
+    )
+    gpus_per_trial: float = Field(
+        1.0, gt=0, description="Share of a GPU that a trial takes on a Ray cluster."
+    )
+    trial_retries: int = Field(
+        3, ge=0, description="How often a trial starts again whose Ray node was lost."
+    )
 
 
 class StudyConfig(Section):

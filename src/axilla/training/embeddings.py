@@ -12,10 +12,10 @@ from axilla.preprocessing.augment import random_views, served_views
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import resized
 from axilla.records.digests import digest_of, seed_of
-from axilla.records.folder import atomic
 from axilla.records.progress import Progress
 from axilla.records.study import PreprocessingSection
-from axilla.training.pixels import Pixels, is_whole_array, per_patient
+from axilla.training.pixels import Pixels, per_patient
+from axilla.training.store import is_whole_array, write_array
 
 _BATCH = 16
 
@@ -47,8 +47,7 @@ def store_embeddings(
             progress=progress,
             label=f"Embedding {pixels.modality} with {name}",
         )
-        with atomic(path) as temporary:
-            np.save(temporary, images.numpy())
+        write_array(path, [images.numpy()], shape=tuple(images.shape), dtype=np.float32)
     return path
 
 

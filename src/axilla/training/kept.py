@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as safetensors_of
 
 from axilla.cohort.splits import Fold
-from axilla.records.folder import atomic
 from axilla.records.units import Modality
 from axilla.training.candidates import Candidate, Output, SearchRow
+from axilla.training.store import UNSEALED, write_sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,11 @@ def keep(path: Path, candidates: Sequence[Candidate], rows: Sequence[SearchRow])
 
 
 def save(path: Path, tensors: Mapping[str, torch.Tensor], about: Mapping[str, object]) -> None:
-    """Write a result atomically: tensors, and what JSON can hold about them."""
+    """Write a result: tensors, what JSON can hold about them, and a digest of all that."""
     # Equal tensors may share memory, which the format does not allow.
     whole = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
-    with atomic(path) as temporary:
-        save_file(whole, temporary, metadata={"about": json.dumps(about)})
+    metadata = {"about": json.dumps({"digest": UNSEALED} | dict(about))}
+    write_sealed(path, safetensors_of(whole, metadata=metadata))
 
 
 def load(path: Path, folds: Sequence[Fold]) -> tuple[list[Kept], list[SearchRow]]:

@@ -1,6 +1,6 @@
 """Every image decoded once, into a memory-mapped uint8 array that all trials share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from axilla.preprocessing.prepare import PixelSettings, prepare
 from axilla.records.digests import digest_of, digest_of_files
-from axilla.records.folder import atomic
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress
 from axilla.records.units import ImageModality
+from axilla.training.store import is_whole_array, write_array
 
 _DECODERS = 2
 _PLANES = {"ultrasound": 2, "pathology": 3}
@@ -59,15 +59,6 @@ def store_pixels(
     return Pixels(modality, path, owner, patients=len(patients), digest=digest)
 
 
-def is_whole_array(path: Path) -> bool:
-    """Tell whether a whole array lies there; a damaged one is computed again."""
-    try:
-        np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return False
-    return True
-
-
 def _identity(file: ImageFile) -> tuple[str, str]:
     files = [file.path] if file.mask is None else [file.path, file.mask]
     return digest_of_files(files), str(file.roi)
@@ -83,16 +74,16 @@ def _decode_all(
 ) -> None:
     shape = (len(files), _PLANES[modality], settings.image_size_px, settings.image_size_px)
     with (
-        atomic(path) as temporary,
         ThreadPoolExecutor(_DECODERS) as pool,
         progress.task(f"Reading {modality} images", total=len(files)) as advance,
     ):
-        planes = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        prepared = pool.map(lambda file: prepare(file, modality, settings=settings), files)
-        for position, image in enumerate(prepared):
-            planes[position] = image.numpy()
-            advance(1)
-        planes.flush()
+
+        def planes() -> Iterator[NDArray[np.uint8]]:
+            for image in pool.map(lambda file: prepare(file, modality, settings=settings), files):
+                yield image.numpy()
+                advance(1)
+
+        write_array(path, planes(), shape=shape, dtype=np.uint8)
 
 
 def per_patient(values: torch.Tensor, owner: NDArray[np.int64], *, patients: int) -> torch.Tensor:

@@ -1,6 +1,5 @@
 """The training stage: folds, trials, choices and out-of-fold predictions."""
 
-import os
 import platform
 import time
 from collections.abc import Sequence
@@ -22,12 +21,12 @@ from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
 from axilla.records.units import IMAGE_MODALITIES, Modality
 from axilla.training.candidates import SearchRow
-from axilla.training.engine import local_engine
 from axilla.training.fused import FusionCandidate, Selected, select_unimodal
 from axilla.training.fusions import train_fusions
 from axilla.training.preflight import require_models
 from axilla.training.results import Scored, availability_table, prediction_table, search_table
 from axilla.training.unimodal import Material, Unimodal, train_unimodal
+from axilla.training.workplace import open_engine
 
 SELECTED = "selected"
 """Name of the model that each fold's inner splits chose: what an honest user would have used."""
@@ -69,7 +68,7 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
     labels = torch.tensor([float(p.label or 0) for p in patients])
     folds = _plan(config, patients)
     everybody = _everybody(config, patients)
-    with local_engine(device, jobs=config.compute.jobs or os.cpu_count() or 1) as engine:
+    with open_engine(config.compute, device) as engine:
         material = Material(config, folder, patients, labels, (*folds, everybody), engine, progress)
         trained = _train(material)
     predictions = prediction_table(

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from axilla.annotation.boxes import roi_from_mask
 from axilla.cohort.images import decode, decode_mask
 from axilla.records.digests import digest_of
-from axilla.records.folder import atomic
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress
 from axilla.records.roi import Roi
 from axilla.records.units import ImageModality
-from axilla.training.pixels import Pixels, is_whole_array, per_patient
+from axilla.training.pixels import Pixels, per_patient
+from axilla.training.store import is_whole_array, write_array
 
 
 def trivial_features(
@@ -34,8 +34,8 @@ def trivial_features(
             for file in files:
                 rows.append(_measure(file, pixels.modality))
                 advance(1)
-        with atomic(path) as temporary:
-            np.save(temporary, np.array(rows, dtype=np.float32))
+        measured = np.array(rows, dtype=np.float32)
+        write_array(path, [measured], shape=measured.shape, dtype=np.float32)
     images = torch.from_numpy(np.load(path))
     return per_patient(images, pixels.owner, patients=pixels.patients)
 

@@ -1,0 +1,70 @@
+"""Trials on the processors of this machine: one-thread processes, a trial at a time in each."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
+
+import torch
+
+from axilla.models.allocator import keep_freed_memory
+from axilla.records.errors import Problem, StudyError
+from axilla.training.engine import Trial
+
+
+class LocalWorkers:
+    """Processes of this machine."""
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        """Hold the pool that trials are handed to."""
+        self._pool = pool
+
+    def run(self, trials: Sequence[Trial], device: torch.device) -> Iterator[Trial]:
+        """Yield trials as they finish; raise `StudyError` if a process was killed."""
+        try:
+            running = {self._pool.submit(trial.run, device): trial for trial in trials}
+            for finished in as_completed(running):
+                finished.result()
+                yield running[finished]
+        except BrokenProcessPool as error:
+            raise StudyError(
+                Problem(
+                    "training",
+                    "a process that was killed from outside, as happens when memory runs out",
+                    "processes that end by themselves",
+                    "Finished trials are kept: run again, with `--jobs 1` or more memory.",
+                )
+            ) from error
+
+
+@contextmanager
+def local_workers(*, jobs: int) -> Iterator[LocalWorkers]:
+    """Start `jobs` processes, on demand, and end them when the block ends.
+
+    Trials get one thread each: small networks and heads gain more from processes than from
+    threads, and sums have the same order whatever the number of jobs.
+    """
+    pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=start_worker)
+    try:
+        yield LocalWorkers(pool)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def start_worker() -> None:
+    """Prepare a process for trials: one thread, and an allocator that keeps its memory."""
+    torch.set_num_threads(1)
+    keep_freed_memory()
+
+
+def _context() -> BaseContext:
+    """Return how to start workers: forked from a server that imported torch once, if possible."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["axilla.training.trials"])
+    return context

@@ -1,0 +1,42 @@
+"""Where a study's trials run: opened as [compute] says, closed when training ends."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from axilla.records.errors import ConfigError, Problem
+from axilla.records.study import ComputeSection
+from axilla.training.engine import Engine
+from axilla.training.local import local_workers
+
+
+@contextmanager
+def open_engine(compute: ComputeSection, device: torch.device) -> Iterator[Engine]:
+    """Open the engine that study.toml asks for; raise `ConfigError` if it is not installed."""
+    jobs = compute.jobs or os.cpu_count() or 1
+    if compute.engine == "ray":
+        try:
+            from axilla.training.cluster import ray_workers  # noqa: PLC0415 - an optional extra
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                Problem(
+                    "compute.engine",
+                    "'ray' without the package ray",
+                    "ray, or the engine local",
+                    "Install it with `pip install 'axilla[cluster]'`.",
+                )
+            ) from error
+        with ray_workers(
+            compute.address,
+            jobs=jobs,
+            gpus=compute.gpus_per_trial if device.type == "cuda" else 0,
+            retries=compute.trial_retries,
+        ) as workers:
+            yield Engine(device, workers)
+    elif device.type == "cpu":
+        with local_workers(jobs=jobs) as processes:
+            yield Engine(device, processes)
+    else:
+        yield Engine(device, None)
