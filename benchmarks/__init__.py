@@ -1,0 +1,1 @@
+"""What axilla costs, measured against stated references in one run: `make bench`."""
