@@ -51,16 +51,16 @@ def plain(name, one, schedule):
         for group in optimiser.param_groups:
             group["lr"] = 1e-2 * 0.5 ** (epoch // 2)
         order = one.train[torch.randperm(len(one.train), generator=rng)].tolist()
-        for start in range(0, len(order), batch_size):
+        starts = range(0, len(order), batch_size)
+        shape, rate = (len(starts), batch_size), head.input_dropout
+        drawn = [torch.randint(VIEWS, shape, generator=rng) for _ in clean]
+        kept = [torch.rand(*shape, z.shape[2], generator=rng) >= rate for z in clean if rate]
+        for step, start in enumerate(starts):
             batch = order[start : start + batch_size]
             batch += order[: batch_size - len(batch)]
-            views = [z[batch, torch.randint(VIEWS, (len(batch),), generator=rng)] for z in clean]
-            if head.input_dropout:
-                keep = 1 - head.input_dropout
-                views = [
-                    z * (torch.rand(z.shape, generator=rng) >= head.input_dropout) / keep
-                    for z in views
-                ]
+            views = [z[batch, view[step]] for z, view in zip(clean, drawn, strict=True)]
+            if rate:
+                views = [z * mask[step] / (1 - rate) for z, mask in zip(views, kept, strict=True)]
             out = head.train()(views, one.logits[batch].nan_to_num(), one.present[batch])
             optimiser.zero_grad()
             binary_cross_entropy_with_logits(out, LABELS[batch]).backward()

@@ -210,11 +210,10 @@ def _renamed(state: State) -> Iterator[tuple[str, torch.Tensor]]:
 
 def _fill(backbone: nn.Module, state: State, *, name: str) -> None:
     """Copy what the backbone has; a published classifier, which it lacks, is left out."""
-    wanted = {key for key in backbone.state_dict() if not key.endswith("num_batches_tracked")}
-    fits: Callable[[str], bool] = lambda key: (  # noqa: E731
-        key in state and state[key].shape == backbone.state_dict()[key].shape
-    )
-    if bad := sorted(key for key in wanted if not fits(key)):
+    own = backbone.state_dict()
+    wanted = [key for key in own if not key.endswith("num_batches_tracked")]
+    bad = sorted(k for k in wanted if k not in state or state[k].shape != own[k].shape)
+    if bad:
         raise WeightsError(
             Problem(
                 f"pretrained weights of {name}",

@@ -9,7 +9,8 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from axilla.cohort.splits import Fold, Split
 from axilla.records.units import Modality
-from axilla.training.stacked import State, Trained
+from axilla.training.program import State
+from axilla.training.stacked import Trained
 
 Item = TypeVar("Item")
 

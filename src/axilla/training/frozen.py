@@ -13,8 +13,9 @@ from axilla.records.units import Modality
 from axilla.training.candidates import Candidate, Output, Pick, SearchRow, all_splits, by_fold, pick
 from axilla.training.grid import HeadSearch, search_heads, search_rows
 from axilla.training.optimisation import Optimisation
+from axilla.training.program import State
 from axilla.training.projection import fit_projection
-from axilla.training.stacked import State, Trained, Trial
+from axilla.training.stacked import Trained, Trial
 
 
 def train_frozen(

@@ -13,7 +13,7 @@ from axilla.cohort.splits import Fold
 from axilla.records.units import Modality
 from axilla.training.candidates import SearchRow
 from axilla.training.kept import Kept, save
-from axilla.training.stacked import State
+from axilla.training.program import State
 
 Selected = Mapping[Modality, Kept]
 """One fold's unimodal model of each fused modality, in the order of fusion."""

@@ -13,7 +13,8 @@ from axilla.training.frozen import with_modality
 from axilla.training.fused import FusionCandidate, Selected, withheld_patterns
 from axilla.training.grid import HeadSearch, search_heads, search_rows
 from axilla.training.optimisation import Optimisation
-from axilla.training.stacked import State, Trial
+from axilla.training.program import State
+from axilla.training.stacked import Trial
 
 
 def train_fusion(

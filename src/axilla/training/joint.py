@@ -16,7 +16,8 @@ from axilla.training.fused import withheld_patterns
 from axilla.training.networks import Bags, Recipe
 from axilla.training.pixels import per_patient
 from axilla.training.precision import resident, steps_in
-from axilla.training.stacked import State, shuffled_batches, withhold
+from axilla.training.program import State
+from axilla.training.stacked import shuffled_batches, withhold
 
 _SERVING_BATCH = 32
 

@@ -22,7 +22,7 @@ from axilla.training.network_fold import NetworkSearch
 from axilla.training.networks import Bags
 from axilla.training.optimisation import Optimisation
 from axilla.training.pixels import Pixels
-from axilla.training.stacked import State
+from axilla.training.program import State
 
 _FORMAT = 1
 

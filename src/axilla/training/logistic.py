@@ -23,7 +23,7 @@ from axilla.training.candidates import (
 )
 from axilla.training.frozen import with_modality
 from axilla.training.grid import Tried, search_rows
-from axilla.training.stacked import State, Trained
+from axilla.training.stacked import Trained
 
 PENALTIES = (0.01, 0.1, 1.0)
 """Inverse L2 penalties tried inside each fold."""
@@ -106,7 +106,7 @@ def _fit(x: torch.Tensor, labels: torch.Tensor, train: torch.Tensor, *, penalty:
     else:
         weight = torch.zeros(1, x.shape[1])
         bias = ((truth.sum() + 0.5) / (len(truth) - truth.sum() + 0.5)).log().reshape(1)
-    state: State = {"weight": weight, "bias": bias}
+    state = {"weight": weight, "bias": bias}
     return Trained(state, logits=(x @ weight.T + bias).squeeze(1))
 
 

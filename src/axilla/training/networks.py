@@ -19,7 +19,8 @@ from axilla.records.units import ImageModality
 from axilla.training.optimisation import Optimisation
 from axilla.training.pixels import per_patient
 from axilla.training.precision import Precision, resident, steps_in
-from axilla.training.stacked import State, shuffled_batches
+from axilla.training.program import State
+from axilla.training.stacked import shuffled_batches
 
 _SERVING_BATCH = 32
 

@@ -5,18 +5,15 @@ seed; what is shared is only the arithmetic. Heads are small, so one step of for
 more than one step of one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch.func import functional_call, stack_module_state, vmap
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from axilla.models.fusion import Fusion
 from axilla.preprocessing.augment import SERVED_VIEWS
 from axilla.training.optimisation import Optimisation
-
-State = dict[str, torch.Tensor]
+from axilla.training.program import Inputs, Program, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,78 +81,35 @@ def _alike(trials: Sequence[Trial], batch_size: int) -> list[list[int]]:
     return list(groups.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Inputs:
-    """Stacked arguments of a strategy: embeddings (T, B, [V,] K), logits and presence (T, B, M)."""
-
-    embeddings: list[torch.Tensor]
-    logits: torch.Tensor
-    present: torch.Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class _Program:
-    """One strategy with the parameters and buffers of all trials (T, ...), run side by side."""
-
-    head: Fusion
-    parameters: State
-    buffers: State
-
-    def __call__(self, inputs: _Inputs) -> torch.Tensor:
-        """Return the logits of every trial (T, B)."""
-
-        def one(
-            state: State,
-            fixed: State,
-            z: list[torch.Tensor],
-            votes: torch.Tensor,
-            has: torch.Tensor,
-        ) -> torch.Tensor:
-            output: torch.Tensor = functional_call(self.head, (state, fixed), (z, votes, has))
-            return output
-
-        stacked = (inputs.embeddings, inputs.logits, inputs.present)
-        result: torch.Tensor = vmap(one)(self.parameters, self.buffers, *stacked)
-        return result
-
-
 def _train_group(
     strategy: type[Fusion], trials: Sequence[Trial], labels: torch.Tensor, *, schedule: Schedule
 ) -> list[Trained]:
-    heads = [_build(strategy, trial) for trial in trials]
-    program = _Program(heads[0], *stack_module_state(heads))
+    widths = [embedding.shape[2] for embedding in trials[0].embeddings]
+    program = Program(strategy, widths, seeds=[trial.seed for trial in trials])
     inputs = _stack(trials)
     if program.parameters:
         _fit(program, inputs, trials, labels, schedule=schedule)
-    program.head.eval()
-    with torch.no_grad():
-        served = [embedding[:, :, :SERVED_VIEWS].mean(2) for embedding in inputs.embeddings]
-        logits = program(replace(inputs, embeddings=served))
-    states = program.parameters | program.buffers
+    served = [embedding[:, :, :SERVED_VIEWS].mean(2) for embedding in inputs.embeddings]
+    logits = program.logits(replace(inputs, embeddings=served))
+    states = program.states()
     return [
-        Trained({name: tensor[i].detach().clone() for name, tensor in states.items()}, logits[i])
+        Trained({name: tensor[i].clone() for name, tensor in states.items()}, logits[i])
         for i in range(len(trials))
     ]
 
 
-def _stack(trials: Sequence[Trial]) -> _Inputs:
+def _stack(trials: Sequence[Trial]) -> Inputs:
     modalities = range(len(trials[0].embeddings))
-    return _Inputs(
+    return Inputs(
         [torch.stack([trial.embeddings[m] for trial in trials]).nan_to_num() for m in modalities],
         torch.stack([trial.logits for trial in trials]).nan_to_num(),
         torch.stack([trial.present for trial in trials]),
     )
 
 
-def _build(strategy: type[Fusion], trial: Trial) -> Fusion:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(trial.seed)
-        return strategy([embedding.shape[2] for embedding in trial.embeddings])
-
-
 def _fit(
-    program: _Program,
-    inputs: _Inputs,
+    program: Program,
+    inputs: Inputs,
     trials: Sequence[Trial],
     labels: torch.Tensor,
     *,
@@ -165,37 +119,76 @@ def _fit(
         program.parameters.values(), rate_factor=schedule.rate_factor
     )
     rngs = [torch.Generator().manual_seed(trial.seed) for trial in trials]
-    program.head.train()
     for _ in range(schedule.epochs):
-        epoch = [
-            shuffled_batches(trial.train, schedule.batch_size, rng)
+        epochs = [
+            _draw(trial, schedule, dropout=program.head.input_dropout, rng=rng)
             for trial, rng in zip(trials, rngs, strict=True)
         ]
-        for chosen in torch.stack(epoch, dim=1):
-            batch = _batch(inputs, chosen, dropout=program.head.input_dropout, rngs=rngs)
-            batch = replace(
-                batch, present=_withhold(batch.present, schedule.modality_dropout, rngs)
-            )
-            loss = binary_cross_entropy_with_logits(
-                program(batch), labels[chosen], reduction="none"
-            )
-            optimiser.zero_grad()
-            loss.mean(1).sum().backward()
+        for batch, truth in _batches(inputs, labels, epochs):
+            for name, gradient in program.gradients(batch, truth).items():
+                program.parameters[name].grad = gradient
             optimiser.step()
         halving.step()
 
 
-def _batch(
-    inputs: _Inputs, chosen: torch.Tensor, *, dropout: float, rngs: Sequence[torch.Generator]
-) -> _Inputs:
-    """Gather the chosen patients (T, B) of every trial, one random view each, with dropout."""
-    rows = torch.arange(len(chosen)).unsqueeze(1)
-    views = [_one_view(e, rows, chosen, rngs=rngs) for e in inputs.embeddings]
-    return _Inputs(
-        [_drop(view, dropout, rngs) for view in views],
-        inputs.logits[rows, chosen],
-        inputs.present[rows, chosen],
-    )
+@dataclass(frozen=True, slots=True)
+class _Epoch:
+    """One trial's epoch, drawn at once: what each of its steps sees of whom.
+
+    `chosen` (steps, B) patients; per modality `views` (steps, B) and `scales` (steps, B, K), the
+    dropout, or None without it; `withheld` (steps, B, M) bool, what is taken away, or None.
+    """
+
+    chosen: torch.Tensor
+    views: list[torch.Tensor]
+    scales: list[torch.Tensor | None]
+    withheld: torch.Tensor | None
+
+
+def _draw(trial: Trial, schedule: Schedule, *, dropout: float, rng: torch.Generator) -> _Epoch:
+    chosen = shuffled_batches(trial.train, schedule.batch_size, rng)
+    drawn = [torch.randint(e.shape[1], chosen.shape, generator=rng) for e in trial.embeddings]
+    sizes = [(*chosen.shape, e.shape[2]) for e in trial.embeddings]
+    scales = [_dropout(size, dropout, rng=rng) for size in sizes]
+    withheld = None
+    if schedule.modality_dropout:
+        present = trial.present[chosen].flatten(0, 1)
+        left = withhold(present, schedule.modality_dropout, rng=rng)
+        withheld = (present & ~left).view(*chosen.shape, -1)
+    return _Epoch(chosen, drawn, scales, withheld)
+
+
+def _dropout(size: Sequence[int], rate: float, *, rng: torch.Generator) -> torch.Tensor | None:
+    """Draw what embeddings are multiplied with; scaled so that expectations are unchanged."""
+    return (torch.rand(size, generator=rng) >= rate) / (1 - rate) if rate else None
+
+
+def _batches(
+    inputs: Inputs, labels: torch.Tensor, epochs: Sequence[_Epoch]
+) -> Iterator[tuple[Inputs, torch.Tensor]]:
+    """Yield each step's patients of every trial (T, B), one random view each, and their labels."""
+    rows = torch.arange(len(epochs)).unsqueeze(1)
+    modalities = range(len(inputs.embeddings))
+    chosen = torch.stack([epoch.chosen for epoch in epochs], dim=1)
+    views = [torch.stack([epoch.views[m] for epoch in epochs], dim=1) for m in modalities]
+    scales = [_side_by_side([epoch.scales[m] for epoch in epochs]) for m in modalities]
+    withheld = _side_by_side([epoch.withheld for epoch in epochs])
+    for step, patients in enumerate(chosen):
+        seen = [inputs.embeddings[m][rows, patients, views[m][step]] for m in modalities]
+        kept = [
+            embedding if scale is None else embedding * scale[step]
+            for embedding, scale in zip(seen, scales, strict=True)
+        ]
+        present = inputs.present[rows, patients]
+        if withheld is not None:
+            present = present & ~withheld[step]
+        yield Inputs(kept, inputs.logits[rows, patients], present), labels[patients]
+
+
+def _side_by_side(drawn: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    """Stack what each trial's steps drew (steps, T, ...), if they drew any."""
+    tensors = [tensor for tensor in drawn if tensor is not None]
+    return torch.stack(tensors, dim=1) if tensors else None
 
 
 def shuffled_batches(train: torch.Tensor, batch_size: int, rng: torch.Generator) -> torch.Tensor:
@@ -204,35 +197,6 @@ def shuffled_batches(train: torch.Tensor, batch_size: int, rng: torch.Generator)
     steps = -(-len(train) // batch)
     order = train[torch.randperm(len(train), generator=rng)]
     return torch.cat([order, order])[: steps * batch].view(steps, batch)
-
-
-def _one_view(
-    embedding: torch.Tensor,
-    rows: torch.Tensor,
-    chosen: torch.Tensor,
-    *,
-    rngs: Sequence[torch.Generator],
-) -> torch.Tensor:
-    views = embedding.shape[2]
-    drawn = torch.stack([torch.randint(views, chosen.shape[1:], generator=rng) for rng in rngs])
-    return embedding[rows, chosen, drawn]
-
-
-def _drop(inputs: torch.Tensor, rate: float, rngs: Sequence[torch.Generator]) -> torch.Tensor:
-    """Dropout with each trial's own generator; scaled so that expectations are unchanged."""
-    if rate == 0:
-        return inputs
-    kept = torch.stack([torch.rand(inputs.shape[1:], generator=rng) for rng in rngs]) >= rate
-    return inputs * kept / (1 - rate)
-
-
-def _withhold(present: torch.Tensor, rate: float, rngs: Sequence[torch.Generator]) -> torch.Tensor:
-    """Take one modality (T, B, M) from a share of the cases that have several."""
-    if rate == 0:
-        return present
-    return torch.stack(
-        [withhold(has, rate, rng=rng) for has, rng in zip(present, rngs, strict=True)]
-    )
 
 
 def withhold(present: torch.Tensor, rate: float, *, rng: torch.Generator) -> torch.Tensor:
