@@ -24,7 +24,7 @@ TINY = (
     ("head_epochs = 6", "head_epochs = 2"),
     ("batch_sizes = [8, 16]", "batch_sizes = [8]"),
 )
-KILLS = 10
+KILLS, STARTS = 10, 40
 FILE_LIMIT_BYTES = 20_000
 
 
@@ -32,7 +32,8 @@ FILE_LIMIT_BYTES = 20_000
 class Undisturbed:
     folder: Path
     predictions: bytes
-    seconds: float
+    starting_s: float
+    working_s: float
 
 
 def start(folder: Path, *, limit_bytes: int | None = None) -> "subprocess.Popen[bytes]":
@@ -55,6 +56,10 @@ def kill(study: "subprocess.Popen[bytes]") -> None:
     study.communicate()
 
 
+def finished_trials(folder: Path) -> list[Path]:
+    return list((folder / "results" / "cache" / "trials").glob("*.safetensors"))
+
+
 def run(folder: Path) -> bytes:
     result = CliRunner().invoke(app, ["run", str(folder), "--jobs", "2"])
     assert result.exit_code == 0, result.output
@@ -66,13 +71,16 @@ def undisturbed(
     tmp_path_factory: pytest.TempPathFactory, make_study: Callable[..., Path]
 ) -> Undisturbed:
     folder = make_study(tmp_path_factory.mktemp("resume") / "study", *TINY)
-    started = time.monotonic()
+    times = [time.monotonic()]
     study = start(folder)
+    while study.poll() is None and not (folder / "results").exists():
+        time.sleep(0.05)
+    times.append(time.monotonic())
     output = study.communicate()[0].decode()
-    seconds = time.monotonic() - started
+    times.append(time.monotonic())
     assert study.returncode == 0, output
     predictions = (folder / "results" / "predictions.csv").read_bytes()
-    return Undisturbed(folder, predictions, seconds)
+    return Undisturbed(folder, predictions, times[1] - times[0], times[2] - times[1])
 
 
 def test_ten_kills_change_no_byte(
@@ -80,18 +88,25 @@ def test_ten_kills_change_no_byte(
 ) -> None:
     folder = make_study(tmp_path / "study", *TINY)
     rng = np.random.default_rng(2025)
-    for tenth in range(KILLS):
-        moment = undisturbed.seconds * (tenth + rng.random()) / KILLS
+    left: list[int] = []
+    for _ in range(STARTS):
+        # A few trials further each time, so that one study is killed again and again.
+        work = undisturbed.working_s * rng.uniform(0, 4 / KILLS)
         study = start(folder)
         try:
-            study.wait(moment)
+            study.wait(undisturbed.starting_s + work)
         except subprocess.TimeoutExpired:
             kill(study)
             assert study.returncode == -signal.SIGKILL
+            left.append(len(finished_trials(folder)))
+            if len(left) >= KILLS and any(left):
+                break
         else:
             # Resumed, it was done before its moment: the next one begins anew.
             kill(study)
             shutil.rmtree(folder / "results")
+    assert len(left) >= KILLS
+    assert any(0 < trials < len(finished_trials(undisturbed.folder)) for trials in left)
     assert run(folder) == undisturbed.predictions
 
 

@@ -40,13 +40,17 @@ def random_views(planes: torch.Tensor, *, min_area: float, rng: torch.Generator)
     shift_x = (1 - width) * (2 * draws[:, 2] - 1)
     shift_y = (1 - height) * (2 * draws[:, 3] - 1)
     mirror = torch.where(draws[:, 4] < _FLIP_CHANCE, -1.0, 1.0)
-    zero = torch.zeros_like(width)
-    rows = torch.stack(
-        [torch.stack([width * mirror, zero, shift_x], 1), torch.stack([zero, height, shift_y], 1)],
-        dim=1,
+    centres = (2 * torch.arange(side) + 1) / side - 1
+    columns = (width * mirror).unsqueeze(1) * centres + shift_x.unsqueeze(1)
+    rows = height.unsqueeze(1) * centres + shift_y.unsqueeze(1)
+    # Without rotation a sample's column depends on its x alone: no matrix product per pixel.
+    grid = torch.stack(
+        [columns.unsqueeze(1).expand(-1, side, -1), rows.unsqueeze(2).expand(-1, -1, side)], dim=-1
     )
-    shape = [count, planes.shape[1], side, side]
-    grid = functional.affine_grid(rows.to(planes.device), shape, align_corners=False)
     return functional.grid_sample(
-        planes.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+        planes.float(),
+        grid.to(planes.device),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
     )

@@ -7,6 +7,7 @@ A step of a small head is a few hundred operations of microseconds each; what co
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Any
 
 import torch
 from torch.func import functional_call, grad, stack_module_state, vmap
@@ -19,6 +20,7 @@ State = dict[str, torch.Tensor]
 Strategy = Callable[[Sequence[int]], Fusion]
 
 _PROGRAMS_KEPT = 32
+_SERVED_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +35,45 @@ class Inputs:
 class Program:
     """T heads of one strategy, parameters and buffers (T, ...), run side by side.
 
-    Each head starts from its own seed, and none from the global random state.
+    Each head starts from its own seed, and none from the global random state. `weights` (P,) holds
+    all parameters of all heads in one piece, so that an optimiser makes one step, not one each.
     """
 
     def __init__(self, strategy: Strategy, widths: Sequence[int], *, seeds: Sequence[int]) -> None:
         with torch.random.fork_rng(devices=[]):
             heads = [_seeded(strategy, widths, seed) for seed in seeds]
         parameters, self.buffers = stack_module_state(list(heads))
-        self.parameters = {name: tensor.detach() for name, tensor in parameters.items()}
+        sizes = [tensor.numel() for tensor in parameters.values()]
+        flat = [tensor.detach().reshape(-1) for tensor in parameters.values()]
+        self.weights = torch.cat([torch.empty(0), *flat])
+        self.parameters = {
+            name: part.view_as(tensor)
+            for (name, tensor), part in zip(
+                parameters.items(), self.weights.split(sizes), strict=True
+            )
+        }
         self.head = heads[0]
         self._captured = partial(_captured, strategy, tuple(widths), len(seeds))
 
-    def gradients(self, inputs: Inputs, labels: torch.Tensor) -> State:
-        """Return the gradients of every head's mean loss on its batch; `labels` (T, B)."""
+    def gradient(self, inputs: Inputs, labels: torch.Tensor) -> torch.Tensor:
+        """Return the gradient (P,) of every head's mean loss on its batch; `labels` (T, B)."""
         given = (inputs.embeddings, inputs.logits, inputs.present)
         step = self._captured(labels.shape[1])
         return step(self.parameters, self.buffers, given, labels)
 
     @torch.no_grad()
     def logits(self, inputs: Inputs) -> torch.Tensor:
-        """Return the served logits of every head (T, B)."""
+        """Return the served logits of every head (T, N); some patients at a time bound memory."""
         head = self.head.eval()
         run = vmap(lambda state, *given: functional_call(head, state, given))
-        result: torch.Tensor = run(self.states(), inputs.embeddings, inputs.logits, inputs.present)
-        return result
+        parts = zip(
+            zip(*(z.split(_SERVED_AT_ONCE, dim=1) for z in inputs.embeddings), strict=True),
+            inputs.logits.split(_SERVED_AT_ONCE, dim=1),
+            inputs.present.split(_SERVED_AT_ONCE, dim=1),
+            strict=True,
+        )
+        state = self.states()
+        return torch.cat([run(state, list(z), votes, has) for z, votes, has in parts], dim=1)
 
     def states(self) -> State:
         """Return the parameters and buffers of all heads (T, ...)."""
@@ -66,7 +83,7 @@ class Program:
 @lru_cache(maxsize=_PROGRAMS_KEPT)
 def _captured(
     strategy: Strategy, widths: tuple[int, ...], heads: int, batch_size: int
-) -> Callable[..., State]:
+) -> Callable[..., torch.Tensor]:
     """Capture the operations of a training step; they depend on nothing but these arguments."""
     program = Program(strategy, widths, seeds=range(heads))
     head = program.head.train()
@@ -77,14 +94,16 @@ def _captured(
         output = functional_call(head, (parameters, buffers), given)
         return binary_cross_entropy_with_logits(output, labels)
 
+    def flat_gradient(*arguments: Any) -> torch.Tensor:
+        return torch.cat([g.reshape(-1) for g in vmap(grad(loss))(*arguments).values()])
+
     case = (heads, batch_size)
     given = (
         [torch.zeros(*case, width) for width in widths],
         torch.zeros(*case, len(widths)),
         torch.ones(*case, len(widths), dtype=torch.bool),
     )
-    capture = make_fx(vmap(grad(loss)))
-    step = capture(program.parameters, program.buffers, given, torch.zeros(case))
+    step = make_fx(flat_gradient)(program.parameters, program.buffers, given, torch.zeros(case))
     step.graph.eliminate_dead_code()
     step.recompile()
     return torch.no_grad()(step)

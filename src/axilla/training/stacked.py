@@ -15,6 +15,8 @@ from axilla.preprocessing.augment import SERVED_VIEWS
 from axilla.training.optimisation import Optimisation
 from axilla.training.program import Inputs, Program, State
 
+_GATHERED_STEPS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -101,8 +103,8 @@ def _train_group(
 def _stack(trials: Sequence[Trial]) -> Inputs:
     modalities = range(len(trials[0].embeddings))
     return Inputs(
-        [torch.stack([trial.embeddings[m] for trial in trials]).nan_to_num() for m in modalities],
-        torch.stack([trial.logits for trial in trials]).nan_to_num(),
+        [torch.stack([trial.embeddings[m] for trial in trials]).nan_to_num_() for m in modalities],
+        torch.stack([trial.logits for trial in trials]).nan_to_num_(),
         torch.stack([trial.present for trial in trials]),
     )
 
@@ -116,7 +118,7 @@ def _fit(
     schedule: Schedule,
 ) -> None:
     optimiser, halving = schedule.optimisation.make(
-        program.parameters.values(), rate_factor=schedule.rate_factor
+        [program.weights], rate_factor=schedule.rate_factor
     )
     rngs = [torch.Generator().manual_seed(trial.seed) for trial in trials]
     for _ in range(schedule.epochs):
@@ -125,8 +127,7 @@ def _fit(
             for trial, rng in zip(trials, rngs, strict=True)
         ]
         for batch, truth in _batches(inputs, labels, epochs):
-            for name, gradient in program.gradients(batch, truth).items():
-                program.parameters[name].grad = gradient
+            program.weights.grad = program.gradient(batch, truth)
             optimiser.step()
         halving.step()
 
@@ -167,22 +168,27 @@ def _batches(
     inputs: Inputs, labels: torch.Tensor, epochs: Sequence[_Epoch]
 ) -> Iterator[tuple[Inputs, torch.Tensor]]:
     """Yield each step's patients of every trial (T, B), one random view each, and their labels."""
-    rows = torch.arange(len(epochs)).unsqueeze(1)
     modalities = range(len(inputs.embeddings))
     chosen = torch.stack([epoch.chosen for epoch in epochs], dim=1)
     views = [torch.stack([epoch.views[m] for epoch in epochs], dim=1) for m in modalities]
     scales = [_side_by_side([epoch.scales[m] for epoch in epochs]) for m in modalities]
     withheld = _side_by_side([epoch.withheld for epoch in epochs])
-    for step, patients in enumerate(chosen):
-        seen = [inputs.embeddings[m][rows, patients, views[m][step]] for m in modalities]
+    rows = torch.arange(len(epochs)).view(1, -1, 1)
+    # Some steps' patients are gathered at once: many small look-ups cost more than one.
+    for start in range(0, len(chosen), _GATHERED_STEPS):
+        steps = slice(start, start + _GATHERED_STEPS)
+        patients = chosen[steps]
+        seen = [inputs.embeddings[m][rows, patients, views[m][steps]] for m in modalities]
         kept = [
-            embedding if scale is None else embedding * scale[step]
+            embedding if scale is None else embedding * scale[steps]
             for embedding, scale in zip(seen, scales, strict=True)
         ]
         present = inputs.present[rows, patients]
         if withheld is not None:
-            present = present & ~withheld[step]
-        yield Inputs(kept, inputs.logits[rows, patients], present), labels[patients]
+            present = present & ~withheld[steps]
+        votes, truth = inputs.logits[rows, patients], labels[patients]
+        for step in range(len(patients)):
+            yield Inputs([z[step] for z in kept], votes[step], present[step]), truth[step]
 
 
 def _side_by_side(drawn: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
