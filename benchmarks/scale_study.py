@@ -50,8 +50,7 @@ def main(root: Path) -> None:
     config = read_study(root / "study.toml")
     cohort = watches.stage("check", lambda: cohort_stage.check(config, folder, watches))
     final = watches.stage("training", lambda: stage.run(config, folder, cohort, watches))
-    groups = {patient.patient_id: patient.group for patient in cohort}
-    metrics = watches.stage("evaluation", lambda: evaluate(config, folder, groups=groups))
+    metrics = watches.stage("evaluation", lambda: evaluate(config, folder, cohort))
     watches.stage("bundle", lambda: refit.write_final(config, folder, final, metrics))
     watches.stage("report", lambda: write_report(config, folder))
     print("RESULT " + json.dumps(watches.seconds))

@@ -8,6 +8,7 @@ from axilla.evaluation.predictions import check_predictions
 from axilla.evaluation.stage import evaluate
 from axilla.records.errors import StudyError
 from axilla.records.folder import RunFolder
+from axilla.records.patients import Patient
 from axilla.records.study import StudyConfig
 from axilla.records.tables import METRICS, PREDICTIONS, read_results
 
@@ -29,6 +30,10 @@ def groups(scored):
     return scored[2]
 
 
+def patients_of(groups):
+    return [Patient(patient, label=None, group=group) for patient, group in groups.items()]
+
+
 def stored(tmp_path, table):
     folder = RunFolder(tmp_path)
     folder.write_table("predictions.csv", table)
@@ -37,7 +42,7 @@ def stored(tmp_path, table):
 
 def test_writes_every_metric_of_every_model(tmp_path, predictions, groups):
     folder = stored(tmp_path, predictions)
-    metrics = evaluate(CONFIG, folder, groups=groups)
+    metrics = evaluate(CONFIG, folder, patients_of(groups))
     assert tuple(metrics.columns) == METRICS
     assert list(metrics["model"].unique()) == ["multilayer", "densenet121", "axillary_ultrasound"]
     for _, rows in metrics.groupby("model"):
@@ -48,7 +53,7 @@ def test_writes_every_metric_of_every_model(tmp_path, predictions, groups):
 
 
 def test_names_the_rule_behind_each_threshold(tmp_path, predictions, groups):
-    metrics = evaluate(CONFIG, stored(tmp_path, predictions), groups=groups)
+    metrics = evaluate(CONFIG, stored(tmp_path, predictions), patients_of(groups))
     rules = metrics.set_index(["model", "metric"])["threshold_rule"]
     assert rules["multilayer", "recall"] == "youden"
     assert rules["axillary_ultrasound", "recall"] == "reading"
@@ -56,21 +61,21 @@ def test_names_the_rule_behind_each_threshold(tmp_path, predictions, groups):
 
 
 def test_same_file_whatever_the_order_of_models_and_rows(tmp_path, predictions, groups):
-    metrics = evaluate(CONFIG, stored(tmp_path / "a", predictions), groups=groups)
+    metrics = evaluate(CONFIG, stored(tmp_path / "a", predictions), patients_of(groups))
     shuffled = predictions.sample(frac=1, random_state=3)
-    again = evaluate(CONFIG, stored(tmp_path / "b", shuffled), groups=groups)
+    again = evaluate(CONFIG, stored(tmp_path / "b", shuffled), patients_of(groups))
     keys = ["model", "metric"]
     pd.testing.assert_frame_equal(
         metrics.sort_values(keys, ignore_index=True), again.sort_values(keys, ignore_index=True)
     )
     folders = [RunFolder(tmp_path / "a"), stored(tmp_path / "c", predictions)]
-    evaluate(CONFIG, folders[1], groups=groups)
+    evaluate(CONFIG, folders[1], patients_of(groups))
     assert len({folder.table("metrics.csv").read_bytes() for folder in folders}) == 1
 
 
 def test_a_missing_file_says_what_to_run(tmp_path, groups):
     with pytest.raises(StudyError, match="axilla run"):
-        evaluate(CONFIG, RunFolder(tmp_path), groups=groups)
+        evaluate(CONFIG, RunFolder(tmp_path), patients_of(groups))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,7 @@ def test_refuses_faulty_rows_by_line(tmp_path, predictions, groups, fault):
     broken.loc[3, column] = value
     folder = stored(tmp_path, broken)
     with pytest.raises(StudyError, match=said.replace("(", r"\(")):
-        evaluate(CONFIG, folder, groups=groups)
+        evaluate(CONFIG, folder, patients_of(groups))
     assert not folder.table("metrics.csv").exists()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from axilla.evaluation.stage import evaluate
 from axilla.records.folder import RunFolder
+from axilla.records.patients import Patient
 from axilla.records.study import StudyConfig
 from axilla.report.stage import write_report
 
@@ -101,8 +102,22 @@ def write_study(
     ]
     folder.write_table("predictions.csv", pd.concat(frames, ignore_index=True))
     folder.write_table("splits.csv", _splits(identifiers, fold))
-    groups = dict(zip(identifiers, map(str, donor), strict=True)) if config.cohort.group else {}
-    evaluate(config, folder, groups=groups or {p: p for p in identifiers})
+    evaluate(
+        config,
+        folder,
+        [
+            Patient(
+                name,
+                int(outcome),
+                group=str(number) if config.cohort.group else name,
+                site=("BUS-BRA", "BrEaST")[position % 2],
+                clinical={"age": 30.0 + (position * 7) % 50},
+            )
+            for position, (name, outcome, number) in enumerate(
+                zip(identifiers, label, donor, strict=True)
+            )
+        ],
+    )
     _write_story(folder, config=config, models=models, patients=patients)
     return folder
 

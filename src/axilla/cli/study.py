@@ -17,6 +17,6 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
 
     cohort = cohort_stage.check(config, folder, bars)
     final = stage.run(config, folder, cohort, bars)
-    metrics = evaluate(config, folder, groups={p.patient_id: p.group for p in cohort})
+    metrics = evaluate(config, folder, cohort)
     refit.write_final(config, folder, final, metrics)
     return write_report(config, folder)

@@ -25,12 +25,13 @@ _TABLE = "predictions.csv"
 class ModelPredictions:
     """What one model said of each patient, P patients sorted by identifier, R repeats.
 
-    `labels` (P,) of 0 and 1; `clusters` (P,) numbers from 0; `probabilities` and `calls` (R, P),
+    `patients` are their identifiers; `labels` (P,) of 0 and 1; `clusters` (P,) numbers from 0; `probabilities` and `calls` (R, P),
     NaN where a repeat did not test the patient; a call is 1 where probability >= threshold.
     """
 
     model: str
     kind: ModelKind
+    patients: tuple[str, ...]
     labels: IntArray
     clusters: IntArray
     probabilities: FloatArray
@@ -92,6 +93,7 @@ def model_predictions(rows: pd.DataFrame, *, groups: Mapping[str, str] | None) -
     return ModelPredictions(
         model=names[0],
         kind=checked["kind"].iloc[0],
+        patients=tuple(map(str, wide.index)),
         labels=labels.to_numpy(dtype=np.int64),
         clusters=_clusters([str(patient) for patient in wide.index], groups=groups),
         probabilities=probabilities,

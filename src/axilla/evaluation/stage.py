@@ -1,14 +1,16 @@
-"""The evaluation stage: from predictions.csv to metrics.csv."""
+"""The evaluation stage: from predictions.csv to metrics.csv and the tables beside it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
+from axilla.evaluation.material import Material
 from axilla.evaluation.metrics import THRESHOLD_METRICS, evaluate_model
-from axilla.evaluation.predictions import check_predictions
+from axilla.evaluation.predictions import check_predictions, model_predictions
 from axilla.records.digests import digest_of
 from axilla.records.folder import RunFolder
+from axilla.records.patients import Patient
 from axilla.records.study import StudyConfig
 from axilla.records.tables import (
     AVAILABILITY,
@@ -18,25 +20,41 @@ from axilla.records.tables import (
     read_results,
 )
 
+# Tables beside metrics.csv; None where the study has no subject for one.
+TABLES: Mapping[str, Callable[[Material], pd.DataFrame | None]] = {}
 
-def evaluate(config: StudyConfig, folder: RunFolder, *, groups: Mapping[str, str]) -> pd.DataFrame:
+
+def evaluate(config: StudyConfig, folder: RunFolder, patients: Iterable[Patient]) -> pd.DataFrame:
     """Write metrics.csv of the study's predictions and return it, one row per model and metric.
 
-    `groups` maps patient_id to what patients share, as the cohort says. The same predictions and
-    seed give the same file, and a model's rows do not depend on the other models. Raise
+    `patients` are the cohort's. The same predictions and seed give the same file, and a model's
+    rows do not depend on the other models. The tables of `TABLES` are written beside it. Raise
     `StudyError` if predictions.csv is missing or faulty, before anything is computed.
     """
     table = check_predictions(read_results(folder.table("predictions.csv"), PREDICTIONS))
+    known = tuple(patients)
+    groups = {patient.patient_id: patient.group for patient in known}
+    by_model = {str(model): rows for model, rows in table.groupby("model", sort=False)}
     rows = [
         row
-        for model, predictions in table.groupby("model", sort=False)
-        for row in _rows(str(model), predictions, config=config, groups=groups)
+        for model, predictions in by_model.items()
+        for row in _rows(model, predictions, config=config, groups=groups)
     ]
     metrics = pd.DataFrame(rows, columns=list(METRICS))
     folder.write_table("metrics.csv", metrics)
     if folder.table("availability.csv").is_file():
         by_pattern = _availability(config, folder, groups)
         folder.write_table("availability_metrics.csv", by_pattern)
+    models = {
+        model: model_predictions(predictions, groups=groups)
+        for model, predictions in by_model.items()
+    }
+    material = Material(config, known, table, models, groups)
+    for name, make in TABLES.items():
+        if (made := make(material)) is not None:
+            folder.write_table(name, made)
+        else:
+            folder.table(name).unlink(missing_ok=True)
     return metrics
 
 

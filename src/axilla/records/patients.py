@@ -34,6 +34,8 @@ class Patient:
     pathology: tuple[ImageFile, ...] = ()
     clinical: Mapping[str, ClinicalValue] = field(default_factory=dict)
     reader_positive: bool | None = None
+    attributes: Mapping[str, ClinicalValue] = field(default_factory=dict)
+    """What only describes the patient: columns of subgroups and of Table 1, no model's input."""
 
     def images(self, modality: ImageModality) -> tuple[ImageFile, ...]:
         """Return the patient's images of one modality, in the table's order."""

@@ -7,7 +7,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from axilla.records.units import Modality
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-ThresholdRule = Literal["half", "youden"]
+ThresholdRule = Annotated[
+    str, Field(pattern=r"^(half|youden|(sensitivity|specificity|net_benefit)=0?\.\d+)$")
+]
+"""half, youden, or a name and a share: sensitivity=0.95, specificity=0.8, net_benefit=0.2."""
 
 
 def _as_text(value: object) -> object:
@@ -170,7 +173,30 @@ class ValidationSection(Section):
     repeats: int = Field(1, ge=1, description="Repetitions of the whole scheme with new splits.")
     test_share: Fraction = Field(0.2, description="Share of patients in the holdout's test set.")
     threshold: ThresholdRule = Field(
-        "youden", description="Operating threshold, chosen on inner folds; half = 0.5."
+        "youden",
+        description="Operating threshold, chosen on inner folds: half (0.5), youden, "
+        "sensitivity=S, specificity=S, or net_benefit=P with P the threshold probability.",
+    )
+    recalibration: Literal["none", "platt", "isotonic"] = Field(
+        "none", description="Map to calibrated probabilities, fitted on inner folds."
+    )
+
+
+class EvaluationSection(Section):
+    """What is reported beside the metrics; none of it changes a prediction."""
+
+    subgroups: Names = Field((), description="Columns whose levels are also evaluated apart.")
+    bands: dict[str, tuple[float, ...]] = Field(
+        default_factory=dict,
+        description="Cut points of a numeric subgroup column, as age = [40, 50]; "
+        "default: its median.",
+    )
+    smallest_subgroup: int = Field(
+        10, ge=1, description="Subgroups with fewer patients of a class are marked as small."
+    )
+    table1: Names = Field((), description="Columns of Table 1; default: [clinical] and the site.")
+    decision_range: tuple[Fraction, Fraction] = Field(
+        (0.05, 0.95), description="Threshold probabilities that the decision curve spans."
     )
 
 
@@ -213,4 +239,5 @@ class StudyConfig(Section):
     training: TrainingSection = TrainingSection()
     search: SearchSection = SearchSection()
     validation: ValidationSection = ValidationSection()
+    evaluation: EvaluationSection = EvaluationSection()
     compute: ComputeSection = ComputeSection()

@@ -53,10 +53,55 @@ AVAILABILITY_METRICS = (
     "threshold_rule",
     "method",
 )
+COMPARISONS = (
+    "model_a",
+    "model_b",
+    "test",
+    "estimate",
+    "low",
+    "high",
+    "statistic",
+    "p",
+    "p_holm",
+    "family",
+    "n",
+    "method",
+)
+CALIBRATION = ("model", "part", "predicted", "observed", "low", "high", "n")
+DECISION_CURVE = ("model", "threshold", "net_benefit", "low", "high", "treat_all", "n", "method")
+SUBGROUPS = (
+    "column",
+    "level",
+    "model",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "n_positive",
+    "small",
+    "p_interaction",
+    "method",
+)
+LEARNING_CURVE = (
+    "model",
+    "share",
+    "training_patients",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "n_positive",
+    "method",
+)
 SEARCH = ("model", "fold", "hyperparameters", "inner_score", "seconds")
 
 # Identifiers such as 007 must survive a round trip as text.
-_TEXT_COLUMNS = ("patient_id", "model", "kind", "modality", "role", "metric", "group", "shown")
+_TEXT_COLUMNS = (
+    "patient_id", "model", "model_a", "model_b", "kind", "modality", "role", "metric", "group",
+    "shown", "test", "family", "part", "column", "level", "variable",
+)  # fmt: skip
 
 
 def read_results(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

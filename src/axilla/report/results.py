@@ -18,10 +18,15 @@ from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
 from axilla.records.tables import (
     AVAILABILITY_METRICS,
+    CALIBRATION,
+    COMPARISONS,
+    DECISION_CURVE,
+    LEARNING_CURVE,
     METRICS,
     PREDICTIONS,
     SEARCH,
     SPLITS,
+    SUBGROUPS,
     read_results,
 )
 from axilla.report.lineup import Entry, line_up
@@ -41,6 +46,12 @@ class StudyResults:
     splits: pd.DataFrame
     search: pd.DataFrame
     availability: pd.DataFrame
+    comparisons: pd.DataFrame
+    calibration: pd.DataFrame
+    decision_curve: pd.DataFrame
+    subgroups: pd.DataFrame
+    learning_curve: pd.DataFrame
+    table1: pd.DataFrame
     flow: Any
     check: Any
     provenance: Mapping[str, Any]
@@ -110,6 +121,12 @@ def load_results(config: StudyConfig, folder: RunFolder) -> StudyResults:
         splits=splits,
         search=_optional(folder.table("search.csv"), SEARCH),
         availability=_optional(folder.table("availability_metrics.csv"), AVAILABILITY_METRICS),
+        comparisons=_optional(folder.table("comparisons.csv"), COMPARISONS),
+        calibration=_optional(folder.table("calibration.csv"), CALIBRATION),
+        decision_curve=_optional(folder.table("decision_curve.csv"), DECISION_CURVE),
+        subgroups=_optional(folder.table("subgroups.csv"), SUBGROUPS),
+        learning_curve=_optional(folder.table("learning_curve.csv"), LEARNING_CURVE),
+        table1=_optional(folder.table("table1.csv"), ()),
         flow=_read_json(folder.table("flow.json"), default=None),
         check=_read_json(folder.table("check.json"), default=None),
         provenance=MappingProxyType(provenance if isinstance(provenance, dict) else {}),

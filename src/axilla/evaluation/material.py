@@ -1,0 +1,31 @@
+"""What the evaluation stage makes its tables of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.random import Generator
+
+from axilla.evaluation.predictions import ModelPredictions
+from axilla.records.digests import digest_of
+from axilla.records.patients import Patient
+from axilla.records.study import StudyConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A study's checked predictions, by model in the order of predictions.csv, and its patients.
+
+    `groups` maps patient_id to what its patients share.
+    """
+
+    config: StudyConfig
+    patients: Sequence[Patient]
+    table: pd.DataFrame
+    models: Mapping[str, ModelPredictions]
+    groups: Mapping[str, str]
+
+    def rng(self, *purpose: str) -> Generator:
+        """Return the generator of one purpose; it depends on the seed and on nothing else."""
+        return np.random.default_rng([self.config.study.seed, int(digest_of(*purpose), 16)])
