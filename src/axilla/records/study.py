@@ -198,6 +198,13 @@ class EvaluationSection(Section):
     decision_range: tuple[Fraction, Fraction] = Field(
         (0.05, 0.95), description="Threshold probabilities that the decision curve spans."
     )
+    gallery: int = Field(
+        4,
+        ge=0,
+        le=50,
+        description="False positives, and false negatives, whose images become part of "
+        "report.html; 0 = no images of patients in the report.",
+    )
 
 
 class ComputeSection(Section):
