@@ -65,6 +65,16 @@ def evaluate_model(
     ]
 
 
+def estimate_auc(predictions: ModelPredictions) -> Estimate:
+    """Return the AUC of one model with its interval, as metrics.csv has it."""
+    return _estimate(predictions, *_auc(predictions, predictions.probabilities))
+
+
+def estimate_proportion(predictions: ModelPredictions, name: str) -> Estimate:
+    """Return accuracy, precision, recall, specificity or npv with its Wilson interval."""
+    return _estimate(predictions, *_proportion(predictions, name))
+
+
 def _estimate(predictions: ModelPredictions, value: float, interval: Interval) -> Estimate:
     repeats = len(predictions.probabilities)
     return Estimate(
