@@ -37,11 +37,11 @@ def decide(
     config: StudyConfig, folder: Path, patients: list[Patient], plan: list[Patient]
 ) -> Trained:
     """Train the first fold of the plan made from `plan` on what `patients` hold."""
-    fold = stage._plan(config, plan)[0]
+    fold = stage.plan_study(config, plan)[0]
     labels = torch.tensor([float(patient.label or 0) for patient in patients])
     engine = Engine(torch.device("cpu"), None)
     material = Material(config, RunFolder(folder), patients, labels, (fold,), engine, Silent())
-    trained = stage._train(material)
+    trained = stage.train_models(material)
     models = [*trained.unimodal.candidates, *trained.unimodal.baselines]
     rule = config.validation.threshold
     best = stage._best_fusion(trained.fusions, fold)
@@ -67,7 +67,7 @@ def test_test_fold_reaches_no_decision(
     folder = make_study(tmp_path / "study")
     config = read_study(folder / "study.toml")
     honest = list(read_cohort(config, folder).patients)
-    test = set(stage._plan(config, honest)[0].outer.test)
+    test = set(stage.plan_study(config, honest)[0].outer.test)
     poisoned = [
         replace(p, label=1 - (p.label or 0), clinical={"age": 999.0}) if n in test else p
         for n, p in enumerate(honest)

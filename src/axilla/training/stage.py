@@ -66,13 +66,13 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
     device = choose_device(config.compute.device)
     patients = [p for p in cohort.labelled if p.split == "development"]
     labels = torch.tensor([float(p.label or 0) for p in patients])
-    folds = _plan(config, patients)
-    everybody = _everybody(config, patients)
+    folds = plan_study(config, patients)
+    everybody = everybody_fold(config, patients)
     with open_engine(config.compute, device) as engine:
         material = Material(config, folder, patients, labels, (*folds, everybody), engine, progress)
-        trained = _train(material)
+        trained = train_models(material)
     predictions = prediction_table(
-        [model for fold in folds for model in _scored(fold, trained)],
+        [model for fold in folds for model in scored_models(fold, trained)],
         patients,
         labels,
         folds=folds,
@@ -117,7 +117,8 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
-def _plan(config: StudyConfig, patients: Sequence[Patient]) -> tuple[Fold, ...]:
+def plan_study(config: StudyConfig, patients: Sequence[Patient]) -> tuple[Fold, ...]:
+    """Return the study's outer folds, each with its inner ones; errors as `plan_folds`."""
     return plan_folds(
         labels=[p.label or 0 for p in patients],
         groups=[p.group for p in patients],
@@ -127,7 +128,7 @@ def _plan(config: StudyConfig, patients: Sequence[Patient]) -> tuple[Fold, ...]:
     )
 
 
-def _everybody(config: StudyConfig, patients: Sequence[Patient]) -> Fold:
+def everybody_fold(config: StudyConfig, patients: Sequence[Patient]) -> Fold:
     """Return the fold that trains on all patients and tests on none."""
     everybody = tuple(range(len(patients)))
     inner = plan_inner(
@@ -147,7 +148,7 @@ def _fused(config: StudyConfig, unimodal: Unimodal) -> list[Modality]:
     return fused if len(fused) > 1 and config.models.fusion else []
 
 
-def _train(material: Material) -> Trained:
+def train_models(material: Material) -> Trained:
     """Train unimodal models, let each fold choose among them, and fuse what it chose."""
     unimodal = train_unimodal(material)
     fused = _fused(material.config, unimodal)
@@ -166,7 +167,7 @@ def _best_fusion(fusions: Sequence[FusionCandidate], fold: Fold) -> FusionCandid
     return max(mine, key=lambda candidate: candidate.inner_score) if mine else None
 
 
-def _scored(fold: Fold, trained: Trained) -> list[Scored]:
+def scored_models(fold: Fold, trained: Trained) -> list[Scored]:
     """List one fold's models in the order of predictions.csv, chosen ones after their family."""
     of_fold = trained.unimodal.of_fold(fold)
     scored: list[Scored] = []
