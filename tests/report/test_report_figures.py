@@ -24,6 +24,7 @@ STEMS = {
     "figure3_ultrasound_roc",
     "figure4_fusion_confusion",
     "figure4_fusion_roc",
+    "inclusion_flow",
 }
 
 # Machado, Oliveira, Fernandes 2009, severity 1, linear RGB.

@@ -135,7 +135,7 @@ def test_sections_follow_the_families(paired, clinical_only):
 def test_clinical_only_study_has_only_its_files(clinical_only):
     folder = clinical_only[1]
     names = {path.name for path in folder.figures.iterdir()}
-    stems = ("clinical_confusion", "clinical_roc")
+    stems = ("clinical_confusion", "clinical_roc", "inclusion_flow")
     assert names == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg")}
     assert not list(folder.results.glob("table[234]*"))
 
@@ -224,7 +224,7 @@ def test_equal_results_give_equal_bytes(paired, tmp_path):
     config, again = copy_of(paired, tmp_path)
     first = paired[1].results
     written = [path for path in first.rglob("*.*") if path.suffix in (".png", ".svg", ".html")]
-    assert len(written) == 19
+    assert len(written) == 21
     again.table("report.html").unlink()
     write_report(config, again)
     for path in written:

@@ -6,6 +6,7 @@ from axilla.records.folder import RunFolder, write_bytes
 from axilla.report.answer import Answer
 from axilla.report.canvas import Drawing
 from axilla.report.confusion_figure import draw_confusions
+from axilla.report.flow_figure import draw_flow
 from axilla.report.forest_figure import draw_forest
 from axilla.report.lineup import FAMILY_TITLES, Entry, FamilyKey, of_family
 from axilla.report.results import StudyResults
@@ -25,8 +26,8 @@ _WITH_READERS: tuple[FamilyKey, ...] = ("ultrasound", "fusion", "clinical")
 
 
 def draw_figures(results: StudyResults, answer: Answer) -> dict[str, Drawing]:
-    """Draw per family the ROC curves and confusion matrices, then the forest of all AUCs."""
-    drawings: list[Drawing | None] = []
+    """Draw the inclusion flow, each family's ROC curves and confusion matrices, and all AUCs."""
+    drawings: list[Drawing | None] = [draw_flow(results)]
     for family in page_families(results):
         title, stem = FAMILY_TITLES[family], STEMS[family]
         drawings += [

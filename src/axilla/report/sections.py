@@ -87,6 +87,7 @@ def patients_section(material: Material) -> Section | None:
         groups=group,
         notes=flow_notes(results.flow, group=group),
         clustered=is_clustered(results.metrics),
+        flow=material.drawings.get("inclusion_flow"),
     )
     return Section("Patients", "patients", html)
 

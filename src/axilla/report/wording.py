@@ -1,6 +1,7 @@
 """How numbers become text, the same in figures, tables and sentences."""
 
 import math
+import textwrap
 
 from axilla.records.estimates import Estimate
 
@@ -50,6 +51,11 @@ def inside_sentence(label: str) -> str:
 def shortened(text: str, *, limit: int) -> str:
     """Cut a name that would run into its neighbour in a figure; tables print it whole."""
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def wrapped(text: str, *, width: int) -> list[str]:
+    """Break a text into lines of at most `width` letters; at least one line."""
+    return textwrap.wrap(text, width) or [""]
 
 
 def listed(items: list[str], *, word: str = "and") -> str:

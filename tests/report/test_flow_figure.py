@@ -1,0 +1,95 @@
+"""The inclusion flow loses nobody: who stays and who leaves add up to who was there."""
+
+import dataclasses
+import io
+import itertools
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from axilla.report.flow_figure import draw_flow
+from axilla.report.inclusion import Leaving, flow_stages
+from axilla.report.results import load_results
+
+ELIGIBILITY = [
+    {"reason": "contralateral breast cancer in the history", "count": 12},
+    {"reason": "chemotherapy or radiotherapy before surgery", "count": 20},
+    {"reason": "nobody, so not drawn", "count": 0},
+]
+
+
+@pytest.fixture
+def results(paired):
+    return load_results(*paired)
+
+
+def changed(results, **flow):
+    return dataclasses.replace(results, flow=results.flow | flow)
+
+
+def test_stages_and_those_who_leave_add_up(results):
+    stages = flow_stages(changed(results, in_table=260, excluded=ELIGIBILITY, external=11))
+    for before, after in itertools.pairwise(stages[:3]):
+        assert before.count - sum(one.count for one in after.leaving) == after.count
+    known = stages[1]
+    assert known.leaving == (
+        Leaving("contralateral breast cancer in the history", 12),
+        Leaving("chemotherapy or radiotherapy before surgery", 20),
+        Leaving("outcome unknown", 4),
+        Leaving("no reason recorded", 13),
+    )
+    assert (known.label, known.count, known.positive, known.negative) == (
+        *("Eligible, outcome known", 211, 107, 104),
+    )
+    assert stages[2].leaving == (Leaving("kept apart as external set", 11),)
+    assert stages[2].count == 200
+
+
+def test_plain_study_names_only_the_unknown_outcomes(results):
+    stages = flow_stages(results)
+    assert [(stage.label, stage.count) for stage in stages] == [
+        ("In the cohort table", 215),
+        ("Outcome known", 211),
+        ("Evaluated", 211),
+    ]
+    assert stages[1].leaving == (Leaving("outcome unknown", 4),)
+    assert "36 groups by pathology_donor" in stages[1].notes
+    assert stages[2].leaving == ()
+
+
+def test_patients_without_a_prediction_are_counted(results):
+    some = results.predictions[results.predictions["patient_id"] > "P011"]
+    fewer = dataclasses.replace(results, predictions=some)
+    assert flow_stages(fewer)[-1].leaving == (Leaving("without a prediction", 11),)
+
+
+@pytest.mark.parametrize("flow", [None, [], {}, {"in_table": "many"}, {"in_table": 3}])
+def test_no_flow_no_figure(results, flow):
+    assert draw_flow(dataclasses.replace(results, flow=flow)) is None
+
+
+def test_figure_says_in_words_what_it_shows(results):
+    drawing = draw_flow(changed(results, in_table=260, excluded=ELIGIBILITY))
+    for words in ("In the cohort table: 260", "left out 12: contralateral", "Evaluated: 211"):
+        assert words in drawing.description
+    assert ET.fromstring(drawing.svg.decode()).tag.endswith("svg")  # noqa: S314
+
+
+def test_a_long_reason_stays_inside_its_box(results):
+    reason = "a criterion whose name nobody thought of shortening, " * 6 + "W" * 80
+    drawing = draw_flow(changed(results, excluded=[{"reason": reason, "count": 2}], in_table=217))
+    ink = np.asarray(Image.open(io.BytesIO(drawing.png)).convert("L")) < 200
+    assert not ink[:, -3:].any()
+    assert not ink[:3].any()
+    assert not ink[-3:].any()
+
+
+def test_page_shows_it_beside_the_tables(paired):
+    html = paired[1].table("report.html").read_text(encoding="utf-8")
+    section = html[html.index('<section id="patients"') :]
+    section = section[: section.index("</section>")]
+    assert 'aria-label="Inclusion flow. In the cohort table: 215' in section
+    assert "figures/inclusion_flow.svg" in section
+    assert (paired[1].figures / "inclusion_flow.svg").is_file()
