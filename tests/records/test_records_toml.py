@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from axilla.records.errors import ConfigError
-from axilla.records.study import StudyConfig
+from axilla.records.study import THRESHOLD_FORMS, StudyConfig
 from axilla.records.toml import preset_names, read_study
 
 OUTCOME = '[study]\noutcome = "alnm"\n'
@@ -130,6 +130,33 @@ def test_the_command_line_overrides_compute_where_it_says_something(study):
     path = study(OUTCOME + "[compute]\njobs = 3\ndevice = 'cpu'\n")
     compute = read_study(path, compute={"jobs": None, "device": "auto"}).compute
     assert (compute.jobs, compute.device) == (3, "auto")
+
+
+@pytest.mark.parametrize("rule", ["sensitivity=1", "specificity=1.5", "net_benefit=0.0", "best"])
+def test_a_threshold_rule_that_is_none_is_told_the_forms_not_a_pattern(study, rule):
+    (problem,) = problems(study(f"{OUTCOME}[validation]\nthreshold = '{rule}'\n"))
+    assert problem.place == "study.toml, validation.threshold"
+    assert problem.expected == f"a form such as {', '.join(THRESHOLD_FORMS)}"
+    assert rule in problem.found
+
+
+def test_every_pattern_of_the_configuration_has_examples_that_it_accepts():
+    found = [
+        (section, name, field)
+        for section in _sections(StudyConfig)
+        for name, field in section.model_fields.items()
+        if any(getattr(part, "pattern", None) for part in field.metadata)
+    ]
+    assert {name for _, name, _ in found} >= {"threshold", "address"}
+    for section, name, field in found:
+        for example in field.examples:
+            assert getattr(section(**{name: example}), name) == example
+
+
+def test_a_range_of_thresholds_starts_below_its_end(study):
+    path = study(f"{OUTCOME}[evaluation]\ndecision_range = [0.6, 0.2]\n")
+    (problem,) = problems(path)
+    assert problem.expected == "two shares, the lower first"
 
 
 @given(st.sampled_from([(1, "1"), (1.0, "1"), ("1", "1"), (True, "1"), (0, "0"), ("4c", "4c")]))

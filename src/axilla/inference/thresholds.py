@@ -1,6 +1,9 @@
 """Operating thresholds: from which probability on a patient is called positive."""
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
@@ -8,11 +11,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from axilla.records.errors import Problem, StudyError
-from axilla.records.study import ThresholdRule
+from axilla.records.study import THRESHOLD_FORMS, THRESHOLD_PATTERN, ThresholdRule
 
 NEUTRAL: Final = 0.5
 
-Rule = Callable[[NDArray[np.bool_], NDArray[np.float64]], float]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cuts:
+    """Candidate thresholds (k,), ascending, and how many patients of a class each calls positive.
+
+    The first calls everybody positive, the last nobody.
+    """
+
+    thresholds: NDArray[np.float64]
+    true_positive: NDArray[np.intp]
+    false_positive: NDArray[np.intp]
 
 
 def choose_threshold(labels: ArrayLike, probabilities: ArrayLike, *, rule: ThresholdRule) -> float:
@@ -24,9 +37,15 @@ def choose_threshold(labels: ArrayLike, probabilities: ArrayLike, *, rule: Thres
     are not finite, labels other than 0 and 1, or an unknown rule.
     """
     outcome, probability = _checked(labels, probabilities)
-    if rule not in RULES:
-        raise StudyError(Problem("threshold rule", repr(rule), f"one of {', '.join(RULES)}"))
-    return RULES[rule](outcome == 1, probability)
+    if not re.fullmatch(THRESHOLD_PATTERN, rule):
+        raise StudyError(
+            Problem("threshold rule", repr(rule), f"a rule such as {', '.join(THRESHOLD_FORMS)}")
+        )
+    name, _, share = rule.partition("=")
+    positive = outcome == 1
+    if name == "half" or positive.all() or not positive.any() or np.ptp(probability) == 0:
+        return NEUTRAL
+    return RULES[name](_cuts(positive, probability), Fraction(share or 0))
 
 
 def _checked(
@@ -51,26 +70,22 @@ def _checked(
     return outcome, probability
 
 
-def _half(_positive: NDArray[np.bool_], _probability: NDArray[np.float64]) -> float:
-    return NEUTRAL
-
-
-def _youden(positive: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
-    """Maximise sensitivity + specificity - 1 (Youden, Cancer 1950;3:32) between observed values.
-
-    Of equally good thresholds the one closest to 0.5 wins, of two equally close the lower, which
-    misses fewer positives. Whole numbers decide ties, so rounding does not.
-    """
-    thresholds = _midpoints(probability)
+def _cuts(positive: NDArray[np.bool_], probability: NDArray[np.float64]) -> Cuts:
+    """Return everybody positive, every midpoint between neighbouring values, nobody positive."""
+    thresholds = np.concatenate(
+        [
+            [probability.min()],
+            _midpoints(probability),
+            [np.nextafter(probability.max(), np.inf)],
+        ]
+    )
     n_positive = int(positive.sum())
     n_negative = len(positive) - n_positive
-    if not len(thresholds) or not n_positive or not n_negative:
-        return NEUTRAL
-    true_positive = n_positive - np.searchsorted(np.sort(probability[positive]), thresholds)
-    false_positive = n_negative - np.searchsorted(np.sort(probability[~positive]), thresholds)
-    youden = true_positive * n_negative - false_positive * n_positive
-    best = thresholds[youden == youden.max()]
-    return float(best[np.argmin(np.abs(best - NEUTRAL))])
+    return Cuts(
+        thresholds,
+        n_positive - np.searchsorted(np.sort(probability[positive]), thresholds),
+        n_negative - np.searchsorted(np.sort(probability[~positive]), thresholds),
+    )
 
 
 def _midpoints(probability: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -81,4 +96,49 @@ def _midpoints(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(middle > below, middle, above)
 
 
-RULES: Final[Mapping[ThresholdRule, Rule]] = MappingProxyType({"half": _half, "youden": _youden})
+def _youden(cuts: Cuts, _share: Fraction) -> float:
+    """Maximise sensitivity + specificity - 1 (Youden, Cancer 1950;3:32) between observed values.
+
+    Of equally good thresholds the one closest to 0.5 wins, of two equally close the lower, which
+    misses fewer positives. Whole numbers decide ties, so rounding does not.
+    """
+    n_positive, n_negative = cuts.true_positive[0], cuts.false_positive[0]
+    youden = (cuts.true_positive * n_negative - cuts.false_positive * n_positive)[1:-1]
+    return _closest(cuts.thresholds[1:-1][youden == youden.max()], NEUTRAL)
+
+
+def _sensitivity(cuts: Cuts, share: Fraction) -> float:
+    """Take the highest threshold that still finds this share of the positives."""
+    enough = cuts.true_positive * share.denominator >= cuts.true_positive[0] * share.numerator
+    return float(cuts.thresholds[enough].max())
+
+
+def _specificity(cuts: Cuts, share: Fraction) -> float:
+    """Take the lowest threshold that already spares this share of the negatives."""
+    spared = cuts.false_positive[0] - cuts.false_positive
+    enough = spared * share.denominator >= cuts.false_positive[0] * share.numerator
+    return float(cuts.thresholds[enough].min())
+
+
+def _net_benefit(cuts: Cuts, share: Fraction) -> float:
+    """Maximise TP / n - FP / n x P / (1 - P) (Vickers & Elkin, Med Decis Making 2006;26:565).
+
+    Of equally good thresholds the one closest to P wins, of two equally close the lower.
+    """
+    weight, harm = share.denominator - share.numerator, share.numerator
+    benefit = cuts.true_positive * weight - cuts.false_positive * harm
+    return _closest(cuts.thresholds[benefit == benefit.max()], float(share))
+
+
+def _closest(thresholds: NDArray[np.float64], aim: float) -> float:
+    return float(thresholds[np.argmin(np.abs(thresholds - aim))])
+
+
+RULES: Final[Mapping[str, Callable[[Cuts, Fraction], float]]] = MappingProxyType(
+    {
+        "youden": _youden,
+        "sensitivity": _sensitivity,
+        "specificity": _specificity,
+        "net_benefit": _net_benefit,
+    }
+)

@@ -2,15 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from axilla.records.units import Modality
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-ThresholdRule = Annotated[
-    str, Field(pattern=r"^(half|youden|(sensitivity|specificity|net_benefit)=0?\.\d+)$")
-]
-"""half, youden, or a name and a share: sensitivity=0.95, specificity=0.8, net_benefit=0.2."""
+THRESHOLD_FORMS = ("half", "youden", "sensitivity=0.95", "specificity=0.8", "net_benefit=0.2")
+THRESHOLD_PATTERN = r"^(half|youden|(sensitivity|specificity|net_benefit)=0?\.\d*[1-9]\d*)$"
+ThresholdRule = Annotated[str, Field(pattern=THRESHOLD_PATTERN)]
+"""half, youden, or a name and a share above 0 and below 1."""
 
 
 def _as_text(value: object) -> object:
@@ -24,6 +24,13 @@ def _as_text(value: object) -> object:
 
 def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
+
+
+def _ascending(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] >= span[1]:
+        message = "two shares, the lower first"
+        raise ValueError(message)
+    return span
 
 
 Code = Annotated[str, BeforeValidator(_as_text)]
@@ -174,6 +181,7 @@ class ValidationSection(Section):
     test_share: Fraction = Field(0.2, description="Share of patients in the holdout's test set.")
     threshold: ThresholdRule = Field(
         "youden",
+        examples=list(THRESHOLD_FORMS),
         description="Operating threshold, chosen on inner folds: half (0.5), youden, "
         "sensitivity=S, specificity=S, or net_benefit=P with P the threshold probability.",
     )
@@ -195,7 +203,7 @@ class EvaluationSection(Section):
         10, ge=1, description="Subgroups with fewer patients of a class are marked as small."
     )
     table1: Names = Field((), description="Columns of Table 1; default: [clinical] and the site.")
-    decision_range: tuple[Fraction, Fraction] = Field(
+    decision_range: Annotated[tuple[Fraction, Fraction], AfterValidator(_ascending)] = Field(
         (0.05, 0.95), description="Threshold probabilities that the decision curve spans."
     )
     gallery: int = Field(
@@ -221,6 +229,7 @@ class ComputeSection(Section):
     address: str = Field(
         "auto",
         pattern=r"^(auto|local|[^\s:/]+:[0-9]+)$",
+        examples=["auto", "local", "node1:6379"],
         description="Ray cluster as host:port; auto = the one running here, else a new one.",
     )
     gpus_per_trial: float = Field(

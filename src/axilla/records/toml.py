@@ -98,7 +98,15 @@ def _explain(fault: Any, *, place: str) -> Problem:
         *above, missing = location
         remedy = f"Add {missing} to [{'.'.join(above)}]." if above else f"Add [{missing}]."
         return Problem(where, "nothing", "a value", remedy)
-    return Problem(where, repr(fault["input"]), fault["msg"].removeprefix("Input should be "))
+    return Problem(where, repr(fault["input"]), _expected(fault, location))
+
+
+def _expected(fault: Any, location: list[str]) -> str:
+    """Return what would have been right; a pattern by its forms, which a person can read."""
+    if fault["type"] == "string_pattern_mismatch":
+        examples = _section(location[:-1]).model_fields[location[-1]].examples or []
+        return f"a form such as {', '.join(map(str, examples))}"
+    return str(fault["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
 
 
 def _section(location: list[str]) -> type[BaseModel]:

@@ -191,9 +191,16 @@ def _search(config: StudyConfig) -> str:
 
 
 def _threshold(config: StudyConfig) -> str:
-    if config.validation.threshold == "half":
+    name, _, share = config.validation.threshold.partition("=")
+    if name == "half":
         return "0.5 for every model."
-    return "Per fold, the threshold with the highest Youden index on the inner folds."
+    chosen = {
+        "youden": "the threshold with the highest Youden index",
+        "sensitivity": f"the highest threshold with a sensitivity of at least {share}",
+        "specificity": f"the lowest threshold with a specificity of at least {share}",
+        "net_benefit": f"the threshold with the highest net benefit at a probability of {share}",
+    }
+    return f"Per fold, {chosen[name]} on the inner folds."
 
 
 def _statistics(config: StudyConfig, metrics: pd.DataFrame) -> str:
