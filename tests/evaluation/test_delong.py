@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from axilla.evaluation.delong import (
@@ -50,12 +51,19 @@ def simulated(rng, n=50, *, ties=2):
 
 
 @pytest.mark.parametrize("name", list(CASES))
-def test_plain_interval_is_that_of_proc(name):
+def test_plain_interval_is_that_of_proc_on_the_logit_scale(name):
     case, answer = CASES[name], ANSWERS.loc[name]
     estimate, interval = auc_interval(case["label"], case["first"])
-    found = (estimate, interval.low, interval.high)
-    assert found == pytest.approx(tuple(answer[["auc", "low", "high"]]), abs=1e-12)
-    assert interval.method == "DeLong"
+    assert estimate == pytest.approx(answer["auc"], abs=1e-12)
+    # pROC's bounds are symmetric about its AUC; the odds carry its standard error elsewhere.
+    deviation = answer["variance"] ** 0.5
+    assert answer["auc"] - 1.959963984540054 * deviation == pytest.approx(answer["low"])
+    odds = answer["auc"] / (1 - answer["auc"])
+    factor = np.exp(1.959963984540054 * deviation / (answer["auc"] * (1 - answer["auc"])))
+    low, high = odds / factor, odds * factor
+    assert interval.low == pytest.approx(low / (1 + low), abs=1e-12)
+    assert interval.high == pytest.approx(high / (1 + high), abs=1e-12)
+    assert interval.method == "DeLong, logit scale"
 
 
 @pytest.mark.parametrize("name", list(CASES))
@@ -127,7 +135,8 @@ def test_repeats_average_the_auc_and_keep_patients_once():
     placed = np.mean([textbook_placements(labels, one) for one in several], axis=0)
     v10, v01 = placed[labels == 1], placed[labels == 0]
     half = 1.959964 * np.sqrt(v10.var(ddof=1) / len(v10) + v01.var(ddof=1) / len(v01))
-    assert interval.low == pytest.approx(estimate - half, abs=1e-6)
+    expected = expit(logit(estimate) - half / (estimate * (1 - estimate)))
+    assert interval.low == pytest.approx(expected, abs=1e-6)
 
 
 def test_repeats_may_test_different_patients():

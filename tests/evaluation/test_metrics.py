@@ -25,6 +25,11 @@ SKLEARN = {
     "average_precision": sk.average_precision_score,
     "brier": sk.brier_score_loss,
 }
+# Tested where they are made: test_likelihood_ratios.py, test_calibration.py, test_fold_average.py.
+ELSEWHERE = {
+    *("lr_positive", "lr_negative", "auc_by_fold"),
+    *("ece", "calibration_intercept", "calibration_slope"),
+}
 
 
 def evaluated(rows, *, groups=None, seed=0):
@@ -32,7 +37,9 @@ def evaluated(rows, *, groups=None, seed=0):
 
 
 def test_every_metric_is_listed_once():
-    assert list(SKLEARN) == [*THRESHOLD_METRICS, *RANKING_METRICS]
+    known = [*THRESHOLD_METRICS, *RANKING_METRICS]
+    assert [name for name in known if name not in ELSEWHERE] == list(SKLEARN)
+    assert set(SKLEARN) | ELSEWHERE == set(known)
 
 
 @pytest.mark.parametrize("name", SKLEARN)
@@ -94,7 +101,11 @@ def test_plain_intervals_are_wilson_and_delong(make_rows, scored):
     recall, area = found["recall"], found["auc"]
     assert (recall.low, recall.high) == wilson(recall.value, labels.sum())
     expected = auc_interval(labels, probabilities)[1]
-    assert (area.low, area.high, area.method) == (expected.low, expected.high, "DeLong")
+    assert (area.low, area.high, area.method) == (
+        expected.low,
+        expected.high,
+        "DeLong, logit scale",
+    )
     assert {name: estimate.method for name, estimate in found.items()} == {
         "accuracy": "Wilson",
         "precision": "Wilson",
@@ -102,11 +113,17 @@ def test_plain_intervals_are_wilson_and_delong(make_rows, scored):
         "specificity": "Wilson",
         "npv": "Wilson",
         "f1": "Wilson of TP/(TP+FP+FN)",
-        "balanced_accuracy": "DeLong of the calls",
+        "balanced_accuracy": "DeLong, logit scale of the calls",
         "mcc": "BCa bootstrap, 2000 draws",
-        "auc": "DeLong",
+        "lr_positive": "log scale (Simel 1991)",
+        "lr_negative": "log scale (Simel 1991)",
+        "auc": "DeLong, logit scale",
+        "auc_by_fold": "DeLong, logit scale, mean of 4 folds, 1 left out with one class",
         "average_precision": "BCa bootstrap, 2000 draws",
         "brier": "BCa bootstrap, 2000 draws",
+        "ece": "BCa bootstrap, 2000 draws",
+        "calibration_intercept": "offset logistic, sandwich, t",
+        "calibration_slope": "logistic recalibration, sandwich, t",
     }
 
 

@@ -90,6 +90,16 @@ def mcc(counts: ArrayLike) -> FloatArray:
     return _ratio(tp * tn - fp * fn, np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)))
 
 
+def lr_positive(counts: ArrayLike) -> FloatArray:
+    """Positive likelihood ratio: recall / (1 - specificity); undefined without false positives."""
+    return _ratio(recall(counts), 1 - specificity(counts))
+
+
+def lr_negative(counts: ArrayLike) -> FloatArray:
+    """Negative likelihood ratio: (1 - recall) / specificity; undefined without true negatives."""
+    return _ratio(1 - recall(counts), specificity(counts))
+
+
 def proportion(counts: ArrayLike, *, name: str) -> FloatArray:
     """Return the proportion that `PROPORTIONS` lists under `name`."""
     table = np.asarray(counts, dtype=np.float64)

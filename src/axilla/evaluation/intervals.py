@@ -48,9 +48,35 @@ class EffectiveSample:
     clusters: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Resampled:
+    """K statistics of a sample, (K,), of draws from it, (draws, K), and without each cluster."""
+
+    estimates: FloatArray
+    drawn: FloatArray
+    left_out: FloatArray
+    clusters: int
+
+    def differences(self, one: int, other: int, *, width: int) -> "Resampled":
+        """Return the paired differences of two blocks of `width` statistics, by block number."""
+        first, second = (slice(k * width, (k + 1) * width) for k in (one, other))
+        return Resampled(
+            self.estimates[first] - self.estimates[second],
+            self.drawn[:, first] - self.drawn[:, second],
+            self.left_out[:, first] - self.left_out[:, second],
+            self.clusters,
+        )
+
+
 def no_interval(method: str, *, reason: str) -> Interval:
     """Return the interval that the data do not allow, with the reason in its method."""
     return Interval(np.nan, np.nan, f"{method}; no interval: {reason}")
+
+
+def extended(method: str, addition: str) -> str:
+    """Add to the name of a method, before the reason why it gave no interval."""
+    name, separator, reason = method.partition(";")
+    return f"{name}{addition}{separator}{reason}"
 
 
 def t_quantile(degrees_of_freedom: float) -> float:
@@ -115,15 +141,31 @@ def cluster_bootstrap(
     tenth of them, fewer than two clusters, or draws that never vary there is no interval.
     Source: Efron, JASA 1987;82:171; Field & Welsh, JRSS B 2007;69:369 (whole clusters).
     """
-    method = f"BCa bootstrap, {draws} draws"
+    return bca_intervals(resampled(statistic, clusters=clusters, rng=rng, draws=draws))
+
+
+def resampled(
+    statistic: Statistic, *, clusters: int, rng: Generator, draws: int = DRAWS
+) -> Resampled:
+    """Return statistics of the sample, of samples drawn from it, and without each cluster."""
     estimates = statistic(np.ones((1, clusters)))[0]
     if clusters < FEWEST:
-        return [no_interval(method, reason="fewer than two clusters")] * len(estimates)
+        nothing = np.empty((0, len(estimates)))
+        return Resampled(estimates, nothing, nothing, clusters)
     drawn = np.concatenate([statistic(w) for w in _drawn_weights(clusters, rng=rng, draws=draws)])
     left_out = np.concatenate([statistic(w) for w in _weights_without_one(clusters)])
+    return Resampled(estimates, drawn, left_out, clusters)
+
+
+def bca_intervals(sample: Resampled) -> list[Interval]:
+    """Return the BCa interval of each statistic; see `cluster_bootstrap`."""
+    method = f"BCa bootstrap, {len(sample.drawn)} draws"
+    if sample.clusters < FEWEST:
+        missing = no_interval("BCa bootstrap", reason="fewer than two clusters")
+        return [missing] * len(sample.estimates)
     return [
-        _bca(estimate, drawn[:, k], left_out=left_out[:, k], method=method)
-        for k, estimate in enumerate(estimates)
+        _bca(estimate, sample.drawn[:, k], left_out=sample.left_out[:, k], method=method)
+        for k, estimate in enumerate(sample.estimates)
     ]
 
 

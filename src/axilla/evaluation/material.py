@@ -1,7 +1,7 @@
 """What the evaluation stage makes its tables of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,8 @@ from axilla.records.study import StudyConfig
 class Material:
     """A study's checked predictions, by model in the order of predictions.csv, and its patients.
 
-    `groups` maps patient_id to what its patients share.
+    `groups` maps patient_id to what its patients share. `withheld` are fusions of three modalities
+    that were shown two, named `multilayer without clinical`.
     """
 
     config: StudyConfig
@@ -25,6 +26,7 @@ class Material:
     table: pd.DataFrame
     models: Mapping[str, ModelPredictions]
     groups: Mapping[str, str]
+    withheld: Mapping[str, ModelPredictions] = field(default_factory=dict)
 
     def rng(self, *purpose: str) -> Generator:
         """Return the generator of one purpose; it depends on the seed and on nothing else."""

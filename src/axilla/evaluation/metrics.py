@@ -1,11 +1,12 @@
 """All metrics of one model, each with the interval that suits it.
 
 With several repeats a metric is the mean of its values per repeat (NaN if one is undefined) and a
-patient stays one patient. Within a repeat out-of-fold predictions are pooled over folds. Intervals
-are conditional on the fitted models.
+patient stays one patient. Within a repeat out-of-fold predictions are pooled over folds, except
+for `auc_by_fold`. Intervals are conditional on the fitted models.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -13,20 +14,25 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from axilla.evaluation.confusion import PROPORTIONS, f1_of_jaccard, mcc, proportion
+from axilla.evaluation.calibration import calibration_intercept, calibration_slope
+from axilla.evaluation.confusion import PROPORTIONS, f1_of_jaccard, proportion
 from axilla.evaluation.delong import auc_interval
+from axilla.evaluation.fold_average import fold_averaged_auc
 from axilla.evaluation.intervals import (
     Interval,
     cluster_bootstrap,
     effective_sample,
+    extended,
     no_interval,
     wilson,
 )
-from axilla.evaluation.precision_recall import average_precision
+from axilla.evaluation.likelihood_ratios import likelihood_ratio
 from axilla.evaluation.predictions import ModelPredictions, model_predictions
+from axilla.evaluation.weighted import metrics_of
 from axilla.records.estimates import Estimate
 
 FloatArray = NDArray[np.float64]
+Found = dict[str, tuple[float, Interval]]
 
 THRESHOLD_METRICS: Final = (
     "accuracy",
@@ -37,9 +43,20 @@ THRESHOLD_METRICS: Final = (
     "f1",
     "balanced_accuracy",
     "mcc",
+    "lr_positive",
+    "lr_negative",
 )
-RANKING_METRICS: Final = ("auc", "average_precision", "brier")
+RANKING_METRICS: Final = (
+    "auc",
+    "auc_by_fold",
+    "average_precision",
+    "brier",
+    "ece",
+    "calibration_intercept",
+    "calibration_slope",
+)
 _PROPORTIONS: Final = ("accuracy", "precision", "recall", "specificity", "npv")
+_BOOTSTRAPPED: Final = ("mcc", "average_precision", "brier", "ece")
 
 
 def evaluate_model(
@@ -48,15 +65,22 @@ def evaluate_model(
     """Return every metric of one model with its 95 % interval, in a fixed order.
 
     `rows` have the columns of predictions.csv; `groups` maps patient_id to what patients share.
-    Thresholds are those of the rows. A reader says yes or no, so average precision and the Brier
-    score are left out there, and the AUC is the balanced accuracy. Raise `StudyError` for faulty
-    rows or a patient without a group.
+    Raise `StudyError` for faulty rows or a patient without a group. See `metrics_of_predictions`.
     """
-    predictions = model_predictions(rows, groups=groups)
-    found = {name: _proportion(predictions, name) for name in _PROPORTIONS}
-    found["f1"] = _f1(predictions)
-    found["balanced_accuracy"] = _auc(predictions, predictions.calls, suffix=" of the calls")
-    found["auc"] = _auc(predictions, predictions.probabilities)
+    return metrics_of_predictions(model_predictions(rows, groups=groups), rng=rng)
+
+
+def metrics_of_predictions(
+    predictions: ModelPredictions, *, rng: Generator
+) -> list[tuple[str, Estimate]]:
+    """Return every metric of arranged predictions with its 95 % interval, in a fixed order.
+
+    Calls are those of the predictions. A reader says yes or no, so what needs a probability is
+    left out there, and the AUC is the balanced accuracy. `auc_by_fold` needs more than one fold.
+    """
+    found = _of_calls(predictions) | {"auc": _auc(predictions, predictions.probabilities)}
+    if predictions.kind != "reader":
+        found |= _of_probabilities(predictions)
     found |= _bootstrapped(predictions, rng=rng)
     return [
         (name, _estimate(predictions, *found[name]))
@@ -65,14 +89,27 @@ def evaluate_model(
     ]
 
 
-def estimate_auc(predictions: ModelPredictions) -> Estimate:
-    """Return the AUC of one model with its interval, as metrics.csv has it."""
-    return _estimate(predictions, *_auc(predictions, predictions.probabilities))
+def _of_calls(predictions: ModelPredictions) -> Found:
+    found = {name: _proportion(predictions, name) for name in _PROPORTIONS}
+    found["f1"] = _f1(predictions)
+    found["balanced_accuracy"] = _auc(predictions, predictions.calls, suffix=" of the calls")
+    found["lr_positive"] = likelihood_ratio(predictions, call="positive")
+    found["lr_negative"] = likelihood_ratio(predictions, call="negative")
+    return found
 
 
-def estimate_proportion(predictions: ModelPredictions, name: str) -> Estimate:
-    """Return accuracy, precision, recall, specificity or npv with its Wilson interval."""
-    return _estimate(predictions, *_proportion(predictions, name))
+def _of_probabilities(predictions: ModelPredictions) -> Found:
+    labels, chances = predictions.labels, predictions.probabilities
+    clusters = predictions.clusters
+    found = {
+        "calibration_intercept": calibration_intercept(labels, chances, clusters=clusters),
+        "calibration_slope": calibration_slope(labels, chances, clusters=clusters),
+    }
+    if len(np.unique(predictions.folds[~np.isnan(predictions.folds)])) > 1:
+        found["auc_by_fold"] = fold_averaged_auc(
+            labels, chances, predictions.folds, clusters=clusters
+        )
+    return found
 
 
 def _estimate(predictions: ModelPredictions, value: float, interval: Interval) -> Estimate:
@@ -83,14 +120,8 @@ def _estimate(predictions: ModelPredictions, value: float, interval: Interval) -
         high=interval.high,
         n=len(predictions.labels),
         n_positive=int(predictions.labels.sum()),
-        method=_extended(interval.method, f", mean of {repeats} repeats" if repeats > 1 else ""),
+        method=extended(interval.method, f", mean of {repeats} repeats" if repeats > 1 else ""),
     )
-
-
-def _extended(method: str, addition: str) -> str:
-    """Add to the name of a method, before the reason why it gave no interval."""
-    name, separator, reason = method.partition(";")
-    return f"{name}{addition}{separator}{reason}"
 
 
 def _proportion(predictions: ModelPredictions, name: str) -> tuple[float, Interval]:
@@ -104,7 +135,7 @@ def _f1(predictions: ModelPredictions) -> tuple[float, Interval]:
     value = float(f1_of_jaccard(jaccard).mean())
     interval = _wilson(predictions, value / (2 - value), name="jaccard")
     low, high = (float(f1_of_jaccard(bound)) for bound in (interval.low, interval.high))
-    return value, Interval(low, high, _extended(interval.method, " of TP/(TP+FP+FN)"))
+    return value, Interval(low, high, extended(interval.method, " of TP/(TP+FP+FN)"))
 
 
 def _wilson(predictions: ModelPredictions, value: float, *, name: str) -> Interval:
@@ -127,31 +158,12 @@ def _auc(
 ) -> tuple[float, Interval]:
     clusters = predictions.clusters
     value, interval = auc_interval(predictions.labels, scores, clusters=clusters)
-    return value, Interval(interval.low, interval.high, _extended(interval.method, suffix))
+    return value, Interval(interval.low, interval.high, extended(interval.method, suffix))
 
 
-def _bootstrapped(
-    predictions: ModelPredictions, *, rng: Generator
-) -> dict[str, tuple[float, Interval]]:
-    names = ("mcc",) if predictions.kind == "reader" else ("mcc", "average_precision", "brier")
-    cells = np.stack(
-        [
-            np.stack([np.bincount(predictions.clusters, cell) for cell in repeat.T], axis=-1)
-            for repeat in predictions.cells
-        ]
-    )
-
-    def statistic(weights: FloatArray) -> FloatArray:
-        """(draws, clusters) to (draws, metrics)."""
-        values = [mcc(weights @ cells).mean(axis=0)]
-        if len(names) > 1:
-            patients = weights[:, predictions.clusters]
-            values += [
-                _mean_average_precision(predictions, patients),
-                _brier(predictions, patients),
-            ]
-        return np.stack(values, axis=-1)
-
+def _bootstrapped(predictions: ModelPredictions, *, rng: Generator) -> Found:
+    names = _BOOTSTRAPPED[:1] if predictions.kind == "reader" else _BOOTSTRAPPED
+    statistic = metrics_of([predictions], names)
     values = statistic(np.ones((1, predictions.n_clusters)))[0]
     intervals = cluster_bootstrap(statistic, clusters=predictions.n_clusters, rng=rng)
     return {
@@ -162,23 +174,4 @@ def _bootstrapped(
 
 def _by_group(interval: Interval, predictions: ModelPredictions) -> Interval:
     unit = "cluster bootstrap" if predictions.clustered else "bootstrap"
-    return Interval(interval.low, interval.high, interval.method.replace("bootstrap", unit))
-
-
-def _mean_average_precision(predictions: ModelPredictions, weights: FloatArray) -> FloatArray:
-    """(draws, patients) to (draws,)."""
-    areas = []
-    for scores in predictions.probabilities:
-        tested = ~np.isnan(scores)
-        labels = predictions.labels[tested]
-        areas.append(average_precision(labels, scores[tested], weights=weights[:, tested]))
-    return np.asarray(np.mean(areas, axis=0))
-
-
-def _brier(predictions: ModelPredictions, weights: FloatArray) -> FloatArray:
-    """Mean squared distance of probability and label: (draws, patients) to (draws,)."""
-    tested = ~np.isnan(predictions.probabilities)
-    squared = np.where(tested, predictions.probabilities - predictions.labels, 0.0) ** 2
-    counted = weights @ tested.T.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        return np.asarray((weights @ squared.T / counted).mean(axis=1))
+    return replace(interval, method=interval.method.replace("bootstrap", unit))

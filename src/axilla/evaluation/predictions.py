@@ -1,7 +1,7 @@
 """Predictions as the metrics need them: checked, one patient once, repeats beside each other."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -25,8 +25,9 @@ _TABLE = "predictions.csv"
 class ModelPredictions:
     """What one model said of each patient, P patients sorted by identifier, R repeats.
 
-    `patients` are their identifiers; `labels` (P,) of 0 and 1; `clusters` (P,) numbers from 0; `probabilities` and `calls` (R, P),
-    NaN where a repeat did not test the patient; a call is 1 where probability >= threshold.
+    `patients` are their identifiers; `labels` (P,) of 0 and 1; `clusters` (P,) numbers from 0;
+    `probabilities`, `calls` and `folds` (R, P), NaN where a repeat did not test the patient; a
+    call is 1 where probability >= threshold; `folds` numbers the folds that tested, from 0.
     """
 
     model: str
@@ -36,6 +37,7 @@ class ModelPredictions:
     clusters: IntArray
     probabilities: FloatArray
     calls: FloatArray
+    folds: FloatArray
 
     @property
     def n_clusters(self) -> int:
@@ -51,6 +53,20 @@ class ModelPredictions:
     def cells(self) -> FloatArray:
         """Which of TP, FP, FN, TN each prediction is: (R, P, 4) of 0 and 1."""
         return np.stack([cells_of(self.labels, calls) for calls in self.calls])
+
+    def among(self, patients: Collection[str]) -> "ModelPredictions":
+        """Return the same model's predictions of these of its patients, clusters renumbered."""
+        wanted = set(patients)
+        kept = np.array([patient in wanted for patient in self.patients], dtype=bool)
+        return replace(
+            self,
+            patients=tuple(p for p, keep in zip(self.patients, kept, strict=True) if keep),
+            labels=self.labels[kept],
+            clusters=np.unique(self.clusters[kept], return_inverse=True)[1],
+            probabilities=self.probabilities[:, kept],
+            calls=self.calls[:, kept],
+            folds=self.folds[:, kept],
+        )
 
 
 def check_predictions(table: pd.DataFrame, *, source: str = _TABLE) -> pd.DataFrame:
@@ -84,8 +100,12 @@ def model_predictions(rows: pd.DataFrame, *, groups: Mapping[str, str] | None) -
     checked = check_predictions(rows)
     if (names := checked["model"].unique().tolist())[1:]:
         raise StudyError(Problem("predictions", f"models {', '.join(names)}", "rows of one model"))
-    wide = checked.pivot_table(
-        index="patient_id", columns="repeat", values=["probability", "threshold"], aggfunc="first"
+    numbered = checked.assign(fold=pd.factorize(checked["fold"].astype(str))[0])
+    wide = numbered.pivot_table(
+        index="patient_id",
+        columns="repeat",
+        values=["probability", "threshold", "fold"],
+        aggfunc="first",
     )
     probabilities = wide["probability"].to_numpy(dtype=np.float64).T
     thresholds = wide["threshold"].to_numpy(dtype=np.float64).T
@@ -98,6 +118,7 @@ def model_predictions(rows: pd.DataFrame, *, groups: Mapping[str, str] | None) -
         clusters=_clusters([str(patient) for patient in wide.index], groups=groups),
         probabilities=probabilities,
         calls=np.where(np.isnan(probabilities), np.nan, probabilities >= thresholds),
+        folds=wide["fold"].to_numpy(dtype=np.float64).T,
     )
 
 

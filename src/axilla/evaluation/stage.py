@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from axilla.evaluation.comparisons import comparison_table
 from axilla.evaluation.material import Material
 from axilla.evaluation.metrics import THRESHOLD_METRICS, evaluate_model
-from axilla.evaluation.predictions import check_predictions, model_predictions
+from axilla.evaluation.predictions import ModelPredictions, check_predictions, model_predictions
 from axilla.records.digests import digest_of
 from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
@@ -21,7 +22,9 @@ from axilla.records.tables import (
 )
 
 # Tables beside metrics.csv; None where the study has no subject for one.
-TABLES: Mapping[str, Callable[[Material], pd.DataFrame | None]] = {}
+TABLES: Mapping[str, Callable[[Material], pd.DataFrame | None]] = {
+    "comparisons.csv": comparison_table,
+}
 
 
 def evaluate(config: StudyConfig, folder: RunFolder, patients: Iterable[Patient]) -> pd.DataFrame:
@@ -42,14 +45,18 @@ def evaluate(config: StudyConfig, folder: RunFolder, patients: Iterable[Patient]
     ]
     metrics = pd.DataFrame(rows, columns=list(METRICS))
     folder.write_table("metrics.csv", metrics)
+    withheld: dict[str, ModelPredictions] = {}
     if folder.table("availability.csv").is_file():
-        by_pattern = _availability(config, folder, groups)
+        availability = read_results(folder.table("availability.csv"), AVAILABILITY)
+        availability = availability.assign(kind="fusion", modality=availability["shown"])
+        by_pattern = _by_pattern(availability, config=config, groups=groups)
         folder.write_table("availability_metrics.csv", by_pattern)
+        withheld = _withheld(availability, groups=groups)
     models = {
         model: model_predictions(predictions, groups=groups)
         for model, predictions in by_model.items()
     }
-    material = Material(config, known, table, models, groups)
+    material = Material(config, known, table, models, groups, withheld)
     for name, make in TABLES.items():
         if (made := make(material)) is not None:
             folder.write_table(name, made)
@@ -58,15 +65,31 @@ def evaluate(config: StudyConfig, folder: RunFolder, patients: Iterable[Patient]
     return metrics
 
 
-def _availability(
-    config: StudyConfig, folder: RunFolder, groups: Mapping[str, str]
+def _withheld(
+    availability: pd.DataFrame, *, groups: Mapping[str, str]
+) -> dict[str, ModelPredictions]:
+    """Return what fusions of three modalities or more say without one of them."""
+    found = {}
+    for model, rows in availability.groupby("model", sort=False):
+        whole = max(rows["shown"], key=lambda shown: shown.count("+")).split("+")
+        if len(whole) <= len(("one", "other")):
+            continue
+        for modality in whole:
+            rest = "+".join(part for part in whole if part != modality)
+            name = f"{model} without {modality}"
+            fewer = rows[(rows["shown"] == rest) & (rows["withheld"] == 1)].assign(model=name)
+            if len(fewer):
+                found[name] = model_predictions(fewer, groups=groups)
+    return found
+
+
+def _by_pattern(
+    availability: pd.DataFrame, *, config: StudyConfig, groups: Mapping[str, str]
 ) -> pd.DataFrame:
     """Return the fusions' metrics by what each patient's prediction was made from."""
-    table = read_results(folder.table("availability.csv"), AVAILABILITY)
-    table = table.assign(kind="fusion", modality=table["shown"])
     rows = [
         (model, shown, withheld, *row[1:])
-        for (model, shown, withheld), predictions in table.groupby(
+        for (model, shown, withheld), predictions in availability.groupby(
             ["model", "shown", "withheld"], sort=False
         )
         for row in _rows(

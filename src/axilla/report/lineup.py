@@ -6,6 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
+from axilla.records.units import BEST_SINGLE, SELECTED, TRIVIAL
 from axilla.report.palette import (
     BASELINE_STYLE,
     BROWN,
@@ -16,10 +17,17 @@ from axilla.report.palette import (
     series_style,
 )
 
-FamilyKey = Literal["pathology", "ultrasound", "fusion", "clinical", "reader"]
+FamilyKey = Literal["pathology", "ultrasound", "fusion", "clinical", "reader", "single"]
 
 # The paper's order: its Tables and Figures 2, 3 and 4, then what it does not have.
-FAMILIES: tuple[FamilyKey, ...] = ("pathology", "ultrasound", "fusion", "clinical", "reader")
+FAMILIES: tuple[FamilyKey, ...] = (
+    "pathology",
+    "ultrasound",
+    "fusion",
+    "clinical",
+    "reader",
+    "single",
+)
 
 FAMILY_TITLES: dict[FamilyKey, str] = {
     "pathology": "Pathology",
@@ -27,12 +35,10 @@ FAMILY_TITLES: dict[FamilyKey, str] = {
     "fusion": "Fusion",
     "clinical": "Clinical",
     "reader": "Reader",
+    "single": "Best single modality",
 }
 
 HEADLINE_FUSION = "multilayer"
-
-# What the training stage calls its baseline, and the model that each fold's inner splits chose.
-_TRIVIAL, _CHOSEN = "trivial", "selected"
 
 _CLINICAL_START = SERIES.index(BROWN)
 
@@ -87,6 +93,8 @@ class Entry:
         """The label with its family, for lists that mix families."""
         if self.family == "reader":
             return self.title
+        if self.family == "single":
+            return "Best single modality, chosen in each fold"
         if self.chosen:
             return f"{self.family}, {self.label[:1].lower()}{self.label[1:]}"
         if self.family == "fusion":
@@ -101,7 +109,7 @@ def line_up(predictions: pd.DataFrame, *, reader_name: str | None = None) -> tup
     """
     rows = predictions[["model", "kind", "modality"]].drop_duplicates("model")
     named = [
-        (str(model), _family(str(kind), modality=str(modality)), str(modality))
+        (str(model), _family(str(model), kind=str(kind), modality=str(modality)), str(modality))
         for model, kind, modality in rows.itertuples(index=False)
     ]
     named.sort(key=lambda item: FAMILIES.index(item[1]))
@@ -112,8 +120,8 @@ def line_up(predictions: pd.DataFrame, *, reader_name: str | None = None) -> tup
             label=reader_name if family == "reader" and reader_name else model_label(name),
             family=family,
             modality=modality,
-            trivial=_stem(name) == _TRIVIAL,
-            chosen=_stem(name) == _CHOSEN,
+            trivial=_stem(name) == TRIVIAL,
+            chosen=_stem(name) == SELECTED,
             style=_style(name, family=family, rank=ranks.get(name, 0)),
         )
         for name, family, modality in named
@@ -145,7 +153,7 @@ def _colour_ranks(named: Sequence[tuple[str, FamilyKey]]) -> dict[str, int]:
         names = [
             name
             for name, family in named
-            if family in families and _stem(name) not in (_TRIVIAL, _CHOSEN)
+            if family in families and _stem(name) not in (TRIVIAL, SELECTED)
         ]
         names.sort(key=lambda name: name != HEADLINE_FUSION)
         stems = list(dict.fromkeys(_stem(name) for name in names))
@@ -153,7 +161,9 @@ def _colour_ranks(named: Sequence[tuple[str, FamilyKey]]) -> dict[str, int]:
     return ranks
 
 
-def _family(kind: str, *, modality: str) -> FamilyKey:
+def _family(model: str, *, kind: str, modality: str) -> FamilyKey:
+    if model == BEST_SINGLE:
+        return "single"
     if kind == "fusion":
         return "fusion"
     if kind == "reader":
@@ -164,9 +174,9 @@ def _family(kind: str, *, modality: str) -> FamilyKey:
 
 
 def _style(name: str, *, family: FamilyKey, rank: int) -> SeriesStyle:
-    if _stem(name) == _TRIVIAL:
+    if _stem(name) == TRIVIAL:
         return BASELINE_STYLE
-    if _stem(name) == _CHOSEN:
+    if _stem(name) == SELECTED:
         return CHOSEN_STYLE
     if family == "reader":
         return SeriesStyle(colour=INK)

@@ -27,6 +27,7 @@ FAMILY_COLOURS = {
     "fusion": GREEN,
     "clinical": BROWN,
     "reader": INK,
+    "single": INDIGO,
 }
 
 # Inline figures replace each colour by the page's variable, so that dark mode reaches them.

@@ -16,12 +16,12 @@ from axilla.inference.bundle import (
 from axilla.models.backbones import find_backbone
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
-from axilla.records.units import Modality
+from axilla.records.units import SELECTED, Modality
 from axilla.training.embeddings import fixed_backbone
 from axilla.training.fused import FusionCandidate, Selected
 from axilla.training.kept import Kept
-from axilla.training.results import threshold_of
-from axilla.training.stage import SELECTED, Final
+from axilla.training.results import operating_point
+from axilla.training.stage import Final
 from axilla.training.unimodal import is_trained
 
 _NOTE = (
@@ -39,6 +39,7 @@ def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundl
     only = next(iter(parts.values()))
     fusion = final.fusion
     inner_logits = fusion.inner_logits if fusion else only.inner_logits
+    point = operating_point(inner_logits, final.labels, validation=config.validation)
     settings = {"image_size_px", "roi_margin", "harmonise", "outside_mask"}
     manifest = Manifest(
         axilla_version=__version__,
@@ -49,7 +50,8 @@ def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundl
         strategy=fusion.name if fusion else None,
         modalities=tuple(_describe(config, final, m, c) for m, c in parts.items()),
         preprocessing=PreprocessingManifest(**config.preprocessing.model_dump(include=settings)),
-        threshold=threshold_of(inner_logits, final.labels, rule=config.validation.threshold),
+        recalibration=point.recalibration,
+        threshold=point.threshold,
         threshold_rule=config.validation.threshold,
         cohort_digest=final.cohort_digest,
         patients=len(final.patients),

@@ -19,7 +19,7 @@ from axilla.records.folder import RunFolder
 from axilla.records.patients import Cohort, Patient
 from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
-from axilla.records.units import IMAGE_MODALITIES, Modality
+from axilla.records.units import BEST_SINGLE, IMAGE_MODALITIES, SELECTED, Modality
 from axilla.training.candidates import SearchRow
 from axilla.training.fused import FusionCandidate, Selected, select_unimodal
 from axilla.training.fusions import train_fusions
@@ -27,9 +27,6 @@ from axilla.training.preflight import require_models
 from axilla.training.results import Scored, availability_table, prediction_table, search_table
 from axilla.training.unimodal import Material, Unimodal, train_unimodal
 from axilla.training.workplace import open_engine
-
-SELECTED = "selected"
-"""Name of the model that each fold's inner splits chose: what an honest user would have used."""
 
 _REPORTED_VERSIONS = (
     "axilla", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "scikit-image",
@@ -76,7 +73,7 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
         patients,
         labels,
         folds=folds,
-        rule=config.validation.threshold,
+        validation=config.validation,
         reader=(config.reader.name or config.reader.column) if config.reader else None,
     )
     folder.write_table("splits.csv", split_table(folds, [p.patient_id for p in patients]))
@@ -88,7 +85,7 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
             [fused for fold in folds for fused in trained.fusions if fused.fold == fold],
             patients,
             labels,
-            rule=config.validation.threshold,
+            validation=config.validation,
         ),
     )
     folder.write_json(
@@ -180,6 +177,8 @@ def scored_models(fold: Fold, trained: Trained) -> list[Scored]:
     scored += [Scored.of_fusion(fusion) for fusion in trained.fusions if fusion.fold == fold]
     if (winner := _best_fusion(trained.fusions, fold)) is not None:
         scored.append(Scored.of_fusion(winner, name=SELECTED))
+        single = max(winner.selected.values(), key=lambda candidate: candidate.inner_score)
+        scored.append(Scored.of_unimodal(single, name=BEST_SINGLE))
     return scored
 
 

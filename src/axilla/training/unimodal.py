@@ -16,7 +16,7 @@ from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
 from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
-from axilla.records.units import IMAGE_MODALITIES, ImageModality, Modality
+from axilla.records.units import IMAGE_MODALITIES, TRIVIAL, ImageModality, Modality
 from axilla.training.candidates import GridPoint, SearchRow, all_splits
 from axilla.training.embeddings import store_embeddings
 from axilla.training.engine import Engine, is_finished
@@ -31,8 +31,6 @@ from axilla.training.plans import carry_out
 from axilla.training.precision import choose_precision
 from axilla.training.trials import FrozenTrial
 from axilla.training.trivial import trivial_features
-
-TRIVIAL = "trivial"
 
 
 @dataclass(frozen=True, slots=True)
