@@ -16,7 +16,7 @@ ROI = ("roi_left", "roi_top", "roi_width", "roi_height")
 def check_columns(sheet: Sheet, wanted: Wanted, *, strict: bool) -> Iterator[Finding]:
     """Yield an error for every column that is missing or used against its meaning.
 
-    Unless `strict`, the outcome, grouping, site and reader columns may be absent.
+    Unless `strict`, the outcome, grouping, site, reader and evaluation columns may be absent.
     """
     if "patient_id" not in sheet.columns:
         yield _missing(f"{sheet.name}, row 1", "patient_id", sheet=sheet, asked_by=sheet.name)
@@ -53,8 +53,11 @@ def _asked(wanted: Wanted, *, strict: bool) -> Iterator[tuple[str, str]]:
             yield f"models.{modality}", modality
     for column in wanted.clinical:
         yield f"clinical.{column}", column
-    if not strict:
-        return
+    if strict:
+        yield from _asked_of_a_study(wanted)
+
+
+def _asked_of_a_study(wanted: Wanted) -> Iterator[tuple[str, str]]:
     if wanted.outcome is not None:
         yield "study.outcome", wanted.outcome
     for column in wanted.group:
@@ -63,6 +66,10 @@ def _asked(wanted: Wanted, *, strict: bool) -> Iterator[tuple[str, str]]:
         yield "cohort.site", wanted.site
     if wanted.reader is not None:
         yield "reader.column", wanted.reader
+    for column in wanted.subgroups:
+        yield "evaluation.subgroups", column
+    for column in wanted.table1:
+        yield "evaluation.table1", column
 
 
 def _missing(place: str, column: str, *, sheet: Sheet, asked_by: str) -> Finding:

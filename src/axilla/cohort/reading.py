@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from axilla.cohort.attributes import check_attributes, read_attributes
 from axilla.cohort.columns import check_columns
 from axilla.cohort.findings import Finding, cohort_error, error, errors_in, warning
 from axilla.cohort.grouping import group_patients
@@ -73,6 +74,7 @@ def read_table(
     contents = _contents(sheet, wanted, ids=ids, folder=table.parent, progress=progress)
     findings = [
         *check_columns(sheet, wanted, strict=strict),
+        *check_attributes(sheet, wanted),
         *check_outcome(sheet, wanted, strict=strict),
         *check_reader(sheet, wanted, strict=strict),
         *_check_ids(sheet),
@@ -110,6 +112,7 @@ def _patients(
 ) -> tuple[Patient, ...]:
     groups = group_patients(sheet, wanted.group, patient_ids=ids)
     opinions = reader_opinions(sheet, wanted)
+    attributes = read_attributes(sheet, wanted, contents=contents)
     return tuple(
         Patient(
             patient_id=ids[i],
@@ -121,6 +124,7 @@ def _patients(
             pathology=content.images["pathology"],
             clinical=content.clinical,
             reader_positive=opinions[i],
+            attributes=attributes[i],
         )
         for i, (row, content) in enumerate(zip(sheet.rows, contents, strict=True))
     )

@@ -26,7 +26,15 @@ class Wanted:
     by_site: bool = False
     reader: str | None = None
     reader_positive: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    bands: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    table1: tuple[str, ...] = ()
     asked_by: str = "study.toml"
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Columns that describe patients and enter no model, each once."""
+        return tuple(dict.fromkeys((*self.subgroups, *self.table1)))
 
 
 def wanted_by(config: StudyConfig) -> Wanted:
@@ -46,4 +54,7 @@ def wanted_by(config: StudyConfig) -> Wanted:
         by_site=config.validation.scheme == "site",
         reader=config.reader.column if config.reader else None,
         reader_positive=config.reader.positive if config.reader else (),
+        subgroups=config.evaluation.subgroups,
+        bands=config.evaluation.bands,
+        table1=config.evaluation.table1,
     )
