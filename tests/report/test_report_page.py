@@ -123,10 +123,12 @@ def test_page_is_self_contained_and_sound(name, request):
 
 def test_sections_follow_the_families(paired, clinical_only):
     _, page = read_page(paired)
-    expected = "cohort answer patients pathology ultrasound fusion clinical auc methods selection"
+    expected = (
+        "cohort answer patients pathology ultrasound fusion clinical auc failures methods selection"
+    )
     assert [link[1:] for link in page.links[1:]] == [*expected.split(), "warnings", "provenance"]
     _, page = read_page(clinical_only)
-    expected = "answer patients clinical methods warnings provenance"
+    expected = "answer patients clinical failures methods warnings provenance"
     assert [link[1:] for link in page.links[1:]] == expected.split()
     assert "fused" not in page.words
     assert "ultrasound" not in page.words.lower()

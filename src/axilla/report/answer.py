@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from axilla.report.lineup import HEADLINE_FUSION, FamilyKey, of_family
+from axilla.report.lineup import FamilyKey, of_family
 from axilla.report.results import StudyResults
-from axilla.report.standing import Scored, Standing, standing_of
+from axilla.report.standing import Scored, Standing, headline_fusion, standing_of
 from axilla.report.tiles import Tile, tile_of
+from axilla.report.verdict import reader_match_sentences, verdict_sentence, worth_sentences
 from axilla.report.wording import inside_sentence, listed, overlap, sentence, with_interval
 
 _SINGLES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical")
@@ -29,26 +30,31 @@ class Answer:
 def answer_of(results: StudyResults) -> Answer:
     """Return the answer that the metrics support; missing families leave no empty sentence.
 
-    The fusion of the lead is the multilayer strategy, named before any result was seen; without
-    it, the fusion chosen in each fold.
+    The lead is the verdict: fusion against the best single modality by a paired test, both chosen
+    in each fold. The fusion of the sentence after it is the multilayer strategy, named before any
+    result was seen; without it, the fusion chosen in each fold.
     """
     singles = [found for family in _SINGLES if (found := standing_of(results, family))]
     fusion = standing_of(results, "fusion")
-    headline = (fusion.model(HEADLINE_FUSION) or fusion.fair) if fusion else None
+    headline = headline_fusion(fusion)
     rivals = _rivals(singles, headline)
     told = [standing.fair for standing in rivals] + ([headline] if headline else [])
+    verdict = verdict_sentence(results)
     more = [
+        *([_lead(headline, rivals)] if verdict else []),
+        *worth_sentences(results),
         *_alone_sentences([standing for standing in singles if standing not in rivals]),
         *_fusion_sentences(fusion, headline),
         *_highest_sentences([*singles, *([fusion] if fusion else [])], told=told),
         *_trivial_sentences(singles),
         *_reader_sentences(results),
+        *reader_match_sentences(results),
     ]
     tiles = [tile_of(standing, standing.fair) for standing in singles]
     if fusion and headline:
         tiles += [tile_of(fusion, scored) for scored in (headline, fusion.fair)]
     return Answer(
-        lead=_lead(headline, rivals),
+        lead=verdict or _lead(headline, rivals),
         more=tuple(more),
         caveats=_caveats(results, [*singles, *([fusion] if fusion else [])], fused=bool(fusion)),
         tiles=tuple(dict.fromkeys(tiles)),
@@ -190,7 +196,7 @@ def _caveats(
         )
     if fused:
         caveats.append(
-            "Whether two intervals overlap is a coarse look at the same patients twice, not a "
-            "paired test."
+            "Whether two intervals overlap is a coarse look at the same patients twice; the "
+            "paired tests are under Comparisons."
         )
     return tuple(caveats)

@@ -1,36 +1,23 @@
 """The sections of the page; a study without their subject gets None, never an empty heading."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from axilla.report.account import choices, flow_notes, flow_steps, remarks, tally
-from axilla.report.answer import Answer
 from axilla.report.availability import availability_table
-from axilla.report.canvas import Drawing
+from axilla.report.comparisons_section import comparisons_section
 from axilla.report.figures import STEMS, page_families, roc_entries, table_entries
 from axilla.report.folds import fold_sizes
+from axilla.report.gallery import gallery_section
 from axilla.report.lineup import FamilyKey
+from axilla.report.material import Builder, Material
 from axilla.report.methods import is_clustered, methods_of
 from axilla.report.page import Section, render
 from axilla.report.provenance import provenance_facts, search_lines
-from axilla.report.results import StudyResults
+from axilla.report.table1_section import table1_section
 from axilla.report.tables import COLUMNS, performance_table
 from axilla.report.tiles import scale_of
 from axilla.report.wording import listed
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What sections are made of."""
-
-    results: StudyResults
-    answer: Answer
-    drawings: Mapping[str, Drawing]
-
-
-Builder = Callable[[Material], Section | None]
 
 _FAMILY_SECTIONS: dict[FamilyKey, tuple[str, str]] = {
     "pathology": ("Pathology: Table 2, Figure 2", "table2_pathology"),
@@ -198,13 +185,16 @@ SECTIONS: tuple[Builder, ...] = (
     about_section,
     answer_section,
     patients_section,
+    table1_section,
     partial(family_section, family="pathology"),
     partial(family_section, family="ultrasound"),
     partial(family_section, family="fusion"),
     partial(family_section, family="clinical"),
     partial(family_section, family="reader"),
     forest_section,
+    comparisons_section,
     availability_section,
+    gallery_section,
     methods_section,
     selection_section,
     warnings_section,

@@ -5,10 +5,12 @@ from pathlib import Path
 from axilla.records.folder import RunFolder, write_bytes
 from axilla.records.study import StudyConfig
 from axilla.report.answer import answer_of
+from axilla.report.failures import gallery_of
 from axilla.report.figures import draw_figures, page_families, table_entries, write_figures
+from axilla.report.material import Material
 from axilla.report.page import render_page
 from axilla.report.results import StudyResults, load_results
-from axilla.report.sections import Material, build_sections, table_name
+from axilla.report.sections import build_sections, table_name
 from axilla.report.tables import performance_frame
 from axilla.report.wording import counted
 
@@ -26,7 +28,8 @@ def write_report(config: StudyConfig, folder: RunFolder) -> Path:
     for family in page_families(results):
         frame = performance_frame(results, table_entries(results, family))
         folder.write_table(f"{table_name(family)}.csv", frame)
-    sections = build_sections(Material(results, answer, drawings))
+    gallery = gallery_of(results, folder.root)
+    sections = build_sections(Material(results, answer, drawings, gallery))
     page = render_page(sections, title=config.study.name, facts=_facts(results))
     path = folder.table("report.html")
     write_bytes(path, page.encode())

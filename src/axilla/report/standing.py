@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from axilla.records.estimates import Estimate
-from axilla.report.lineup import Entry, FamilyKey, of_family
+from axilla.report.lineup import HEADLINE_FUSION, Entry, FamilyKey, of_family
 from axilla.report.results import StudyResults
 from axilla.report.wording import with_interval
 
@@ -62,3 +62,17 @@ def standing_of(results: StudyResults, family: FamilyKey) -> Standing | None:
         chosen=next((s for s in scored if s.entry.chosen), None),
         floor=next((s for s in scored if s.entry.trivial), None),
     )
+
+
+def headline_fusion(fusion: Standing | None) -> Scored | None:
+    """Return the fusion that a report leads with: the one named before any result was seen."""
+    return (fusion.model(HEADLINE_FUSION) or fusion.fair) if fusion else None
+
+
+def headline_of(results: StudyResults) -> Scored | None:
+    """Return the model that a report leads with: the fusion, or the best fair single modality."""
+    if headline := headline_fusion(standing_of(results, "fusion")):
+        return headline
+    singles: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical")
+    fair = [standing.fair for family in singles if (standing := standing_of(results, family))]
+    return max(fair, key=lambda scored: scored.auc.value, default=None)

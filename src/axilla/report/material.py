@@ -1,0 +1,23 @@
+"""What the sections of the page are made of."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from axilla.report.answer import Answer
+from axilla.report.canvas import Drawing
+from axilla.report.failures import Gallery
+from axilla.report.page import Section
+from axilla.report.results import StudyResults
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What sections are made of; `gallery` is None where the study shows no errors."""
+
+    results: StudyResults
+    answer: Answer
+    drawings: Mapping[str, Drawing]
+    gallery: Gallery | None = None
+
+
+Builder = Callable[[Material], Section | None]
