@@ -17,6 +17,7 @@ from axilla.inference.bundle import (
     write_bundle,
 )
 from axilla.inference.predictor import Predictor
+from axilla.inference.recalibration import IsotonicMap, PlattMap
 from axilla.models.fusion import fusions
 from axilla.preprocessing.clinical import fit_encoder
 from axilla.records.errors import BundleError
@@ -99,6 +100,9 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "no zip": lambda path: path.write_bytes(b"no bundle"),
     "other format": lambda path: rewrite(path, lambda m: m.update(format=99)),
     "unknown key": lambda path: rewrite(path, lambda m: m.update(surprise=1)),
+    "falling map": lambda path: rewrite(
+        path, lambda m: m.update(recalibration={"kind": "platt", "intercept": 0, "slope": -1})
+    ),
     "lacking key": lambda path: rewrite(path, lambda m: m.pop("threshold")),
 }
 
@@ -116,6 +120,34 @@ def test_the_logit_is_the_classifiers() -> None:
     (prediction,) = Predictor(clinical_bundle()).predict([patient(age=60.0)])
     assert prediction.probability == pytest.approx(1 / (1 + 2.718281828**-1.0), abs=1e-6)
     assert prediction.used == ("clinical",)
+
+
+@pytest.mark.parametrize(
+    "recalibration",
+    [
+        PlattMap(intercept=0.5, slope=2.0),
+        IsotonicMap(probabilities=(0.1, 0.3, 0.8), recalibrated=(0.0, 0.2, 0.9)),
+    ],
+)
+def test_a_map_travels_and_is_applied(
+    tmp_path: Path, recalibration: PlattMap | IsotonicMap
+) -> None:
+    plain = clinical_bundle()
+    mapped = plain.manifest.model_copy(update={"recalibration": recalibration})
+    write_bundle(Bundle(mapped, plain.tensors), tmp_path / "a.axilla")
+    back = read_bundle(tmp_path / "a.axilla")
+    assert back.manifest.recalibration == recalibration
+    case = [patient(age=60.0)]
+    (before,), (after,) = Predictor(plain).predict(case), Predictor(back).predict(case)
+    assert after.probability == float(recalibration.apply(before.probability))
+    assert after.probability != before.probability
+    assert after.by_modality == {"clinical": after.probability}
+
+
+def test_a_bundle_from_before_there_were_maps_is_read(tmp_path: Path) -> None:
+    write_bundle(clinical_bundle(), tmp_path / "a.axilla")
+    rewrite(tmp_path / "a.axilla", lambda m: m.pop("recalibration"))
+    assert read_bundle(tmp_path / "a.axilla").manifest == clinical_bundle().manifest
 
 
 def test_the_threshold_itself_is_positive() -> None:

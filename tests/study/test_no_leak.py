@@ -1,4 +1,4 @@
-"""Nothing a test fold holds may reach training, early stopping, thresholds or model choice."""
+"""Nothing a test fold holds may reach training, early stopping, maps, thresholds or choices."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from axilla.records.toml import read_study
 from axilla.training import stage
 from axilla.training.engine import Engine
 from axilla.training.pixels import Pixels
-from axilla.training.results import threshold_of
+from axilla.training.results import OperatingPoint, operating_point
 from axilla.training.unimodal import Material
 
 
@@ -27,7 +27,7 @@ class Trained:
 
     states: dict[str, dict[str, torch.Tensor]]
     inner_scores: dict[str, float]
-    thresholds: dict[str, float]
+    points: dict[str, OperatingPoint]
     fusions: dict[str, tuple[float, dict[str, torch.Tensor]]]
     chosen: str
     test_logits: dict[str, torch.Tensor]
@@ -43,13 +43,20 @@ def decide(
     material = Material(config, RunFolder(folder), patients, labels, (fold,), engine, Silent())
     trained = stage.train_models(material)
     models = [*trained.unimodal.candidates, *trained.unimodal.baselines]
-    rule = config.validation.threshold
+    validations = {
+        kind: config.validation.model_copy(update={"recalibration": kind})
+        for kind in ("none", "platt", "isotonic")
+    }
     best = stage._best_fusion(trained.fusions, fold)
     assert best is not None
     return Trained(
         states={f"{m.model} {part}": dict(s) for m in models for part, s in m.parts().items()},
         inner_scores={m.model: m.inner_score for m in models},
-        thresholds={m.model: threshold_of(m.inner_logits, labels, rule=rule) for m in models},
+        points={
+            f"{m.model} {kind}": operating_point(m.inner_logits, labels, validation=validation)
+            for m in models
+            for kind, validation in validations.items()
+        },
         fusions={f.name: (f.inner_score, dict(f.state)) for f in trained.fusions},
         chosen=f"{best.name}: {[c.model for c in best.selected.values()]}",
         test_logits={m.model: m.logits[list(fold.outer.test)] for m in models},
@@ -61,8 +68,8 @@ def test_test_fold_reaches_no_decision(
 ) -> None:
     """Plant the leak everybody fears: swap the test fold's labels, and wreck its images and values.
 
-    Every weight, projection, inner score, threshold and choice must stay as it was, to the bit;
-    only the test patients' own predictions may move.
+    Every weight, projection, inner score, map, threshold and choice must stay as it was, to the
+    bit; only the test patients' own predictions may move.
     """
     folder = make_study(tmp_path / "study")
     config = read_study(folder / "study.toml")
@@ -87,7 +94,8 @@ def test_test_fold_reaches_no_decision(
 
     assert before.chosen == after.chosen
     assert before.inner_scores == after.inner_scores
-    assert before.thresholds == after.thresholds
+    assert before.points == after.points
+    assert sum(point.recalibration is not None for point in before.points.values()) > 1
     for name, state in before.states.items():
         for key, tensor in state.items():
             torch.testing.assert_close(after.states[name][key], tensor, rtol=0, atol=0)

@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
+from axilla.inference.bundle import read_bundle
 
 ONE_EACH = ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["squeezenet"]')
 
@@ -62,6 +65,32 @@ def test_repeats_predict_each_patient_once_per_repeat(
     assert (fused.groupby("repeat")["patient_id"].nunique() == 24).all()
     metrics = pd.read_csv(folder / "results" / "metrics.csv")
     assert (metrics[metrics["model"] == "concatenation"]["n"] == 24).all()
+
+
+def test_recalibration_maps_each_fold_and_travels_in_the_bundle(
+    tmp_path: Path, make_study: Callable[..., Path]
+) -> None:
+    folder = light(tmp_path / "s", make_study)
+    plain = run(folder)
+    toml = folder / "study.toml"
+    text = toml.read_text(encoding="utf-8")
+    asked = text.replace("[validation]", '[validation]\nrecalibration = "platt"')
+    toml.write_text(asked, encoding="utf-8")
+    mapped = run(folder)
+    keys = ["patient_id", "model", "fold"]
+    assert (plain[keys] == mapped[keys]).all(axis=None)
+    reader = plain["kind"] == "reader"
+    assert (plain[reader]["probability"] == mapped[reader]["probability"]).all()
+    bent = 0
+    for _, rows in plain[~reader].groupby(["model", "fold"]):
+        before, after = logit(rows["probability"]), logit(mapped.loc[rows.index, "probability"])
+        line = np.polyfit(before, after, 1)  # one line per fold, as Platt's map is
+        np.testing.assert_allclose(np.polyval(line, before), after, atol=1e-6)
+        bent += abs(line[0] - 1) > 0.01
+    assert bent > 10
+    manifest = read_bundle(folder / "results" / "bundle.axilla").manifest
+    assert manifest.recalibration is not None
+    assert manifest.recalibration.kind == "platt"
 
 
 def test_three_modalities_with_gaps(tmp_path: Path, make_study: Callable[..., Path]) -> None:

@@ -38,7 +38,8 @@ def predict_case(predictor: Predictor, case: Patient, *, as_json: bool) -> None:
     )
     out.print(f"threshold: {prediction.threshold:.3f} ({manifest.threshold_rule}), so: {call}")
     parts = ", ".join(f"{m} {prediction.by_modality[m]:.3f}" for m in prediction.used)
-    out.print(f"used: {parts} (each alone); together: {manifest.model}")
+    before = ", not recalibrated" if manifest.strategy and manifest.recalibration else ""
+    out.print(f"used: {parts} (each alone{before}); together: {manifest.model}")
     for number in manifest.performance:
         if number.metric == "auc":
             known = number.low is not None and number.high is not None

@@ -13,6 +13,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from axilla import RESEARCH_USE_ONLY
+from axilla.inference.recalibration import Recalibration
 from axilla.records.errors import BundleError, Problem
 from axilla.records.folder import atomic
 from axilla.records.units import Modality
@@ -74,6 +75,7 @@ class Manifest(_Record):
     strategy: str | None
     modalities: tuple[ModalityManifest, ...]
     preprocessing: PreprocessingManifest
+    recalibration: Recalibration | None = None
     threshold: float
     threshold_rule: str
     cohort_digest: str

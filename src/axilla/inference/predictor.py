@@ -25,7 +25,11 @@ _BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the bundle says of one patient, and from which modalities."""
+    """What the bundle says of one patient, and from which modalities.
+
+    The bundle's recalibration, if any, is in `probability`; below a fusion, `by_modality` is not
+    recalibrated.
+    """
 
     patient_id: str
     probability: Probability
@@ -162,18 +166,25 @@ class Predictor:
     ) -> Prediction:
         modalities = [part.manifest.modality for part in self._parts]
         used = tuple(m for m, has in zip(modalities, present.tolist(), strict=True) if has)
+        probability = self._recalibrated(float(fused.double().sigmoid()))
         return Prediction(
             case.patient_id,
-            Probability(float(fused.double().sigmoid())),
+            Probability(probability),
             Probability(self.manifest.threshold),
             used,
             {
-                modality: Probability(float(logit.double().sigmoid()))
+                modality: Probability(
+                    float(logit.double().sigmoid()) if self._fusion else probability
+                )
                 for modality, logit in zip(modalities, unimodal, strict=True)
                 if modality in used
             },
             tuple(self._warnings(case, used)),
         )
+
+    def _recalibrated(self, probability: float) -> float:
+        recalibration = self.manifest.recalibration
+        return float(recalibration.apply(probability)) if recalibration else probability
 
     def _warnings(self, case: Patient, used: Sequence[Modality]) -> list[str]:
         said = [

@@ -7,9 +7,10 @@ import pandas as pd
 import torch
 
 from axilla.cohort.splits import Fold
+from axilla.inference.recalibration import IsotonicMap, PlattMap, fit_recalibration
 from axilla.inference.thresholds import NEUTRAL, choose_threshold
 from axilla.records.patients import Patient
-from axilla.records.study import ThresholdRule
+from axilla.records.study import ValidationSection
 from axilla.records.tables import AVAILABILITY, PREDICTIONS, SEARCH
 from axilla.records.units import ModelKind
 from axilla.training.candidates import SearchRow
@@ -53,11 +54,35 @@ class Scored:
         )
 
 
-def threshold_of(inner_logits: torch.Tensor, labels: torch.Tensor, *, rule: ThresholdRule) -> float:
-    """Choose the operating threshold on a fold's inner out-of-fold predictions."""
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """What a fold's inner predictions decide: the map of its probabilities, and the threshold."""
+
+    recalibration: PlattMap | IsotonicMap | None
+    threshold: float
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return probabilities in double precision, in the shape of `logits`; NaN stays NaN."""
+        chances = logits.double().sigmoid()
+        if self.recalibration is None:
+            return chances
+        return torch.from_numpy(self.recalibration.apply(chances.numpy()))
+
+
+def operating_point(
+    inner_logits: torch.Tensor, labels: torch.Tensor, *, validation: ValidationSection
+) -> OperatingPoint:
+    """Fit the map to a fold's inner out-of-fold predictions, then choose the threshold on them.
+
+    `inner_logits` (N,) are NaN for everybody else, the test patients among them.
+    """
     known = torch.isfinite(inner_logits)
-    probabilities = inner_logits[known].double().sigmoid().numpy()
-    return choose_threshold(labels[known].numpy(), probabilities, rule=rule)
+    outcome = labels[known].numpy()
+    before = inner_logits[known].double().sigmoid().numpy()
+    recalibration = fit_recalibration(validation.recalibration, outcome, probabilities=before)
+    after = recalibration.apply(before) if recalibration else before
+    threshold = choose_threshold(outcome, after, rule=validation.threshold)
+    return OperatingPoint(recalibration, threshold)
 
 
 def prediction_table(
@@ -66,21 +91,29 @@ def prediction_table(
     labels: torch.Tensor,
     *,
     folds: Sequence[Fold],
-    rule: ThresholdRule,
+    validation: ValidationSection,
     reader: str | None,
 ) -> pd.DataFrame:
     """Return predictions.csv: each model's predictions of each fold's test patients."""
-    rows = [row for model in scored for row in _model_rows(model, patients, labels, rule=rule)]
+    rows = [
+        row
+        for model in scored
+        for row in _model_rows(model, patients, labels, validation=validation)
+    ]
     if reader is not None:
         rows += _reader_rows(reader, patients, labels, folds)
     return pd.DataFrame(rows, columns=list(PREDICTIONS))
 
 
 def _model_rows(
-    model: Scored, patients: Sequence[Patient], labels: torch.Tensor, *, rule: ThresholdRule
+    model: Scored,
+    patients: Sequence[Patient],
+    labels: torch.Tensor,
+    *,
+    validation: ValidationSection,
 ) -> Iterator[tuple[object, ...]]:
-    threshold = threshold_of(model.inner_logits, labels, rule=rule)
-    chances = model.logits.double().sigmoid()
+    point = operating_point(model.inner_logits, labels, validation=validation)
+    chances = point.probabilities(model.logits)
     for position in model.fold.outer.test:
         if torch.isfinite(chances[position]):
             yield (
@@ -92,7 +125,7 @@ def _model_rows(
                 model.fold.fold,
                 int(labels[position]),
                 float(chances[position]),
-                threshold,
+                point.threshold,
             )
 
 
@@ -121,20 +154,28 @@ def availability_table(
     patients: Sequence[Patient],
     labels: torch.Tensor,
     *,
-    rule: ThresholdRule,
+    validation: ValidationSection,
 ) -> pd.DataFrame:
     """Return availability.csv: what each fusion says of test patients, by what it was shown.
 
     Beside the prediction from all that a patient has stand those with modalities withheld.
     """
-    rows = [row for model in fused for row in _availability_rows(model, patients, labels, rule)]
+    rows = [
+        row
+        for model in fused
+        for row in _availability_rows(model, patients, labels, validation=validation)
+    ]
     return pd.DataFrame(rows, columns=list(AVAILABILITY))
 
 
 def _availability_rows(
-    model: FusionCandidate, patients: Sequence[Patient], labels: torch.Tensor, rule: ThresholdRule
+    model: FusionCandidate,
+    patients: Sequence[Patient],
+    labels: torch.Tensor,
+    *,
+    validation: ValidationSection,
 ) -> Iterator[tuple[object, ...]]:
-    threshold = threshold_of(model.inner_logits, labels, rule=rule)
+    point = operating_point(model.inner_logits, labels, validation=validation)
     has = [torch.isfinite(part.logits) for part in model.selected.values()]
     for position in model.fold.outer.test:
         own = "+".join(m for m, there in zip(model.selected, has, strict=True) if there[position])
@@ -147,8 +188,8 @@ def _availability_rows(
                     model.fold.repeat,
                     model.fold.fold,
                     int(labels[position]),
-                    float(logits[position].double().sigmoid()),
-                    threshold,
+                    float(point.probabilities(logits[position])),
+                    point.threshold,
                     name,
                     int(withheld),
                 )
