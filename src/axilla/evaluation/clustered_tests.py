@@ -43,7 +43,7 @@ def compare_clustered_numbers(
         return not_tested("no variation between clusters")
     wald = float(difference @ np.linalg.solve(variance, difference))
     p = float(stats.f.sf(wald / len(difference), len(difference), spare))
-    return Tested(p, "clustered Wald, ranks" if ranks else "clustered Wald")
+    return Tested(p, "Wald on ranks" if ranks else "Wald")
 
 
 def compare_clustered_levels(levels: IntArray, groups: IntArray, *, clusters: IntArray) -> Tested:

@@ -167,13 +167,13 @@ def _shares(table: ManuscriptTable) -> list[float]:
     """Return each column's share of the width, by its longest text."""
     least, most = _LETTERS
     lengths = [
-        min(max(least, *(_letters(text) for text in column)), most)
+        min(max(least, *(text_width(text) for text in column)), most)
         for column in zip(table.header, *table.rows, strict=True)
     ]
     return [length / sum(lengths) for length in lengths]
 
 
-def _letters(text: str) -> int:
+def text_width(text: str) -> int:
     """Return the width of a text in Latin letters; Chinese characters take two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
