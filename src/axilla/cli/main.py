@@ -2,7 +2,7 @@
 
 import typer
 
-from axilla.cli import check, demo, doctor, init, predict, report, run
+from axilla.cli import check, demo, doctor, init, predict, report, run, table1
 
 app = typer.Typer(
     name="axilla",
@@ -12,5 +12,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, init, check, run, report, predict, doctor):
+for command in (demo, init, check, run, report, predict, table1, doctor):
     command.add_to(app)
