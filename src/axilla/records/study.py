@@ -206,6 +206,11 @@ class EvaluationSection(Section):
     decision_range: Annotated[tuple[Fraction, Fraction], AfterValidator(_ascending)] = Field(
         (0.05, 0.95), description="Threshold probabilities that the decision curve spans."
     )
+    learning_shares: tuple[Fraction, ...] = Field(
+        (0.3, 0.45, 0.6, 0.8),
+        min_length=1,
+        description="Shares of the training patients that the learning curve trains on, below 1.",
+    )
     gallery: int = Field(
         4,
         ge=0,

@@ -95,6 +95,7 @@ LEARNING_CURVE = (
     "n_positive",
     "method",
 )
+LEARNING_CURVE_PREDICTIONS = (*PREDICTIONS, "share", "training_patients")
 SEARCH = ("model", "fold", "hyperparameters", "inner_score", "seconds")
 
 # Identifiers such as 007 must survive a round trip as text.
