@@ -76,10 +76,11 @@ def equal_aucs(model: ModelPredictions, members: Sequence[BoolArray]) -> Equalit
     1997;53:567; Welch, Biometrika 1951;38:330.
     """
     levels = [level for member in members if (level := _level_auc(model, member)) is not None]
-    values = np.array([level.value for level in levels])
-    statistic = _quadratic(values, _covariance(levels)) if len(levels) >= FEWEST else np.nan
-    if np.isnan(statistic):
+    if len(levels) < FEWEST:
         return _no_test(len(levels), "fewer than two levels whose AUC has a variance")
+    statistic = _quadratic(np.array([level.value for level in levels]), _covariance(levels))
+    if np.isnan(statistic):
+        return _no_test(len(levels), "levels whose AUCs cannot differ")
     scale, freedom = _welch(levels)
     p = f.sf(statistic / (len(levels) - 1) / scale, len(levels) - 1, freedom)
     return Equality(statistic, float(p), len(levels), "Wald, Welch's F")
@@ -118,7 +119,7 @@ def equal_proportions(
     covariance = variance * (np.diag(1 / sizes) + correlation * pairs / np.outer(sizes, sizes))
     statistic = _quadratic(np.array([share[member].mean() for member in used]), covariance)
     if np.isnan(statistic):
-        return _no_test(len(used), "groups that cannot differ")
+        return _no_test(len(used), "levels whose shares cannot differ")
     return Equality(statistic, float(chi2.sf(statistic, len(used) - 1)), len(used), method)
 
 
@@ -149,13 +150,14 @@ def _level_auc(model: ModelPredictions, member: BoolArray) -> _LevelAuc | None:
     if min(sizes) < FEWEST:
         return None
     influence = auc_influence(labels, model.probabilities[:, member])
-    if np.isnan(influence.auc) or (influence.per_patient**2).sum() < _NEGLIGIBLE_VARIANCE:
+    if np.isnan(influence.auc):
         return None
     whole = np.zeros((2, len(model.labels)))
     whole[0, member] = influence.per_patient * (labels == 1)
     whole[1, member] = influence.per_patient * (labels == 0)
     positive, negative = _by_cluster(whole, model)
-    return _LevelAuc(influence.auc, positive, negative, sizes, sizes[2] < len(labels))
+    level = _LevelAuc(influence.auc, positive, negative, sizes, sizes[2] < len(labels))
+    return level if _covariance([level])[0, 0] > _NEGLIGIBLE_VARIANCE else None
 
 
 def _covariance(levels: Sequence[_LevelAuc]) -> FloatArray:

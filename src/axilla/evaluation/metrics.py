@@ -89,6 +89,16 @@ def metrics_of_predictions(
     ]
 
 
+def estimate_auc(predictions: ModelPredictions) -> Estimate:
+    """Return the AUC of one model with its interval, as metrics.csv has it."""
+    return _estimate(predictions, *_auc(predictions, predictions.probabilities))
+
+
+def estimate_proportion(predictions: ModelPredictions, name: str) -> Estimate:
+    """Return accuracy, precision, recall, specificity or npv with its Wilson interval."""
+    return _estimate(predictions, *_proportion(predictions, name))
+
+
 def _of_calls(predictions: ModelPredictions) -> Found:
     found = {name: _proportion(predictions, name) for name in _PROPORTIONS}
     found["f1"] = _f1(predictions)

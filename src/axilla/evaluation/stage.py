@@ -9,6 +9,8 @@ from axilla.evaluation.comparisons import comparison_table
 from axilla.evaluation.material import Material
 from axilla.evaluation.metrics import THRESHOLD_METRICS, evaluate_model
 from axilla.evaluation.predictions import ModelPredictions, check_predictions, model_predictions
+from axilla.evaluation.subgroups import subgroup_table
+from axilla.evaluation.table1_study import study_table1
 from axilla.records.digests import digest_of
 from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
@@ -23,7 +25,9 @@ from axilla.records.tables import (
 
 # Tables beside metrics.csv; None where the study has no subject for one.
 TABLES: Mapping[str, Callable[[Material], pd.DataFrame | None]] = {
+    "table1.csv": study_table1,
     "comparisons.csv": comparison_table,
+    "subgroups.csv": subgroup_table,
 }
 
 
