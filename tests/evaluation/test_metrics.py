@@ -8,8 +8,9 @@ from sklearn import metrics as sk
 
 from axilla.evaluation.delong import auc_interval
 from axilla.evaluation.intervals import wilson
-from axilla.evaluation.metrics import RANKING_METRICS, THRESHOLD_METRICS, evaluate_model
+from axilla.evaluation.metrics import RANKING_METRICS, THRESHOLD_METRICS, metrics_of_predictions
 from axilla.evaluation.precision_recall import average_precision
+from axilla.evaluation.predictions import model_predictions
 from axilla.records.errors import StudyError
 
 SKLEARN = {
@@ -33,7 +34,8 @@ ELSEWHERE = {
 
 
 def evaluated(rows, *, groups=None, seed=0):
-    return dict(evaluate_model(rows, groups=groups, rng=np.random.default_rng(seed)))
+    predictions = model_predictions(rows, groups=groups)
+    return dict(metrics_of_predictions(predictions, rng=np.random.default_rng(seed)))
 
 
 def test_every_metric_is_listed_once():

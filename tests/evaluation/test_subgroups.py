@@ -13,7 +13,7 @@ from axilla.evaluation.delong import auc_covariance, auc_influence
 from axilla.evaluation.interaction import equal_aucs, equal_proportions
 from axilla.evaluation.levels import levels_of
 from axilla.evaluation.material import Material
-from axilla.evaluation.metrics import evaluate_model
+from axilla.evaluation.metrics import metrics_of_predictions
 from axilla.evaluation.predictions import model_predictions
 from axilla.evaluation.stage import evaluate
 from axilla.evaluation.subgroups import subgroup_table
@@ -277,7 +277,11 @@ def test_estimates_are_those_of_the_levels_own_predictions(scored, make_rows):
             assert found.loc[metric, "value"] == pytest.approx(expected)
         assert set(found["n"]) == {len(own)}
         assert set(found["n_positive"]) == {label.sum()}
-        whole = dict(evaluate_model(own, groups=groups, rng=np.random.default_rng(0)))
+        whole = dict(
+            metrics_of_predictions(
+                model_predictions(own, groups=groups), rng=np.random.default_rng(0)
+            )
+        )
         for metric in ("auc", "recall", "specificity"):
             bounds = tuple(found.loc[metric, ["low", "high"]])
             assert bounds == pytest.approx((whole[metric].low, whole[metric].high))

@@ -2,7 +2,7 @@
 
 import typer
 
-from axilla.cli import check, demo, doctor, init, predict, report, run, table1
+from axilla.cli import audit, check, demo, doctor, evaluate, init, predict, report, run, table1
 
 app = typer.Typer(
     name="axilla",
@@ -12,5 +12,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, init, check, run, report, predict, table1, doctor):
+for command in (demo, init, check, run, report, evaluate, predict, table1, audit, doctor):
     command.add_to(app)

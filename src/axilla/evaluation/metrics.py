@@ -5,12 +5,10 @@ patient stays one patient. Within a repeat out-of-fold predictions are pooled ov
 for `auc_by_fold`. Intervals are conditional on the fitted models.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -27,7 +25,7 @@ from axilla.evaluation.intervals import (
     wilson,
 )
 from axilla.evaluation.likelihood_ratios import likelihood_ratio
-from axilla.evaluation.predictions import ModelPredictions, model_predictions
+from axilla.evaluation.predictions import ModelPredictions
 from axilla.evaluation.weighted import metrics_of
 from axilla.records.estimates import Estimate
 
@@ -59,21 +57,10 @@ _PROPORTIONS: Final = ("accuracy", "precision", "recall", "specificity", "npv")
 _BOOTSTRAPPED: Final = ("mcc", "average_precision", "brier", "ece")
 
 
-def evaluate_model(
-    rows: pd.DataFrame, *, groups: Mapping[str, str] | None, rng: Generator
-) -> list[tuple[str, Estimate]]:
-    """Return every metric of one model with its 95 % interval, in a fixed order.
-
-    `rows` have the columns of predictions.csv; `groups` maps patient_id to what patients share.
-    Raise `StudyError` for faulty rows or a patient without a group. See `metrics_of_predictions`.
-    """
-    return metrics_of_predictions(model_predictions(rows, groups=groups), rng=rng)
-
-
 def metrics_of_predictions(
     predictions: ModelPredictions, *, rng: Generator
 ) -> list[tuple[str, Estimate]]:
-    """Return every metric of arranged predictions with its 95 % interval, in a fixed order.
+    """Return every metric of one model with its 95 % interval, in a fixed order.
 
     Calls are those of the predictions. A reader says yes or no, so what needs a probability is
     left out there, and the AUC is the balanced accuracy. `auc_by_fold` needs more than one fold.

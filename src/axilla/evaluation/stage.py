@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from axilla.evaluation.comparisons import comparison_table
+from axilla.evaluation.confounding import confounding_table
 from axilla.evaluation.material import Material
-from axilla.evaluation.metrics import THRESHOLD_METRICS, evaluate_model
+from axilla.evaluation.metrics import THRESHOLD_METRICS, metrics_of_predictions
+from axilla.evaluation.missingness import missingness_table
 from axilla.evaluation.predictions import ModelPredictions, check_predictions, model_predictions
 from axilla.evaluation.subgroups import subgroup_table
 from axilla.evaluation.table1_study import study_table1
@@ -26,40 +28,43 @@ from axilla.records.tables import (
 # Tables beside metrics.csv; None where the study has no subject for one.
 TABLES: Mapping[str, Callable[[Material], pd.DataFrame | None]] = {
     "table1.csv": study_table1,
+    "confounding.csv": confounding_table,
+    "missingness.csv": missingness_table,
     "comparisons.csv": comparison_table,
     "subgroups.csv": subgroup_table,
 }
 
 
-def evaluate(config: StudyConfig, folder: RunFolder, patients: Iterable[Patient]) -> pd.DataFrame:
+def evaluate(
+    config: StudyConfig,
+    folder: RunFolder,
+    patients: Iterable[Patient],
+    *,
+    threshold_rule: str | None = None,
+) -> pd.DataFrame:
     """Write metrics.csv of the study's predictions and return it, one row per model and metric.
 
-    `patients` are the cohort's. The same predictions and seed give the same file, and a model's
-    rows do not depend on the other models. The tables of `TABLES` are written beside it. Raise
-    `StudyError` if predictions.csv is missing or faulty, before anything is computed.
+    `patients` are the cohort's; `threshold_rule` names how thresholds came about where the
+    settings do not. The same predictions and seed give the same file, and a model's rows do not
+    depend on the other models. The tables of `TABLES` are written beside it. Raise `StudyError`
+    if predictions.csv is missing or faulty, before anything is computed.
     """
     table = check_predictions(read_results(folder.table("predictions.csv"), PREDICTIONS))
     known = tuple(patients)
     groups = {patient.patient_id: patient.group for patient in known}
-    by_model = {str(model): rows for model, rows in table.groupby("model", sort=False)}
+    models = {
+        str(model): model_predictions(rows, groups=groups)
+        for model, rows in table.groupby("model", sort=False)
+    }
+    rule = threshold_rule or config.validation.threshold
     rows = [
-        row
-        for model, predictions in by_model.items()
-        for row in _rows(model, predictions, config=config, groups=groups)
+        (model, *row)
+        for model, predictions in models.items()
+        for row in _rows(predictions, model, seed=config.study.seed, rule=rule)
     ]
     metrics = pd.DataFrame(rows, columns=list(METRICS))
     folder.write_table("metrics.csv", metrics)
-    withheld: dict[str, ModelPredictions] = {}
-    if folder.table("availability.csv").is_file():
-        availability = read_results(folder.table("availability.csv"), AVAILABILITY)
-        availability = availability.assign(kind="fusion", modality=availability["shown"])
-        by_pattern = _by_pattern(availability, config=config, groups=groups)
-        folder.write_table("availability_metrics.csv", by_pattern)
-        withheld = _withheld(availability, groups=groups)
-    models = {
-        model: model_predictions(predictions, groups=groups)
-        for model, predictions in by_model.items()
-    }
+    withheld = _write_availability(folder, groups, seed=config.study.seed, rule=rule)
     material = Material(config, known, table, models, groups, withheld)
     for name, make in TABLES.items():
         if (made := make(material)) is not None:
@@ -67,6 +72,28 @@ def evaluate(config: StudyConfig, folder: RunFolder, patients: Iterable[Patient]
         else:
             folder.table(name).unlink(missing_ok=True)
     return metrics
+
+
+def _write_availability(
+    folder: RunFolder, groups: Mapping[str, str], *, seed: int, rule: str
+) -> dict[str, ModelPredictions]:
+    """Measure fusions by what they were shown, if the study says it; return `_withheld`."""
+    if not folder.table("availability.csv").is_file():
+        return {}
+    table = read_results(folder.table("availability.csv"), AVAILABILITY)
+    table = table.assign(kind="fusion", modality=table["shown"])
+    rows = []
+    for (model, shown, withheld), part in table.groupby(["model", "shown", "withheld"], sort=False):
+        checked = check_predictions(part, source="availability.csv")
+        predictions = model_predictions(checked, groups=groups)
+        name = f"{model} {shown} {withheld}"
+        rows += [
+            (model, shown, withheld, *row) for row in _rows(predictions, name, seed=seed, rule=rule)
+        ]
+    folder.write_table(
+        "availability_metrics.csv", pd.DataFrame(rows, columns=list(AVAILABILITY_METRICS))
+    )
+    return _withheld(table, groups=groups)
 
 
 def _withheld(
@@ -87,34 +114,14 @@ def _withheld(
     return found
 
 
-def _by_pattern(
-    availability: pd.DataFrame, *, config: StudyConfig, groups: Mapping[str, str]
-) -> pd.DataFrame:
-    """Return the fusions' metrics by what each patient's prediction was made from."""
-    rows = [
-        (model, shown, withheld, *row[1:])
-        for (model, shown, withheld), predictions in availability.groupby(
-            ["model", "shown", "withheld"], sort=False
-        )
-        for row in _rows(
-            f"{model} {shown} {withheld}",
-            check_predictions(predictions, source="availability.csv"),
-            config=config,
-            groups=groups,
-        )
-    ]
-    return pd.DataFrame(rows, columns=list(AVAILABILITY_METRICS))
-
-
 def _rows(
-    model: str, predictions: pd.DataFrame, *, config: StudyConfig, groups: Mapping[str, str]
+    predictions: ModelPredictions, name: str, *, seed: int, rule: str
 ) -> Iterator[tuple[object, ...]]:
-    reader = predictions["kind"].iloc[0] == "reader"
-    rule = "reading" if reader else config.validation.threshold
-    rng = np.random.default_rng([config.study.seed, int(digest_of(model), 16)])
-    for metric, estimate in evaluate_model(predictions, groups=groups, rng=rng):
+    """The rows of metrics.csv of one model, without its name; `name` seeds its bootstrap."""
+    rule = "reading" if predictions.kind == "reader" else rule
+    rng = np.random.default_rng([seed, int(digest_of(name), 16)])
+    for metric, estimate in metrics_of_predictions(predictions, rng=rng):
         yield (
-            model,
             metric,
             estimate.value,
             estimate.low,

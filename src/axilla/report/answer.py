@@ -10,7 +10,7 @@ from axilla.report.tiles import Tile, tile_of
 from axilla.report.verdict import reader_match_sentences, verdict_sentence, worth_sentences
 from axilla.report.wording import inside_sentence, listed, overlap, sentence, with_interval
 
-_SINGLES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical")
+_SINGLES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical", "models")
 
 
 @dataclass(frozen=True, slots=True)

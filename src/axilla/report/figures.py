@@ -19,10 +19,11 @@ STEMS: dict[FamilyKey, str] = {
     "fusion": "figure4_fusion",
     "clinical": "clinical",
     "reader": "reader",
+    "models": "models",
 }
 
 # A reader looks at ultrasound: its point belongs beside the models that see the same.
-_WITH_READERS: tuple[FamilyKey, ...] = ("ultrasound", "fusion", "clinical")
+_WITH_READERS: tuple[FamilyKey, ...] = ("ultrasound", "fusion", "clinical", "models")
 
 
 def draw_figures(results: StudyResults, answer: Answer) -> dict[str, Drawing]:

@@ -17,7 +17,7 @@ from axilla.report.palette import (
     series_style,
 )
 
-FamilyKey = Literal["pathology", "ultrasound", "fusion", "clinical", "reader", "single"]
+FamilyKey = Literal["pathology", "ultrasound", "fusion", "clinical", "reader", "single", "models"]
 
 # The paper's order: its Tables and Figures 2, 3 and 4, then what it does not have.
 FAMILIES: tuple[FamilyKey, ...] = (
@@ -27,6 +27,7 @@ FAMILIES: tuple[FamilyKey, ...] = (
     "clinical",
     "reader",
     "single",
+    "models",
 )
 
 FAMILY_TITLES: dict[FamilyKey, str] = {
@@ -36,6 +37,7 @@ FAMILY_TITLES: dict[FamilyKey, str] = {
     "clinical": "Clinical",
     "reader": "Reader",
     "single": "Best single modality",
+    "models": "Models",
 }
 
 HEADLINE_FUSION = "multilayer"
@@ -97,6 +99,8 @@ class Entry:
             return "Best single modality, chosen in each fold"
         if self.chosen:
             return f"{self.family}, {self.label[:1].lower()}{self.label[1:]}"
+        if self.family == "models":
+            return self.label
         if self.family == "fusion":
             return f"{self.label} fusion"
         return f"{self.label}, {self.family}"
@@ -149,7 +153,7 @@ def _stem(name: str) -> str:
 
 def _colour_ranks(named: Sequence[tuple[str, FamilyKey]]) -> dict[str, int]:
     ranks: dict[str, int] = {}
-    for families in (("pathology", "ultrasound"), ("fusion",), ("clinical",)):
+    for families in (("pathology", "ultrasound"), ("fusion",), ("clinical",), ("models",)):
         names = [
             name
             for name, family in named
@@ -170,7 +174,9 @@ def _family(model: str, *, kind: str, modality: str) -> FamilyKey:
         return "reader"
     if modality == "pathology":
         return "pathology"
-    return "ultrasound" if modality == "ultrasound" else "clinical"
+    if modality in ("ultrasound", "clinical"):
+        return "ultrasound" if modality == "ultrasound" else "clinical"
+    return "models"
 
 
 def _style(name: str, *, family: FamilyKey, rank: int) -> SeriesStyle:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from axilla import RESEARCH_USE_ONLY, __version__
 from axilla.records.estimates import Estimate
-from axilla.report.wording import LEVEL, interval_text, number, percent
+from axilla.report.wording import LEVEL, interval_text, number, p_value, percent, signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "interval": interval_text, "place": _place}
+    environment.filters |= {
+        "number": number,
+        "interval": interval_text,
+        "place": _place,
+        "signed": signed,
+        "p_value": p_value,
+    }
     environment.tests["bounded"] = _bounded
     environment.filters["percent"] = percent
     environment.globals["level"] = LEVEL

@@ -28,6 +28,7 @@ FAMILY_COLOURS = {
     "clinical": BROWN,
     "reader": INK,
     "single": INDIGO,
+    "models": INDIGO,
 }
 
 # Inline figures replace each colour by the page's variable, so that dark mode reaches them.

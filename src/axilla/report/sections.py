@@ -25,6 +25,7 @@ _FAMILY_SECTIONS: dict[FamilyKey, tuple[str, str]] = {
     "fusion": ("Fusion: Table 4, Figure 4", "table4_fusion"),
     "clinical": ("Clinical model and reader", "table_clinical"),
     "reader": ("Reader", "table_reader"),
+    "models": ("Models", "table_models"),
 }
 
 
@@ -191,6 +192,7 @@ SECTIONS: tuple[Builder, ...] = (
     partial(family_section, family="fusion"),
     partial(family_section, family="clinical"),
     partial(family_section, family="reader"),
+    partial(family_section, family="models"),
     forest_section,
     comparisons_section,
     availability_section,

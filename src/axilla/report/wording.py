@@ -7,6 +7,7 @@ from axilla.records.estimates import Estimate
 
 DECIMALS = 3
 NO_NUMBER = "–"  # noqa: RUF001
+MINUS = "\N{MINUS SIGN}"
 LEVEL = "95\N{NO-BREAK SPACE}%"
 
 
@@ -18,6 +19,23 @@ def number(value: float) -> str:
 def percent(share: float) -> str:
     """Print a share as whole percent."""
     return f"{share * 100:.0f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else NO_NUMBER
+
+
+def signed(value: float) -> str:
+    """Print a difference with its sign."""
+    text = number(abs(value))
+    if text == NO_NUMBER or not value:
+        return text
+    return f"{'+' if value > 0 else MINUS}{text}"
+
+
+def p_value(p: float) -> str:
+    """Print a p-value as journals do: three digits where they decide, never 0."""
+    if not math.isfinite(p):
+        return NO_NUMBER
+    if p < 0.001:  # noqa: PLR2004
+        return "< 0.001"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"  # noqa: PLR2004
 
 
 def interval_text(estimate: Estimate) -> str:

@@ -1,0 +1,29 @@
+"""The section of paired comparisons: every planned pair, its difference and its test."""
+
+from axilla.evaluation.contests import VERDICT
+from axilla.report.contests import families
+from axilla.report.lineup import Entry
+from axilla.report.material import Material
+from axilla.report.page import Section, render
+from axilla.report.wording import sentence
+
+
+def comparisons_section(material: Material) -> Section | None:
+    """Every planned comparison, family by family; None without any."""
+    results = material.results
+    if results.comparisons.empty:
+        return None
+    labels = {entry.name: _label(entry) for entry in results.entries}
+    html = render(
+        "sections/comparisons.html.j2",
+        families=[
+            ("Fusion verdict" if family == VERDICT else sentence(family), contests)
+            for family, contests in families(results)
+        ],
+        labels=labels,
+    )
+    return Section("Comparisons", "comparisons", html)
+
+
+def _label(entry: Entry) -> str:
+    return entry.long_label[:1].upper() + entry.long_label[1:]
