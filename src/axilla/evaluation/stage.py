@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from axilla.evaluation.calibration_table import calibration_table
 from axilla.evaluation.comparisons import comparison_table
 from axilla.evaluation.confounding import confounding_table
 from axilla.evaluation.material import Material
 from axilla.evaluation.metrics import THRESHOLD_METRICS, metrics_of_predictions
 from axilla.evaluation.missingness import missingness_table
+from axilla.evaluation.net_benefit import decision_table
 from axilla.evaluation.predictions import ModelPredictions, check_predictions, model_predictions
 from axilla.evaluation.subgroups import subgroup_table
 from axilla.evaluation.table1_study import study_table1
@@ -32,6 +34,8 @@ TABLES: Mapping[str, Callable[[Material], pd.DataFrame | None]] = {
     "missingness.csv": missingness_table,
     "comparisons.csv": comparison_table,
     "subgroups.csv": subgroup_table,
+    "calibration.csv": calibration_table,
+    "decision_curve.csv": decision_table,
 }
 
 

@@ -96,6 +96,28 @@ LEARNING_CURVE = (
     "method",
 )
 LEARNING_CURVE_PREDICTIONS = (*PREDICTIONS, "share", "training_patients")
+CONFOUNDING = (
+    "column",
+    "level",
+    "n",
+    "n_positive",
+    "prevalence",
+    "low",
+    "high",
+    "auc",
+    "auc_by_chance",
+    "p",
+    "method",
+)
+MISSINGNESS = (
+    "column",
+    "n",
+    "n_missing",
+    "prevalence_missing",
+    "prevalence_known",
+    "p",
+    "method",
+)
 SEARCH = ("model", "fold", "hyperparameters", "inner_score", "seconds")
 
 # Identifiers such as 007 must survive a round trip as text.

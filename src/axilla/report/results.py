@@ -20,9 +20,11 @@ from axilla.records.tables import (
     AVAILABILITY_METRICS,
     CALIBRATION,
     COMPARISONS,
+    CONFOUNDING,
     DECISION_CURVE,
     LEARNING_CURVE,
     METRICS,
+    MISSINGNESS,
     PREDICTIONS,
     SEARCH,
     SPLITS,
@@ -52,6 +54,8 @@ class StudyResults:
     subgroups: pd.DataFrame
     learning_curve: pd.DataFrame
     table1: pd.DataFrame
+    confounding: pd.DataFrame
+    missingness: pd.DataFrame
     flow: Any
     check: Any
     provenance: Mapping[str, Any]
@@ -127,6 +131,8 @@ def load_results(config: StudyConfig, folder: RunFolder) -> StudyResults:
         subgroups=_optional(folder.table("subgroups.csv"), SUBGROUPS),
         learning_curve=_optional(folder.table("learning_curve.csv"), LEARNING_CURVE),
         table1=_optional(folder.table("table1.csv"), ()),
+        confounding=_optional(folder.table("confounding.csv"), CONFOUNDING),
+        missingness=_optional(folder.table("missingness.csv"), MISSINGNESS),
         flow=_read_json(folder.table("flow.json"), default=None),
         check=_read_json(folder.table("check.json"), default=None),
         provenance=MappingProxyType(provenance if isinstance(provenance, dict) else {}),
