@@ -1,10 +1,12 @@
 """The chain of a whole study: check, train, evaluate, bundle, report."""
 
+import json
 from pathlib import Path
 
 from axilla.cli.console import bars
 from axilla.cohort import stage as cohort_stage
 from axilla.evaluation.stage import evaluate
+from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
 from axilla.report.stage import write_report
@@ -20,3 +22,21 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
     metrics = evaluate(config, folder, cohort)
     refit.write_final(config, folder, final, metrics)
     return write_report(config, folder)
+
+def as_run(config: StudyConfig, folder: RunFolder) -> StudyConfig:
+    """Return the settings that the results were made with; title and description may be edited."""
+    provenance = folder.table("provenance.json")
+    if not provenance.is_file():
+        return config
+    try:
+        made = StudyConfig.model_validate(
+            json.loads(provenance.read_text(encoding="utf-8"))["config"]
+        )
+    except (ValueError, KeyError) as error:
+        raise StudyError(
+            Problem(
+                provenance.name, "no readable settings", "those of the run", "Run the study again."
+            )
+        ) from error
+    words = {"name": config.study.name, "about": config.study.about}
+    return made.model_copy(update={"study": made.study.model_copy(update=words)})
