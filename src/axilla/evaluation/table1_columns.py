@@ -15,7 +15,7 @@ from axilla.records.errors import CohortError, ConfigError, Problem
 
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "unknown"})
 _MOST_CODES, _MOST_LEVELS, _MOST_GROUPS = 5, 20, 10
-_FEWEST_NUMBERED = 30
+_FEWEST_NUMBERED, _LEAST_FILE_NUMBER = 30, 10_000
 _MOSTLY = 0.8
 _IDENTIFIER = re.compile(r"(.*[ _-])?(id|uid|mrn|identifier)", re.IGNORECASE)
 _FILE = re.compile(
@@ -188,10 +188,10 @@ def _unfit(column: str, cells: pd.Series) -> Iterator[str]:
         return
     if distinct == 1:
         yield f"always {known.iloc[0]!r}"
-    if _IDENTIFIER.fullmatch(column) or _numbered(known):
-        yield "an identifier"
     if _GEOMETRY.fullmatch(column):
         yield "a place in an image"
+    if _IDENTIFIER.fullmatch(column) or (column not in RANGES and _numbered(known)):
+        yield "an identifier"
     if _mostly(known, _FILE):
         yield "paths of files"
     if _mostly(known, _DATE):
@@ -206,14 +206,13 @@ def _unfit(column: str, cells: pd.Series) -> Iterator[str]:
 
 
 def _numbered(known: pd.Series) -> bool:
-    """Tell whether every patient has a whole number of his own."""
+    """Tell whether each patient has a whole number of his own, in a row or of five digits."""
     numbers = known.map(as_number)
-    return bool(
-        len(known) >= _FEWEST_NUMBERED
-        and numbers.notna().all()
-        and numbers.map(float.is_integer).all()
-        and numbers.is_unique
-    )
+    if len(known) < _FEWEST_NUMBERED or numbers.isna().any() or not numbers.is_unique:
+        return False
+    in_a_row = numbers.max() - numbers.min() == len(numbers) - 1
+    whole = numbers.map(float.is_integer).all()
+    return bool(whole and (in_a_row or numbers.min() >= _LEAST_FILE_NUMBER))
 
 
 def _mostly(known: pd.Series, pattern: re.Pattern[str]) -> bool:

@@ -60,18 +60,18 @@ def number_texts(samples: Sequence[FloatArray], *, normal: bool) -> tuple[str, l
 
 
 def in_order(levels: Iterable[str]) -> list[str]:
-    """Return levels as a person sorts them: numbers by size, T2 before T10, any case."""
-    return sorted(levels, key=_natural)
+    """Return levels as a person sorts them: numbers by size, else T2 before T10, in any case."""
+    listed = sorted(levels)
+    numbers = [as_number(level) for level in listed]
+    if None in numbers:
+        return sorted(listed, key=_natural)
+    return sorted(listed, key=float)
 
 
-def _natural(level: str) -> tuple[bool, float, list[tuple[bool, int, str]], str]:
-    number = as_number(level)
+def _natural(level: str) -> list[tuple[int, str]]:
     # Every second part is digits, so that equal positions hold the same kind.
-    parts = [
-        (part.isdecimal(), int(part) if part.isdecimal() else 0, part)
-        for part in _DIGITS.split(level.casefold())
-    ]
-    return number is None, number or 0.0, parts, level
+    parts = _DIGITS.split(level.casefold())
+    return [(int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 def _summary(sample: FloatArray, places: int, *, normal: bool) -> str:
