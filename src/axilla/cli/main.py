@@ -2,7 +2,19 @@
 
 import typer
 
-from axilla.cli import audit, check, demo, doctor, evaluate, init, predict, report, run, table1
+from axilla.cli import (
+    audit,
+    check,
+    demo,
+    doctor,
+    evaluate,
+    init,
+    plan,
+    predict,
+    report,
+    run,
+    table1,
+)
 
 app = typer.Typer(
     name="axilla",

@@ -40,17 +40,19 @@ class Explanation:
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Found:
     """Explanations, the most probable first, and the evidence that any searched one is right.
 
     `evidence` is log10 of the Bayes factor of "one test set in the range searched" against "the
     figures are arbitrary". It is averaged over everything searched, so searching more does not
-    raise it.
+    raise it. `sizes` and `positives` (None = all) are what was searched.
     """
 
     explanations: tuple[Explanation, ...]
     evidence: float
+    sizes: IntArray
+    positives: int | None
 
 
 def search(
@@ -82,6 +84,8 @@ def search(
     return Found(
         tuple(replace(found, probability=10 ** (score - total)) for score, found in weighed),
         total,
+        sizes,
+        positives,
     )
 
 

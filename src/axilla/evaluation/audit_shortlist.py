@@ -73,7 +73,7 @@ def _promising(
     ranks = np.where(possible, ranks, -np.inf).ravel()
     wanted = np.clip(_MOST_SCORED // len(windows.shown) ** 2, _FEWEST_SCORED, _MOST_SCORED)
     wanted = min(int(wanted), int(possible.sum()))
-    chosen = np.argsort(-ranks, kind="stable")[:wanted]
+    chosen = np.argpartition(-ranks, min(wanted, len(ranks) - 1))[:wanted]
     row, column = np.unravel_index(chosen, possible.shape)
     return n[row, 0], p[0, column]
 
@@ -163,9 +163,9 @@ def _heaviest(windows: Windows, n: IntArray, *, positives: IntArray) -> FloatArr
     heaviest = np.zeros((len(n), len(windows.shown)))
     equations = _equations(windows, n, positives=positives)
     for pair in combinations(range(len(windows.figures)), 2):
-        tp, fp = _solved(equations, pair)
-        tp = np.rint(tp).clip(0, positives[:, None])
-        fp = np.rint(fp(tp)).clip(0, (n - positives)[:, None])
+        solved_tp, fp_given = _solved(equations, pair)
+        tp = np.rint(solved_tp).clip(0, positives[:, None])
+        fp = np.rint(fp_given(tp)).clip(0, (n - positives)[:, None])
         matrix = _cells(tp, fp, n=n, positives=positives)
         found = np.zeros_like(heaviest)
         for k, figure in enumerate(windows.figures):

@@ -1,0 +1,194 @@
+"""What follows from an explanation for each model: matrix, rates with intervals, misprints, AUC."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+from axilla.evaluation.audit_auc import AucBounds, auc_bounds
+from axilla.evaluation.audit_matrices import Counts, heaviest_matrices
+from axilla.evaluation.audit_misprints import Halves, Misprint, fraction, halves_of, misprint
+from axilla.evaluation.audit_readings import BoolArray, Reading, windows_of
+from axilla.evaluation.audit_search import Explanation, Found
+from axilla.evaluation.audit_shortlist import complete
+from axilla.evaluation.audit_table import Printed, ReportedModel
+from axilla.evaluation.confusion import PROPORTIONS, proportion
+from axilla.evaluation.intervals import wilson
+
+_RATES: Final = ("accuracy", "recall", "specificity")
+_FEWEST_EXPLAINED: Final = 2  # one figure alone does not determine a matrix
+_MOST_TIED: Final = 200
+_MOST_LISTED: Final = 5
+_MOST_SETS: Final = 200
+
+Tied = tuple[int, list[tuple[Counts, BoolArray]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rate of a recovered matrix with its 95 % Wilson interval, and out of how many patients."""
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A model under an explanation. `matrix` is TP, FP, FN, TN, None where several fit alike.
+
+    `ties` counts the matrices that explain as much, `candidates` holds the first of them. Rates,
+    misprints and the AUC's bounds are given only with a matrix.
+    """
+
+    table: str
+    model: str
+    explained: int
+    figures: int
+    matrix: Counts | None
+    ties: int
+    candidates: tuple[Counts, ...]
+    rates: tuple[Rate, ...]
+    misprints: tuple[Misprint, ...]
+    auc: AucBounds | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A model that called nobody positive, and what its accuracy would be in the test set.
+
+    Its column may hold the accuracy of calling everybody positive instead, a sign that classes
+    were exchanged.
+    """
+
+    table: str
+    model: str
+    printed_accuracy: str | None
+    nobody_positive: str
+    everybody_positive: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteSet:
+    """A test set that reproduces every figure, and each model's matrices TP, FP, FN, TN."""
+
+    n: int
+    positives: int
+    matrices: tuple[tuple[Counts, ...], ...]
+
+
+def recover(
+    models: Sequence[ReportedModel], explanation: Explanation
+) -> tuple[tuple[Recovered, ...], Halves, int]:
+    """Return every model's matrix, how exact halves were rounded, and how many figures say so.
+
+    Where several matrices explain as many figures, at least two, the one that explains most of the
+    others by a single slip is taken if it stands alone.
+    """
+    windows = windows_of(models, explanation.reading)
+    tied = heaviest_matrices(
+        windows, n=explanation.n, positives=explanation.positives, most=_MOST_TIED
+    )
+    reading = explanation.reading
+    certain = [
+        pair
+        for model, (ties, matrices) in zip(models, tied, strict=True)
+        if ties == 1
+        for pair in _explained(model, *matrices[0], reading=reading)
+    ]
+    halves, told_by = halves_of(certain, rounding=reading.rounding)
+    found = tuple(
+        _recovered(model, mine, reading=reading, halves=halves)
+        for model, mine in zip(models, tied, strict=True)
+    )
+    return found, halves, told_by
+
+
+def complete_sets(
+    models: Sequence[ReportedModel], reading: Reading, *, found: Found
+) -> tuple[int, tuple[CompleteSet, ...]]:
+    """Count the searched test sets that reproduce every figure; return the 200 smallest."""
+    windows = windows_of(models, reading)
+    pairs = list(zip(*complete(windows, sizes=found.sizes, positives=found.positives), strict=True))
+    sets = []
+    for n, p in pairs[:_MOST_SETS]:
+        tied = heaviest_matrices(windows, n=int(n), positives=int(p), most=_MOST_LISTED)
+        matrices = tuple(tuple(counts for counts, _ in mine) for _, mine in tied)
+        sets.append(CompleteSet(int(n), int(p), matrices))
+    return len(pairs), tuple(sets)
+
+
+def _explained(
+    model: ReportedModel, counts: Counts, explained: BoolArray, *, reading: Reading
+) -> list[tuple[Fraction, Printed]]:
+    """Return the exact value and the print of every figure that a matrix explains."""
+    pairs = []
+    for figure, column, fits in zip(reading.figures, reading.columns, explained, strict=True):
+        share = fraction(counts, figure) if fits else None
+        if share is not None:
+            pairs.append((share, model.figures[column]))
+    return pairs
+
+
+def _recovered(model: ReportedModel, tied: Tied, *, reading: Reading, halves: Halves) -> Recovered:
+    ties, matrices = tied
+    explained = int(matrices[0][1].sum())
+    misprints = [_misprints(model, *pair, reading=reading, halves=halves) for pair in matrices]
+    slips = np.array([sum(one.slip is not None for one in mine) for mine in misprints])
+    best = int(slips.argmax())
+    alone = ties == 1 or (ties == len(matrices) and int((slips == slips[best]).sum()) == 1)
+    matrix = matrices[best][0] if alone and explained >= _FEWEST_EXPLAINED else None
+    return Recovered(
+        table=model.table,
+        model=model.model,
+        explained=explained,
+        figures=len(model.figures),
+        matrix=matrix,
+        ties=ties,
+        candidates=tuple(counts for counts, _ in matrices[:_MOST_LISTED]),
+        rates=_rates(matrix) if matrix else (),
+        misprints=tuple(misprints[best]) if matrix else (),
+        auc=auc_bounds(model.auc, matrix) if matrix and model.auc else None,
+    )
+
+
+def _misprints(
+    model: ReportedModel, counts: Counts, explained: BoolArray, *, reading: Reading, halves: Halves
+) -> list[Misprint]:
+    return [
+        misprint(figure, column, printed=model.figures[column], counts=counts, halves=halves)
+        for figure, column, fits in zip(reading.figures, reading.columns, explained, strict=True)
+        if column in model.figures and not fits
+    ]
+
+
+def _rates(counts: Counts) -> tuple[Rate, ...]:
+    rates = []
+    for name in _RATES:
+        among = int(np.array(PROPORTIONS[name][1]) @ np.array(counts))
+        value = float(proportion(counts, name=name))
+        low, high = wilson(value, among)
+        known = among > 0
+        rates.append(
+            Rate(name, value if known else None, low if known else None,
+                 high if known else None, among)
+        )  # fmt: skip
+    return tuple(rates)
+
+
+def set_aside(model: ReportedModel, explanation: Explanation) -> SetAside:
+    """Say what the accuracy of a model that called nobody positive is in the test set."""
+    columns = dict(zip(explanation.reading.figures, explanation.reading.columns, strict=True))
+    printed = model.figures.get(columns.get("accuracy", ""))
+    n, positives = explanation.n, explanation.positives
+    digits = printed.digits if printed else max(f.digits for f in model.figures.values())
+    nobody, everybody = (
+        str(Printed(round(Fraction(right, n) * 10**digits), digits))
+        for right in (n - positives, positives)
+    )
+    text = str(printed) if printed else None
+    return SetAside(model.table, model.model, text, nobody, everybody)
