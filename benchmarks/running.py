@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.common import Result, machine
 
-NAMES = ("embedding", "finetune", "heads", "study", "scale", "gpu")
+NAMES = ("embedding", "finetune", "heads", "study", "scale", "evidence", "gpu")
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -166,5 +166,5 @@ def test_two_thousand_draws_of_twenty_models_take_seconds(make_rows):
     ]
     start = time.process_time()
     sample = resampled(metrics_of(models, BOOTSTRAPPED), clusters=211, rng=rng)
-    assert time.process_time() - start < 6  # under 2 s on an idle core: benchmarks/statistics.py
+    assert time.process_time() - start < 6  # under 2 s on an idle core: benchmarks/evidence.py
     assert sample.drawn.shape == (2000, 20 * len(BOOTSTRAPPED))
