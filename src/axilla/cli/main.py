@@ -24,5 +24,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, init, check, run, report, evaluate, predict, table1, audit, doctor):
+for command in (demo, init, check, run, report, evaluate, plan, predict, table1, audit, doctor):
     command.add_to(app)

@@ -23,6 +23,7 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
     refit.write_final(config, folder, final, metrics)
     return write_report(config, folder)
 
+
 def as_run(config: StudyConfig, folder: RunFolder) -> StudyConfig:
     """Return the settings that the results were made with; title and description may be edited."""
     provenance = folder.table("provenance.json")

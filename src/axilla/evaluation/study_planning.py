@@ -57,9 +57,10 @@ class AucPrecision:
         None where more than a million would be needed.
         """
         require_between("width", width, 0, 1)
-        return fewest(lambda n: self._width(n) <= width, least=_LEAST)
+        return fewest(lambda n: self.width(n) <= width, least=_LEAST)
 
-    def _width(self, n: int) -> float:
+    def width(self, n: int) -> float:
+        """Return the full width of the interval with `n` patients like these."""
         ratio = n / self.n
         half = _quantile(self.freedom * ratio) * self.standard_error / ratio**0.5
         return float(logit_width(self.auc, np.array(half)))
