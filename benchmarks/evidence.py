@@ -77,9 +77,9 @@ def report(result: Result) -> list[str]:
         *("Patients (positive)", "Estimate", "Covered", f"within {low:.0%} to {high:.0%}"),
         "DeLong's plain symmetric interval",
     ]
+    error = 1.96 * (0.95 * 0.05 / result["rounds"]) ** 0.5
     return [
-        f"{result['rounds']:,} simulated cohorts each; Monte Carlo error about "
-        f"{1.96 * (0.95 * 0.05 / result['rounds']) ** 0.5:.3f}.",
+        f"{result['rounds']:,} simulated cohorts each; Monte Carlo error about {error:.3f}.",
         "",
         *table(header, rows),
         "",

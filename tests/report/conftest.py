@@ -10,7 +10,7 @@ import pytest
 
 from axilla.evaluation.stage import evaluate
 from axilla.records.folder import RunFolder
-from axilla.records.patients import Patient
+from axilla.records.patients import ImageFile, Patient
 from axilla.records.study import StudyConfig
 from axilla.report.stage import write_report
 
@@ -39,6 +39,7 @@ PAIRED = (
     ("voting", "fusion", "ultrasound+pathology", 2.5),
     ("multilayer", "fusion", "ultrasound+pathology", 2.4),
     ("selected", "fusion", "ultrasound+pathology", 2.35),
+    ("single/selected", "unimodal", "pathology", 1.8),
     ("birads", "reader", "reader", 1.6),
 )
 CLINICAL_ONLY = (("clinical/logistic", "unimodal", "clinical", 0.4),)
@@ -66,6 +67,7 @@ def paired_config(**study) -> StudyConfig:
             },
             "search": {"rate_factors": [1, 3], "batch_sizes": [16, 64]},
             "training": {"network_size_px": 96, "network_epochs": 20},
+            "evaluation": {"subgroups": ["site", "age"], "bands": {"age": [40, 50, 60]}},
         }
     )
 
@@ -110,8 +112,12 @@ def write_study(
                 name,
                 int(outcome),
                 group=str(number) if config.cohort.group else name,
-                site=("BUS-BRA", "BrEaST")[position % 2],
-                clinical={"age": 30.0 + (position * 7) % 50},
+                site=_site(position),
+                ultrasound=(ImageFile(Path("us.png")),),
+                pathology=(ImageFile(Path("he.png")),),
+                reader_positive=bool(position % 2),
+                clinical={"age": _age(position)},
+                attributes={"site": _site(position), "age": _age(position)},
             )
             for position, (name, outcome, number) in enumerate(
                 zip(identifiers, label, donor, strict=True)
@@ -120,6 +126,14 @@ def write_study(
     )
     _write_story(folder, config=config, models=models, patients=patients)
     return folder
+
+
+def _site(position: int) -> str:
+    return ("BUS-BRA", "BrEaST")[position % 2]
+
+
+def _age(position: int) -> float:
+    return 30.0 + (position * 7) % 50
 
 
 def _predict(cohort, *, model, rng) -> pd.DataFrame:

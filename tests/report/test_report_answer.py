@@ -37,7 +37,9 @@ def with_auc(results: StudyResults, **aucs) -> StudyResults:
 
 @pytest.fixture
 def results(paired) -> StudyResults:
-    return load_results(*paired)
+    """Without comparisons: the sentences that rest on intervals alone lead; see test_verdict.py."""
+    found = load_results(*paired)
+    return replace(found, comparisons=found.comparisons.head(0))
 
 
 US, HE = (0.80, 0.74, 0.86), (0.85, 0.79, 0.90)

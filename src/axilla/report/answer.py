@@ -122,6 +122,8 @@ def _alone(standing: Standing) -> str:
     if standing.chosen:
         return f"{standing.family} alone, as chosen in each fold"
     best = "best " if len(standing.models) > 1 else ""
+    if standing.family == "models":
+        return f"the {best}model, {standing.fair.entry.label}"
     label = inside_sentence(standing.fair.entry.label)
     return f"the {best}{standing.family} model alone, {label}"
 

@@ -121,7 +121,7 @@ def line_up(predictions: pd.DataFrame, *, reader_name: str | None = None) -> tup
     return tuple(
         Entry(
             name=name,
-            label=reader_name if family == "reader" and reader_name else model_label(name),
+            label=_label(name, family=family, reader_name=reader_name),
             family=family,
             modality=modality,
             trivial=_stem(name) == TRIVIAL,
@@ -145,6 +145,12 @@ def model_label(name: str) -> str:
     if "/" not in name and stem.isalpha() and stem.islower():
         stem = stem.capitalize()
     return _LABELS.get(stem.lower(), stem.replace("_", " "))
+
+
+def _label(name: str, *, family: FamilyKey, reader_name: str | None) -> str:
+    if family == "reader" and reader_name:
+        return reader_name
+    return name if family == "models" else model_label(name)
 
 
 def _stem(name: str) -> str:

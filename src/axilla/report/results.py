@@ -60,6 +60,11 @@ class StudyResults:
     check: Any
     provenance: Mapping[str, Any]
 
+    @property
+    def from_elsewhere(self) -> bool:
+        """Tell predictions that another program made from those of a study."""
+        return any(entry.family == "models" for entry in self.entries)
+
     def estimate(self, model: str, metric: str) -> Estimate | None:
         """Return one estimate of metrics.csv, or None where the table has no such number."""
         rows = self.metrics[(self.metrics["model"] == model) & (self.metrics["metric"] == metric)]
