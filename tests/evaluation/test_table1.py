@@ -216,10 +216,10 @@ def everything(patients=40):
     for i in range(patients):
         typo = '"53,5"' if i == 7 else f"{i}.5"
         er, variable = rng.choice(["positive", "NA"]), rng.choice(["阳性", "阴性"])
-        lines += [
+        lines.append(
             f"P{i},{i % 2},images/{i}.png,2024-01-{1 + i % 28:02d},{er},,x,{30 + i},"
             f"{90_000 + 37 * i},says {i},{typo},{i},{variable}"
-        ]
+        )
     return "\n".join(lines) + "\n"
 
 

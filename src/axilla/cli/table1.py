@@ -1,6 +1,6 @@
 """`axilla table1`: the Table 1 of any table of patients."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -86,11 +86,10 @@ def table1(
             small=tests.value,
             clusters=_clusters(sheet, tied) if tied else None,
         )
-        for column, reason in chosen.left_out.items():
-            err.print(f"[yellow]left out[/] {escape(column)}: {escape(reason)}")
+        _say_what_is_left_out(chosen.left_out)
         if absent := int(groups.isna().sum()):
             err.print(f"[yellow]left out[/] {counted(absent, 'patient')} without {escape(by)}")
-        _deliver(table, out_file, by=by, tied=tied)
+        _deliver(table, out_file, name=cohort.stem, by=by, tied=tied)
 
 
 def _check_suffix(path: Path | None) -> None:
@@ -113,7 +112,17 @@ def _clusters(sheet: Sheet, columns: Sequence[str]) -> pd.Series:
     return pd.Series(list(tied), index=numbers)
 
 
-def _deliver(table: pd.DataFrame, path: Path | None, *, by: str, tied: Sequence[str]) -> None:
+def _say_what_is_left_out(reasons: Mapping[str, str]) -> None:
+    columns: dict[str, list[str]] = {}
+    for column, reason in reasons.items():
+        columns.setdefault(reason, []).append(column)
+    for reason, names in columns.items():
+        err.print(f"[yellow]left out[/] {escape(', '.join(names))}: {escape(reason)}")
+
+
+def _deliver(
+    table: pd.DataFrame, path: Path | None, *, name: str, by: str, tied: Sequence[str]
+) -> None:
     title = f"Table 1. Patients by {by}"
     printed = printed_table(table, title=title, tied_by=listed(list(tied)))
     suffix = path.suffix.lower() if path else ""
@@ -121,9 +130,9 @@ def _deliver(table: pd.DataFrame, path: Path | None, *, by: str, tied: Sequence[
         out.print(plain_text(printed), end="", markup=False)
         return
     if suffix == ".docx":
-        write_docx(path, [printed], heading=title)
+        write_docx(path, [printed], heading=name)
     elif suffix == ".html":
-        write_bytes(path, render_page([section_of(printed)], title=title, facts=[]).encode())
+        write_bytes(path, render_page([section_of(printed)], title=name, facts=[]).encode())
     else:
         csv = table.to_csv(index=False, lineterminator="\n")
         write_bytes(path, (csv if suffix == ".csv" else plain_text(printed)).encode())
