@@ -52,6 +52,16 @@ def test_numbers_only_where_every_filled_cell_is_one(paired, study):
     assert {a["empty"] for a in read} == {None}
 
 
+@pytest.mark.parametrize("word", ["NA", "n/a", "NaN", "NULL", "Unknown"])
+def test_words_for_not_known_are_empty_cells(paired, study, word):
+    for row in range(2, 12):
+        study.set(row, bmi="25.5", ward="east")
+    root = study.set(4, bmi=word, ward=word).write()
+    evaluation = {"subgroups": ["bmi", "ward"], "bands": {"bmi": [25, 30]}}
+    read = attributes(paired(evaluation=evaluation), root)
+    assert read[1:3] == [{"bmi": 25.5, "ward": "east"}, {"bmi": None, "ward": None}]
+
+
 def test_clinical_kind_site_and_groups_decide_what_a_code_is(paired, study):
     for row in range(2, 12):
         study.set(

@@ -14,12 +14,14 @@ from axilla.records.errors import Problem
 from axilla.records.patients import ClinicalValue
 
 _CODE = "subgroups"
+# How people write that they do not know; Table 1 of any table reads them in the same way.
+_UNKNOWN = frozenset({"", "na", "n/a", "nan", "null", "unknown"})
 
 
 def read_attributes(
     sheet: Sheet, wanted: Wanted, *, contents: Sequence[RowContent]
 ) -> tuple[Mapping[str, ClinicalValue], ...]:
-    """Return every wanted attribute of every row; an empty cell is None.
+    """Return every wanted attribute of every row; an empty cell, NA and unknown are None.
 
     A clinical column keeps the kind that [clinical] gives it. Of the others, a column is numbers
     where every filled cell is one, text otherwise; site and grouping columns are always text.
@@ -29,7 +31,7 @@ def read_attributes(
         if column in wanted.clinical:
             columns[column] = [content.clinical[column] for content in contents]
         elif column in sheet.columns:
-            cells = [row.cells[column] for row in sheet.rows]
+            cells = _cells(sheet, column)
             names = column in wanted.group or column == wanted.site
             columns[column] = _texts(cells, column) if names else _values(cells, column)
     return tuple({c: values[i] for c, values in columns.items()} for i in range(len(sheet.rows)))
@@ -76,11 +78,13 @@ def _not_numeric(sheet: Sheet, wanted: Wanted, *, column: str) -> Iterator[Findi
     kind = "a category in [clinical]" if column in wanted.clinical else ""
     kind = kind or ("a name" if column in wanted.group or column == wanted.site else "")
     texts = [
-        row for row in sheet.rows if row.cells[column] and as_number(row.cells[column]) is None
+        (text, row.number)
+        for text, row in zip(_cells(sheet, column), sheet.rows, strict=True)
+        if text and as_number(text) is None
     ]
     if not kind and texts:
         more = f" and {len(texts) - 1} more cells" if texts[1:] else ""
-        kind = f"{texts[0].cells[column]!r} in row {texts[0].number} of {sheet.name}{more}"
+        kind = f"{texts[0][0]!r} in row {texts[0][1]} of {sheet.name}{more}"
     if kind:
         yield _refuse(
             wanted,
@@ -99,6 +103,11 @@ def _refuse(wanted: Wanted, key: str, *, found: str, expected: str, remedy: str)
 def _ascending(cuts: Sequence[float]) -> bool:
     finite = all(math.isfinite(cut) for cut in cuts)
     return bool(cuts) and finite and all(low < high for low, high in pairwise(cuts))
+
+
+def _cells(sheet: Sheet, column: str) -> list[str]:
+    cells = [row.cells[column] for row in sheet.rows]
+    return ["" if text.casefold() in _UNKNOWN else text for text in cells]
 
 
 def _values(cells: Sequence[str], column: str) -> Sequence[ClinicalValue]:
