@@ -28,6 +28,7 @@ Models of one study share patients and often inputs; a finished study tells its 
 """
 
 MOST_PATIENTS: Final = 1_000_000
+_CHANCE: Final = 0.5
 _FEWEST: Final = 4
 _FEWEST_OF_CLASS: Final = 2
 _WRONG_WAY: Final = "An AUC below 0.5 ranks the wrong way round; 1 leaves nothing to plan."
@@ -83,8 +84,8 @@ class PairedAucs:
 
 def require_auc(name: str, value: float) -> None:
     """Raise `ConfigError` unless an AUC can be planned for: from 0.5, below 1."""
-    require_at_least(name, value, 0.5, remedy=_WRONG_WAY)
-    require_between(name, value, 0, 1, remedy=_WRONG_WAY)
+    if not _CHANCE <= value < 1:
+        raise ConfigError(Problem(name, f"{value:g}", "0.5 or more, and below 1", _WRONG_WAY))
 
 
 def design_effect(group_size: float, *, correlation: float) -> float:

@@ -19,7 +19,7 @@ FARTHEST: Final = 2.0
 """How many times the largest number of training patients a curve is followed."""
 
 FEWEST_POINTS: Final = 4
-_EXPONENTS: Final = -np.arange(1, 21) / 20  # from -0.05, nearly logarithmic, to -1
+_EXPONENTS: Final = -np.arange(5, 101) / 100  # from -0.05, nearly logarithmic, to -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ def fit_power_law(patients: FloatArray, aucs: FloatArray) -> PowerLaw:
 
     Weighted least squares, weights rising with the number of patients as Figueroa et al. have
     them; more patients never harm (b >= 0), and no AUC passes 1 (s <= 1). The exponent is the
-    best of 20, so there is nothing to diverge.
+    best of 96, so there is nothing to diverge.
     """
     largest = float(patients.max())
     weights = patients / patients.sum()
@@ -72,7 +72,8 @@ def residual_spread(
     """Return the standard deviation of AUCs around their fitted curves, pooled over models.
 
     It is what the luck of training adds: which patients were drawn, which initial weights. Each
-    curve (patients, aucs) with p points has p - 3 degrees of freedom; 0 without any.
+    curve (patients, aucs) with p points has p - 3 degrees of freedom; 0 without any. The bounds on
+    the curve take up less than three parameters, so the answer is rather too large.
     """
     squares, freedom = 0.0, 0
     for patients, aucs in curves:
