@@ -81,25 +81,24 @@ def _embed_images(
     device = next(network.parameters()).device
     planes = pixels.load()
     rng = torch.Generator().manual_seed(seed_of(seed, "crops", pixels.digest))
+
+    def ready(view: torch.Tensor) -> torch.Tensor:
+        return network_input(
+            view.to(device),
+            pixels.modality,
+            expects=backbone.expects,
+            outside_mask=settings.outside_mask,
+        )
+
     rows: list[torch.Tensor] = []
     with progress.task(label, total=len(planes)) as advance:
         for stored in planes.split(_BATCH):
             batch = resized(stored, backbone.fixed_size_px or stored.shape[-1])
-            views = served_views(batch) + [
-                random_views(batch, min_area=settings.crop_min_area, rng=rng)
+            # Mirrored once ready: the same values as the other way round, at a fifth of the cost.
+            views = served_views(ready(batch)) + [
+                ready(random_views(batch, min_area=settings.crop_min_area, rng=rng))
                 for _ in range(settings.crops)
             ]
-            embedded = [
-                network(
-                    network_input(
-                        view.to(device),
-                        pixels.modality,
-                        expects=backbone.expects,
-                        outside_mask=settings.outside_mask,
-                    )
-                )
-                for view in views
-            ]
-            rows.append(torch.stack(embedded, dim=1).float().cpu())
+            rows.append(torch.stack([network(view) for view in views], dim=1).float().cpu())
             advance(len(batch))
     return torch.cat(rows)
