@@ -49,7 +49,8 @@ def _every_table(rows: IntArray, columns: IntArray) -> FloatArray | None:
         logs = (logs[:, np.newaxis] - gammaln(parts + 1.0).sum(axis=1)).reshape(-1)
         possible = (remains >= 0).all(axis=1)
         left, logs = remains[possible], logs[possible]
-    return logs - gammaln(left + 1.0).sum(axis=1)
+    every: FloatArray = logs - gammaln(left + 1.0).sum(axis=1)
+    return every
 
 
 def _compositions(total: int, limits: IntArray) -> IntArray | None:

@@ -68,7 +68,8 @@ def compare_numbers(samples: Sequence[FloatArray], *, normal: bool) -> Tested:
         return Tested(float(stats.f_oneway(*filled, equal_var=False).pvalue), "Welch ANOVA")
     if len(filled) == _PAIR:
         method: Literal["exact", "asymptotic"] = "exact" if _countable(filled) else "asymptotic"
-        return Tested(float(stats.mannwhitneyu(*filled, method=method).pvalue), "Mann-Whitney")
+        p = float(stats.mannwhitneyu(filled[0], filled[1], method=method).pvalue)
+        return Tested(p, "Mann-Whitney")
     return Tested(float(stats.kruskal(*filled).pvalue), "Kruskal-Wallis")
 
 
@@ -104,9 +105,9 @@ def _normal(sample: FloatArray) -> bool:
     if sample.size < _SHAPIRO_FROM or np.ptp(sample) == 0:
         return False
     if sample.size > _SHAPIRO_TO:
-        skewness, excess = abs(stats.skew(sample)), abs(stats.kurtosis(sample))
-        return bool(skewness <= _MOST_SKEWNESS and excess <= _MOST_EXCESS_KURTOSIS)
-    return bool(stats.shapiro(sample).pvalue >= _ALPHA)
+        skewness, excess = float(stats.skew(sample)), float(stats.kurtosis(sample))
+        return abs(skewness) <= _MOST_SKEWNESS and abs(excess) <= _MOST_EXCESS_KURTOSIS
+    return float(stats.shapiro(sample).pvalue) >= _ALPHA
 
 
 def _countable(samples: Sequence[FloatArray]) -> bool:
