@@ -75,9 +75,9 @@ def test_copies_of_patients_do_not_narrow_the_band():
 
 def test_clustered_bounds_written_out():
     case = CASES["overfit"]
-    clusters = np.unique(case["group"], return_inverse=True)[1]
-    found = smoothed("overfit", clusters=clusters)
     scores, labels = (case[c].to_numpy(dtype=float) for c in ("probability", "label"))
+    clusters = (np.digitize(scores, np.linspace(0, 1, 9)) * 2 + labels).astype(int)  # alike within
+    found = smoothed("overfit", clusters=clusters)
     k = 2
     at = SMOOTH["overfit"]["at"].to_numpy()
     far = np.abs(scores - at[k])
@@ -88,9 +88,10 @@ def test_clustered_bounds_written_out():
     residual = labels - np.interp(scores, at, found.observed)
     sums = pd.Series(weights * residual).groupby(clusters).sum()
     groups = len(set(clusters[weights != 0]))
-    variance = (sums**2).sum() * groups / (groups - 1)
+    effect = (sums**2).sum() * groups / (groups - 1) / ((weights * residual) ** 2).sum()
     value = weights @ labels
-    trials = min(value * (1 - value) / variance, 1 / (weights**2).sum())
+    assert effect > 1
+    trials = 1 / (effect * (weights**2).sum())
     low, high = wilson(value, trials, quantile=t.ppf(0.975, groups - 1))
     assert (found.low[k], found.high[k]) == pytest.approx((low, high))
 
@@ -105,6 +106,20 @@ def test_band_covers_the_true_curve():
         found = smooth_outcomes(labels.astype(float), scores, clusters=np.arange(150), at=at)
         hits.append((found.low <= truth) & (truth <= found.high))
     assert 0.91 <= np.mean(hits) <= 0.99
+
+
+def test_bounds_change_smoothly_where_the_curve_reaches_0_and_1():
+    """A group's outcomes are all alike here, and nobody of low or high risk is an exception."""
+    rng = np.random.default_rng(8)
+    clusters = rng.integers(0, 30, 200)
+    labels = (clusters < 15).astype(float)
+    scores = expit(3 * (labels - 0.5) + 0.7 * rng.normal(size=200))
+    at = np.linspace(scores.min(), scores.max(), 200)
+    found = smooth_outcomes(labels, scores, clusters=clusters, at=at)
+    assert (found.observed == 0).any()
+    assert (found.observed == 1).any()
+    assert np.abs(np.diff(found.low)).max() < 0.03
+    assert np.abs(np.diff(found.high)).max() < 0.03
 
 
 def test_tied_predictions_give_their_mean():

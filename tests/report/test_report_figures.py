@@ -16,8 +16,10 @@ from axilla.report.results import load_results
 
 STEMS = {
     "auc_forest",
+    "calibration",
     "clinical_confusion",
     "clinical_roc",
+    "decision_curve",
     "figure2_pathology_confusion",
     "figure2_pathology_roc",
     "figure3_ultrasound_confusion",

@@ -37,10 +37,10 @@ def smooth_outcomes(
     """Smooth outcomes (n,) of 0 and 1 over probabilities (n,), cut at 0 and 1.
 
     `clusters` (n,) numbers what is not independent: the predictions of one patient, or of one
-    group. `at` (k,) rises and lies within the probabilities. With p the smoothed value and l the
-    weights that make it, the variance is the sum over clusters of (sum of l x residual)^2, the
-    sample size p (1 - p) / variance, at most what the weights of independent clusters are worth,
-    1 / sum of l^2. Where every prediction is its own cluster it is that size.
+    group. `at` (k,) rises and lies within the probabilities. With l the weights that make a value,
+    independent predictions are worth 1 / sum of l^2. Clusters divide that by their design effect
+    (Kish), never below 1: the sum over clusters of (sum of l x residual)^2, times G / (G - 1),
+    over the sum of (l x residual)^2; and Student's t takes the place of the normal distribution.
     """
     size = max(1, int(len(labels) * SPAN + _ROUNDING))
     weights = np.stack([_weights(probabilities - point, size=size) for point in at])
@@ -82,10 +82,9 @@ def _clustered(
     informing = len(np.unique(clusters[weights != 0]))
     if informing < FEWEST:
         return np.nan, np.nan
-    independent = 1 / float((np.bincount(clusters, weights) ** 2).sum())
-    sums = np.bincount(clusters, weights * residual)
-    variance = float((sums**2).sum()) * informing / (informing - 1)
-    certain = value in (0, 1)
-    trials = independent if certain or not variance else value * (1 - value) / variance
-    most = 1 / float((weights**2).sum())
-    return wilson(value, min(trials, most), quantile=t_quantile(informing - 1))
+    # Without a residual nothing tells how alike a cluster is: each then counts as one.
+    errors = weights * residual if (weights * residual).any() else weights
+    between = float((np.bincount(clusters, errors) ** 2).sum()) * informing / (informing - 1)
+    effect = max(1.0, between / float((errors**2).sum()))
+    trials = 1 / (effect * float((weights**2).sum()))
+    return wilson(value, trials, quantile=t_quantile(informing - 1))

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from axilla.records.folder import RunFolder, write_bytes
 from axilla.report.answer import Answer
+from axilla.report.calibration_figure import draw_calibration
 from axilla.report.canvas import Drawing
 from axilla.report.confusion_figure import draw_confusions
+from axilla.report.decision_figure import draw_decision_curve
 from axilla.report.flow_figure import draw_flow
 from axilla.report.forest_figure import draw_forest
 from axilla.report.lineup import FAMILY_TITLES, Entry, FamilyKey, of_family
@@ -47,6 +49,7 @@ def draw_figures(results: StudyResults, answer: Answer) -> dict[str, Drawing]:
         ]
     band = answer.rival.auc if answer.rival else None
     drawings.append(draw_forest(results, band=band))
+    drawings += [draw_calibration(results), draw_decision_curve(results)]
     return {drawing.name: drawing for drawing in drawings if drawing is not None}
 
 

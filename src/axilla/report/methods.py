@@ -32,6 +32,7 @@ def methods_of(config: StudyConfig, *, metrics: pd.DataFrame) -> tuple[Method, .
         Method("Reader", _reader(config)),
         Method("Training", _training(config)),
         Method("Search", _search(config)),
+        Method("Recalibration", _recalibration(config)),
         Method("Operating threshold", _threshold(config)),
         Method("Statistics", _statistics(config, metrics)),
         Method("Randomness", f"One seed everywhere: {config.study.seed}."),
@@ -187,6 +188,17 @@ def _search(config: StudyConfig) -> str:
     return (
         f"A grid of up to {trials} settings per model: {factors} times the model's own learning "
         f"rate, batches of {batches}; judged on inner folds only."
+    )
+
+
+def _recalibration(config: StudyConfig) -> str:
+    kind = config.validation.recalibration
+    if kind == "none":
+        return ""
+    name = "Platt's logistic map" if kind == "platt" else "An isotonic map"
+    return (
+        f"{name} from probabilities to calibrated ones, per model and fold, fitted on the "
+        "predictions of the inner folds before the threshold was chosen."
     )
 
 

@@ -13,7 +13,7 @@ LEVEL = "95\N{NO-BREAK SPACE}%"
 
 def number(value: float) -> str:
     """Print a share or an AUC with three decimals; a dash where there is none."""
-    return f"{value:.{DECIMALS}f}" if math.isfinite(value) else NO_NUMBER
+    return f"{value:z.{DECIMALS}f}".replace("-", MINUS) if math.isfinite(value) else NO_NUMBER
 
 
 def percent(share: float) -> str:
