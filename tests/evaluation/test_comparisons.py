@@ -79,7 +79,9 @@ def test_a_study_is_compared_as_planned(make_rows, scored):
         ("against the reader birads", "pathology/only", "birads"),
     ]
     tests = table[table["family"] == "verdict"]["test"]
-    assert {"delong", "mcnemar", "mcnemar_recall", "mcnemar_specificity"} < set(tests)
+    assert {"delong", "delong_by_fold", "mcnemar", "mcnemar_recall", "mcnemar_specificity"} < set(
+        tests
+    )
     assert {f"bootstrap_{name}" for name in BOOTSTRAPPED} < set(tests)
     reader = set(table[table["model_b"] == "birads"]["test"])
     assert {"specificity_at_equal_recall", "recall_at_equal_specificity"} < reader

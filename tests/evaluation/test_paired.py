@@ -1,5 +1,6 @@
 """Paired tests against pROC, R's binom.test, statsmodels and Newcombe's published intervals."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,12 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from axilla.evaluation.paired import auc_difference, newcombe_difference, share_difference
+from axilla.evaluation.paired import (
+    auc_difference,
+    fold_auc_difference,
+    newcombe_difference,
+    share_difference,
+)
 from axilla.evaluation.predictions import model_predictions
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -129,6 +135,36 @@ def test_clustered_accuracy_is_a_t_test_of_groups_of_equal_size(make_rows):
     assert found.estimate == pytest.approx(change.mean())
     assert found.statistic == pytest.approx(expected.statistic)
     assert found.p == pytest.approx(expected.pvalue)
+
+
+def test_fold_by_fold_is_the_mean_of_procs_differences(make_rows, scored):
+    labels, probabilities, _ = scored
+    rng = np.random.default_rng(3)
+    one, other = pair(
+        make_rows, labels, np.clip(probabilities + 0.1 * rng.normal(size=60), 0, 1), probabilities
+    )
+    each = []
+    for fold in range(5):
+        mine = np.flatnonzero(one.folds[0] == fold)
+        part = [model.among([model.patients[i] for i in mine]) for model in (one, other)]
+        each.append(auc_difference(*part).estimate)
+    known = [value for value in each if not np.isnan(value)]
+    found = fold_auc_difference(one, other)
+    assert found.estimate == pytest.approx(np.mean(known))
+    assert 0 < found.p < 1
+    assert f"mean of {len(known)} folds" in found.interval.method
+
+
+def test_one_fold_alone_is_the_pooled_test(make_rows, scored):
+    labels, probabilities, groups = scored
+    one, other = (
+        replace(model, folds=np.zeros_like(model.folds))
+        for model in pair(
+            make_rows, labels, probabilities, np.roll(probabilities, 5), groups=groups
+        )
+    )
+    pooled, by_fold = auc_difference(one, other), fold_auc_difference(one, other)
+    assert (by_fold.estimate, by_fold.p) == pytest.approx((pooled.estimate, pooled.p))
 
 
 def test_dependence_widens_the_interval_of_a_difference(make_rows):

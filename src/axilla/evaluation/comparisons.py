@@ -11,7 +11,13 @@ from axilla.evaluation.contests import Contest, planned_contests
 from axilla.evaluation.intervals import Resampled, bca_intervals, resampled
 from axilla.evaluation.matched import Matched, matched_difference
 from axilla.evaluation.material import Material
-from axilla.evaluation.paired import Difference, Share, auc_difference, share_difference
+from axilla.evaluation.paired import (
+    Difference,
+    Share,
+    auc_difference,
+    fold_auc_difference,
+    share_difference,
+)
 from axilla.evaluation.predictions import ModelPredictions
 from axilla.evaluation.weighted import metrics_of
 from axilla.records.tables import COMPARISONS
@@ -138,10 +144,12 @@ def _tests(
     one: ModelPredictions, other: ModelPredictions, draws: _Draws
 ) -> Iterator[tuple[str, Difference]]:
     yield "delong", auc_difference(one, other)
+    with_reader = "reader" in (one.kind, other.kind)
+    if not with_reader and len(np.unique(one.folds[~np.isnan(one.folds)])) > 1:
+        yield "delong_by_fold", fold_auc_difference(one, other)
     for share in _SHARES:
         name = "mcnemar" if share == "accuracy" else f"mcnemar_{share}"
         yield name, share_difference(one, other, name=share)
-    with_reader = "reader" in (one.kind, other.kind)
     if with_reader and one.kind != other.kind:
         for name, at in _MATCHED.items():
             rng = draws.rng(name, one.model, other.model)

@@ -5,6 +5,7 @@ taken into account. With groups or repeats the plain tests no longer hold, and t
 is tested between groups.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -13,7 +14,13 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, norm, t
 
 from axilla.evaluation.confusion import PROPORTIONS
-from axilla.evaluation.delong import auc_covariance, auc_influence, degrees_of_freedom
+from axilla.evaluation.delong import (
+    AucInfluence,
+    auc_covariance,
+    auc_influence,
+    degrees_of_freedom,
+)
+from axilla.evaluation.fold_average import fold_average
 from axilla.evaluation.intervals import (
     FEWEST,
     NORMAL_QUANTILE,
@@ -49,10 +56,27 @@ def auc_difference(one: ModelPredictions, other: ModelPredictions) -> Difference
     (Biometrics 1988;44:837); with groups Obuchowski's covariance, with Student's t by
     Satterthwaite's degrees of freedom. Rankings that never differ have difference 0 and p = 1.
     """
-    labels, clusters = one.labels, one.clusters
-    influences = [auc_influence(labels, model.probabilities) for model in (one, other)]
+    found = [auc_influence(one.labels, model.probabilities) for model in (one, other)]
+    return _of_influences(found, one)
+
+
+def fold_auc_difference(one: ModelPredictions, other: ModelPredictions) -> Difference:
+    """Test the difference of two means of folds' AUCs, as `auc_difference` does.
+
+    Both were tested in the same folds. Where what each fold chose sits on different scales of
+    probability, the pooled AUC is lower for that alone, and this difference is the fairer one.
+    """
+    means = [fold_average(one.labels, model.probabilities, model.folds) for model in (one, other)]
+    return _of_influences([mean.influence for mean in means], one, about=means[0].about)
+
+
+def _of_influences(
+    influences: Sequence[AucInfluence], model: ModelPredictions, *, about: str = ""
+) -> Difference:
+    labels, clusters = model.labels, model.clusters
     estimate = influences[0].auc - influences[1].auc
-    method = "DeLong clustered by group (Obuchowski 1997), t" if one.clustered else "DeLong"
+    method = "DeLong clustered by group (Obuchowski 1997), t" if model.clustered else "DeLong"
+    method += about
     if np.isnan(estimate):
         return _undecided(estimate, method, reason="one class only")
     change = influences[0].per_patient - influences[1].per_patient
@@ -63,7 +87,7 @@ def auc_difference(one: ModelPredictions, other: ModelPredictions) -> Difference
         few = np.isnan(variance)
         reason = "fewer than two groups of a class" if few else "the difference does not vary"
         return _undecided(estimate, method, reason=reason)
-    if one.clustered:
+    if model.clustered:
         freedom = degrees_of_freedom(change, labels, clusters=clusters)
         return _tested(estimate, variance, method, freedom=freedom)
     return _tested(estimate, variance, method)

@@ -7,7 +7,12 @@ from axilla.report.lineup import FamilyKey, of_family
 from axilla.report.results import StudyResults
 from axilla.report.standing import Scored, Standing, headline_fusion, standing_of
 from axilla.report.tiles import Tile, tile_of
-from axilla.report.verdict import reader_match_sentences, verdict_sentence, worth_sentences
+from axilla.report.verdict import (
+    fold_sentences,
+    reader_match_sentences,
+    verdict_sentence,
+    worth_sentences,
+)
 from axilla.report.wording import inside_sentence, listed, overlap, sentence, with_interval
 
 _SINGLES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical", "models")
@@ -41,6 +46,7 @@ def answer_of(results: StudyResults) -> Answer:
     told = [standing.fair for standing in rivals] + ([headline] if headline else [])
     verdict = verdict_sentence(results)
     more = [
+        *fold_sentences(results),
         *([_lead(headline, rivals)] if verdict else []),
         *worth_sentences(results),
         *_alone_sentences([standing for standing in singles if standing not in rivals]),

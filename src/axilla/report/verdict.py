@@ -1,5 +1,6 @@
 """The fusion verdict: the study's question answered by a paired test, in plain sentences."""
 
+from axilla.evaluation.contests import VERDICT
 from axilla.report.contests import Compared, compared, p_text, verdict_row
 from axilla.report.results import StudyResults
 from axilla.report.wording import LEVEL, number, sentence
@@ -30,6 +31,15 @@ def verdict_sentence(results: StudyResults) -> str | None:
         f"{sentence(claim)}{areas}, a difference of {found}. Both were chosen in each fold before "
         "its test patients were looked at."
     )
+
+
+def fold_sentences(results: StudyResults) -> list[str]:
+    """Say the verdict's difference fold by fold, beside the pooled one."""
+    return [
+        f"Fold by fold, where models of different folds are never mixed, the difference of fusion "
+        f"and the best single modality is {row}."
+        for row in compared(results, test="delong_by_fold", family=VERDICT)
+    ]
 
 
 def worth_sentences(results: StudyResults) -> list[str]:
