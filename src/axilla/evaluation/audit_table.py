@@ -42,10 +42,10 @@ _EMPTY: Final = frozenset({"", "-", "\u2013", "\u2014", "na", "n/a", "nan", "nr"
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _ALIKE: Final = 0.8  # a column this like a figure's name is a misspelling, not a remark
 # Of printed figures one in ten ends in a zero that can get lost; more digits than the table
-# prints are a rarity; a column goes its own way if that is a hundred times likelier.
+# prints are a rarity; a column goes its own way if that is a thousand times likelier.
 _ENDS_IN_ZERO: Final = 0.1
 _EXTRA_DIGITS: Final = 1e-3
-_OWN_WAY: Final = 2.0
+_OWN_WAY: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
