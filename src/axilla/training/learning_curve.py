@@ -5,7 +5,7 @@ so every choice, threshold and weight comes from the fewer patients alone. All p
 are those of the study itself and lie finished in its cache.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -23,7 +23,7 @@ from axilla.records.patients import Cohort, Patient
 from axilla.records.progress import Advance, Progress
 from axilla.records.study import StudyConfig
 from axilla.records.tables import LEARNING_CURVE_PREDICTIONS
-from axilla.records.units import IMAGE_MODALITIES, Modality
+from axilla.records.units import IMAGE_MODALITIES, ImageModality
 from axilla.training.preflight import require_models
 from axilla.training.results import prediction_table
 from axilla.training.stage import (
@@ -132,22 +132,18 @@ def _fewer(
             outer=Split(train=train, test=fold.outer.test),
             inner=inner,
         )
-        if not all(_trainable(smaller, patients, m) for m in _modalities(config)):
+        used = [m for m in IMAGE_MODALITIES if getattr(config.models, m)]
+        if not all(_trainable(smaller, patients, modality) for modality in used):
             return None
         fewer.append(smaller)
     return tuple(fewer)
 
 
-def _modalities(config: StudyConfig) -> Iterator[Modality]:
-    for modality in IMAGE_MODALITIES:
-        if getattr(config.models, modality):
-            yield modality
-    if config.clinical and config.models.clinical:
-        yield "clinical"
+def _trainable(fold: Fold, patients: Sequence[Patient], modality: ImageModality) -> bool:
+    """Tell whether both classes with this modality are in every training set of the fold.
 
-
-def _trainable(fold: Fold, patients: Sequence[Patient], modality: Modality) -> bool:
-    """Tell whether both classes with this modality are in every training set of the fold."""
+    Models of images need that; a clinical one makes do with less.
+    """
     return all(
         len({patients[p].label for p in split.train if patients[p].has(modality)}) > 1
         for split in (*fold.inner, fold.outer)
