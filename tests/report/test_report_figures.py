@@ -27,6 +27,7 @@ STEMS = {
     "figure4_fusion_confusion",
     "figure4_fusion_roc",
     "inclusion_flow",
+    "subgroups",
 }
 
 # Machado, Oliveira, Fernandes 2009, severity 1, linear RGB.
