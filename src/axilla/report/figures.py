@@ -13,6 +13,7 @@ from axilla.report.forest_figure import draw_forest
 from axilla.report.lineup import FAMILY_TITLES, Entry, FamilyKey, of_family
 from axilla.report.results import StudyResults
 from axilla.report.roc_figure import draw_roc
+from axilla.report.subgroup_figure import draw_subgroups
 
 # The paper's numbers, so that its readers find their way.
 STEMS: dict[FamilyKey, str] = {
@@ -48,7 +49,7 @@ def draw_figures(results: StudyResults, answer: Answer) -> dict[str, Drawing]:
             ),
         ]
     band = answer.rival.auc if answer.rival else None
-    drawings.append(draw_forest(results, band=band))
+    drawings += [draw_forest(results, band=band), draw_subgroups(results)]
     drawings += [draw_calibration(results), draw_decision_curve(results)]
     return {drawing.name: drawing for drawing in drawings if drawing is not None}
 

@@ -16,6 +16,7 @@ from axilla.report.material import Builder, Material
 from axilla.report.methods import is_clustered, methods_of
 from axilla.report.page import Section, render
 from axilla.report.provenance import provenance_facts, search_lines
+from axilla.report.subgroup_section import subgroup_section
 from axilla.report.table1_section import table1_section
 from axilla.report.tables import COLUMNS, performance_table
 from axilla.report.tiles import scale_of
@@ -198,6 +199,7 @@ SECTIONS: tuple[Builder, ...] = (
     forest_section,
     calibration_section,
     decision_section,
+    subgroup_section,
     comparisons_section,
     availability_section,
     gallery_section,
