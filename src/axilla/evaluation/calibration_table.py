@@ -102,8 +102,9 @@ def _smooth(pooled: _Pooled) -> Iterator[_Row]:
         at=np.linspace(low, high, _POINTS),
     )
     n = pooled.per_repeat(len(pooled.labels))
-    for point in zip(curve.at, curve.observed, curve.low, curve.high, strict=True):
-        yield pooled.model, "smooth", *map(float, point), n
+    columns = (values.tolist() for values in (curve.at, curve.observed, curve.low, curve.high))
+    for predicted, observed, lower, upper in zip(*columns, strict=True):
+        yield pooled.model, "smooth", predicted, observed, lower, upper, n
 
 
 def _histogram(pooled: _Pooled) -> Iterator[_Row]:

@@ -45,7 +45,7 @@ def net_benefit(
 def treat_all(labels: ArrayLike, *, thresholds: ArrayLike) -> FloatArray:
     """Return the net benefit of calling everybody positive, at each threshold: (k,)."""
     everybody = np.ones(np.shape(labels))
-    return net_benefit(labels, everybody, thresholds=thresholds)[0]
+    return np.asarray(net_benefit(labels, everybody, thresholds=thresholds)[0])
 
 
 def decision_curve(

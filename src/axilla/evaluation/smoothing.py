@@ -67,13 +67,13 @@ def _weights(distance: FloatArray, *, size: int) -> FloatArray:
     reach = np.partition(far, size - 1)[size - 1]
     if reach == 0:
         near = (far == 0).astype(np.float64)
-        return near / near.sum()
+        return np.asarray(near / near.sum())
     kernel = np.clip(1 - (far / reach) ** 3, 0, None) ** 3
     zeroth, first, second = (float((kernel * distance**power).sum()) for power in range(3))
     spread = zeroth * second - first**2
     if spread <= _SINGULAR * (zeroth * reach) ** 2:
-        return kernel / zeroth
-    return kernel * (second - first * distance) / spread
+        return np.asarray(kernel / zeroth)
+    return np.asarray(kernel * (second - first * distance) / spread)
 
 
 def _clustered(

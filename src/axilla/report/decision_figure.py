@@ -146,11 +146,11 @@ def _write_names(axes: Axes, lines: list[_Line], *, height_pt: float) -> None:
     for line, end, place in zip(lines, ends, places, strict=True):
         if line.y[-1] >= bottom:
             axes.plot([1, _SAMPLE[0]], [end, place], color=RULE, linewidth=0.6, **place_of)
-        sample = {"color": line.colour, "linestyle": line.style, "linewidth": line.width_pt}
-        axes.plot(_SAMPLE, [place, place], **sample, **place_of)
+        sample = place_of | {"color": line.colour, "linestyle": line.style}
+        axes.plot(_SAMPLE, [place, place], linewidth=line.width_pt, **sample)
         label = shortened(line.label, limit=22)
-        text = {"fontsize": 7.5, "va": "center", "color": line.colour}
-        axes.text(_SAMPLE[1] + 0.012, place, label, **text, **place_of)
+        text = place_of | {"fontsize": 7.5, "va": "center", "color": line.colour}
+        axes.text(_SAMPLE[1] + 0.012, place, label, **text)
 
 
 def apart(ends: list[float], *, least: float, low: float, high: float) -> list[float]:
