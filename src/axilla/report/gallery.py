@@ -2,6 +2,7 @@
 
 from axilla.report.material import Material
 from axilla.report.page import Section, render
+from axilla.report.wording import inside_sentence
 
 
 def gallery_section(material: Material) -> Section | None:
@@ -12,6 +13,7 @@ def gallery_section(material: Material) -> Section | None:
     html = render(
         "sections/gallery.html.j2",
         gallery=gallery,
+        name=inside_sentence(gallery.model.long_label),
         repeats=material.results.predictions["repeat"].nunique(),
     )
     return Section("Where it was most wrong", "failures", html)

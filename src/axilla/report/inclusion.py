@@ -53,6 +53,15 @@ def flow_stages(results: StudyResults) -> tuple[Stage, ...]:
     return (*stages, _evaluated(results, before=stages[-1].count))
 
 
+def patients_in(found: Any) -> int | None:
+    """Return how many patients a count by class holds, or None where it is no such count."""
+    known = found if isinstance(found, Mapping) else {}
+    positive, negative = known.get("positive"), known.get("negative")
+    if isinstance(positive, int) and isinstance(negative, int):
+        return positive + negative
+    return None
+
+
 def _known(results: StudyResults, flow: Mapping[str, Any]) -> Stage:
     excluded = flow.get("excluded")
     leaving = list(_exclusions(excluded if isinstance(excluded, list) else []))
@@ -86,7 +95,7 @@ def _known_notes(results: StudyResults, flow: Mapping[str, Any]) -> Iterator[str
         yield from (
             f"with {name}: {count:,}"
             for name, had in (*modalities.items(), ("all of these", flow.get("all_modalities")))
-            if (count := _size(had)) is not None
+            if (count := patients_in(had)) is not None
         )
 
 
@@ -110,11 +119,3 @@ def _evaluated(results: StudyResults, *, before: int) -> Stage:
         notes=(_SCHEMES[scheme],),
         leaving=(Leaving(why, before - count),) if before > count else (),
     )
-
-
-def _size(found: Any) -> int | None:
-    known = found if isinstance(found, Mapping) else {}
-    positive, negative = known.get("positive"), known.get("negative")
-    if isinstance(positive, int) and isinstance(negative, int):
-        return positive + negative
-    return None

@@ -1,6 +1,7 @@
 """The page: sections in order, one HTML file that needs nothing else."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,11 @@ class Section:
     title: str
     anchor: str
     html: Markup
+
+    @property
+    def anchors(self) -> frozenset[str]:
+        """Every place of the section that a link can lead to."""
+        return frozenset({self.anchor, *re.findall(r'\sid="([^"]+)"', self.html)})
 
 
 def render(template: str, **values: Any) -> Markup:

@@ -11,6 +11,8 @@ from axilla.report.decision_section import decision_section
 from axilla.report.figures import STEMS, page_families, roc_entries, table_entries
 from axilla.report.folds import fold_sizes
 from axilla.report.gallery import gallery_section
+from axilla.report.learning_section import learning_section
+from axilla.report.limitations import limitations_section
 from axilla.report.lineup import FamilyKey
 from axilla.report.material import Builder, Material
 from axilla.report.methods import is_clustered, methods_of
@@ -30,6 +32,10 @@ _FAMILY_SECTIONS: dict[FamilyKey, tuple[str, str]] = {
     "reader": ("Reader", "table_reader"),
     "models": ("Models", "table_models"),
 }
+
+
+# What the settings say of predictions that axilla did not make.
+_OF_ANY_PREDICTIONS = ("Outcome", "Statistics", "Randomness")
 
 
 def build_sections(material: Material) -> tuple[Section, ...]:
@@ -131,9 +137,12 @@ def availability_section(material: Material) -> Section | None:
 def methods_section(material: Material) -> Section | None:
     """How it was done, from the configuration, and what the search tried."""
     results = material.results
+    methods = methods_of(results.config, metrics=results.metrics)
+    if results.from_elsewhere:
+        methods = tuple(part for part in methods if part.topic in _OF_ANY_PREDICTIONS)
     html = render(
         "sections/methods.html.j2",
-        methods=methods_of(results.config, metrics=results.metrics),
+        methods=methods,
         search=search_lines(results.search),
     )
     return Section("How it was done", "methods", html)
@@ -199,10 +208,12 @@ SECTIONS: tuple[Builder, ...] = (
     forest_section,
     calibration_section,
     decision_section,
-    subgroup_section,
     comparisons_section,
+    subgroup_section,
     availability_section,
+    learning_section,
     gallery_section,
+    limitations_section,
     methods_section,
     selection_section,
     warnings_section,

@@ -1,14 +1,17 @@
 """The report stage: reads results/, writes figures, tables and report.html; trains nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from axilla.records.folder import RunFolder, write_bytes
 from axilla.records.study import StudyConfig
 from axilla.report.answer import answer_of
+from axilla.report.checklists.filled import CHECKLISTS, checklist_frame, fill, read_checklist
+from axilla.report.checklists.section import checklists_section
 from axilla.report.failures import gallery_of
 from axilla.report.figures import draw_figures, page_families, table_entries, write_figures
 from axilla.report.material import Material
-from axilla.report.page import render_page
+from axilla.report.page import Section, render_page
 from axilla.report.results import StudyResults, load_results
 from axilla.report.sections import build_sections, table_name
 from axilla.report.tables import performance_frame
@@ -30,10 +33,27 @@ def write_report(config: StudyConfig, folder: RunFolder) -> Path:
         folder.write_table(f"{table_name(family)}.csv", frame)
     gallery = gallery_of(results, folder.root)
     sections = build_sections(Material(results, answer, drawings, gallery))
+    if results.provenance:
+        sections = (*sections, _checklists(results, folder, sections))
     page = render_page(sections, title=config.study.name, facts=_facts(results))
     path = folder.table("report.html")
     write_bytes(path, page.encode())
     return path
+
+
+def _checklists(results: StudyResults, folder: RunFolder, sections: Sequence[Section]) -> Section:
+    """Fill the reporting checklists from what the study has, and write them beside the page."""
+    anchors = {anchor for section in sections for anchor in section.anchors}
+    files = {
+        path.relative_to(folder.results).as_posix()
+        for path in (*folder.results.glob("*.*"), *folder.figures.glob("*.*"))
+    }
+    filled = [
+        fill(read_checklist(key), results, anchors=anchors, files=files) for key in CHECKLISTS
+    ]
+    for one in filled:
+        folder.write_table(f"checklist_{one.checklist.key}.csv", checklist_frame(one))
+    return checklists_section(filled)
 
 
 def _facts(results: StudyResults) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from axilla.records.estimates import Estimate
 from axilla.report.lineup import HEADLINE_FUSION, Entry, FamilyKey, of_family
 from axilla.report.results import StudyResults
-from axilla.report.wording import with_interval
+from axilla.report.wording import inside_sentence, with_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,11 @@ class Scored:
     entry: Entry
     auc: Estimate
     partial: bool = False
+
+    @property
+    def name(self) -> str:
+        """The model's name in mid-sentence."""
+        return inside_sentence(self.entry.long_label)
 
     def __str__(self) -> str:
         where = f" in the {self.auc.n:,} patients who have its data" if self.partial else ""
@@ -73,6 +78,6 @@ def headline_of(results: StudyResults) -> Scored | None:
     """Return the model that a report leads with: the fusion, or the best fair single modality."""
     if headline := headline_fusion(standing_of(results, "fusion")):
         return headline
-    singles: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical")
+    singles: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical", "models")
     fair = [standing.fair for family in singles if (standing := standing_of(results, family))]
     return max(fair, key=lambda scored: scored.auc.value, default=None)

@@ -1,0 +1,1 @@
+"""Reporting checklists, filled as far as a study's results can fill them."""
