@@ -94,6 +94,10 @@ def _answer(one: TestSet) -> None:
     colour = {"consistent": "green", "explained with faults": "yellow"}.get(one.verdict, "red")
     if one.verdict in _FAILED:
         out.print(f"[bold red]{one.verdict.capitalize()}.[/] {_FAILED[one.verdict]} The best:")
+    elif one.verdict == "consistent" and best.explained < best.figures:
+        out.print(
+            "The figures are possible together, but do not tell the test set. The best guess:"
+        )
     count = f"{best.n} patients, {best.positives} positive, {best.reading.name}"
     out.print(
         f"[bold {colour}]{count}: {best.explained} of {best.figures} figures reproduced.[/] "

@@ -15,7 +15,7 @@ import numpy as np
 from axilla.evaluation.audit_auc import PairCount, pair_count
 from axilla.evaluation.audit_chance import Chance, explained_by_chance
 from axilla.evaluation.audit_misprints import Halves
-from axilla.evaluation.audit_readings import IntArray, windows_of
+from axilla.evaluation.audit_readings import IntArray, readings_of, windows_of
 from axilla.evaluation.audit_recovery import (
     CompleteSet,
     Recovered,
@@ -25,6 +25,7 @@ from axilla.evaluation.audit_recovery import (
     set_aside,
 )
 from axilla.evaluation.audit_search import Explanation, Found, search
+from axilla.evaluation.audit_shortlist import complete
 from axilla.evaluation.audit_table import ReportedModel, ReportedTable
 from axilla.records.errors import ConfigError, Problem
 
@@ -213,7 +214,7 @@ def _test_set(
     rng = np.random.default_rng(_SEED)
     return TestSet(
         tables=tables,
-        verdict=_verdict(found, contradicted=contradicted),
+        verdict=_verdict(models, found, contradicted=contradicted),
         evidence=found.evidence,
         explanations=found.explanations,
         size_probability=sum(
@@ -235,16 +236,22 @@ def _test_set(
     )
 
 
-def _verdict(found: Found, *, contradicted: bool) -> Verdict:
-    """All figures as printed need no further evidence; anything less must beat chance clearly."""
+def _verdict(models: Sequence[ReportedModel], found: Found, *, contradicted: bool) -> Verdict:
+    """Figures that are possible as printed are consistent, unless a fault is clearly likelier."""
     best = found.explanations[0]
+    whole = [f for f in found.explanations if f.explained == f.figures and not f.reading.moved]
     if contradicted:
         return "contradicted"
-    if best.explained == best.figures and not best.reading.moved:
+    if best in whole or any(one.probability >= 1 - _SURE for one in whole):
         return "consistent"
-    if found.evidence < _DECISIVE:
-        return "not explained"
-    return "explained with faults" if 2 * best.explained >= best.figures else "partly explained"
+    if found.evidence >= _DECISIVE:
+        return "explained with faults" if 2 * best.explained >= best.figures else "partly explained"
+    possible = complete(
+        windows_of(models, readings_of(best.reading.figures)[0]),
+        sizes=found.sizes,
+        positives=found.positives,
+    )
+    return "consistent" if len(possible[0]) else "not explained"
 
 
 def audit_document(result: Audit) -> dict[str, Any]:

@@ -23,7 +23,9 @@ from axilla.evaluation.audit_readings import (
     within,
 )
 
-_AXIS: Final = 300  # sizes, and numbers of positives, combined at first
+# Sizes, and numbers of positives, combined at first; a single model tells few of them apart.
+_AXIS: Final = 300
+_AXIS_OF_ONE: Final = 1200
 _FEWEST_SCORED: Final = 1500
 _MOST_SCORED: Final = 60_000
 _NEARLY_PARALLEL: Final = 1e-12
@@ -62,8 +64,9 @@ def _promising(
     all_positives = np.arange(1, sizes.max()) if positives is None else np.array([positives])
     by_size = _shared(windows, "accuracy", sizes) - np.log10(sizes)
     by_positives = _shared(windows, "recall", all_positives)
-    rows = _best(by_size, cut="accuracy" in windows.figures)
-    columns = _best(by_positives, cut="recall" in windows.figures)
+    most = max(_AXIS, _AXIS_OF_ONE // len(windows.shown))
+    rows = _best(by_size, most=most if "accuracy" in windows.figures else None)
+    columns = _best(by_positives, most=most if "recall" in windows.figures else None)
     n, p = sizes[rows, None], all_positives[None, columns]
     possible = p < n
     ranks = by_size[rows, None] + by_positives[columns] - np.log10(n)
@@ -78,11 +81,11 @@ def _promising(
     return n[row, 0], p[0, column]
 
 
-def _best(ranks: FloatArray, *, cut: bool) -> IntArray:
-    """Return the places of the best ranks, or all where no figure tells them apart."""
-    if not cut or len(ranks) <= _AXIS:
+def _best(ranks: FloatArray, *, most: int | None) -> IntArray:
+    """Return the places of the best ranks, all if no figure tells them apart (`most` is None)."""
+    if most is None or len(ranks) <= most:
         return np.arange(len(ranks))
-    return np.argpartition(-ranks, _AXIS)[:_AXIS]
+    return np.argpartition(-ranks, most)[:most]
 
 
 def _shared(windows: Windows, figure: str, denominators: IntArray) -> FloatArray:
@@ -160,7 +163,7 @@ def _heaviest(windows: Windows, n: IntArray, *, positives: IntArray) -> FloatArr
     that prints both can be, unless n nears 10^digits.
     """
     weights = _weights(windows)
-    heaviest = np.zeros((len(n), len(windows.shown)))
+    heaviest = _lone(windows, n, positives=positives)
     equations = _equations(windows, n, positives=positives)
     for pair in combinations(range(len(windows.figures)), 2):
         solved_tp, fp_given = _solved(equations, pair)
@@ -173,6 +176,24 @@ def _heaviest(windows: Windows, n: IntArray, *, positives: IntArray) -> FloatArr
             found += within(windows, k, counted=counted, among=among) * weights[:, k]
         np.maximum(heaviest, found, out=heaviest)
     return heaviest
+
+
+def _lone(windows: Windows, n: IntArray, *, positives: IntArray) -> FloatArray:
+    """Return log10 of the weight, (K, models), of models of which one figure was printed, else 0.
+
+    Accuracy, recall and specificity need a numerator; any other figure is taken to have a matrix.
+    """
+    denominators = {"accuracy": n, "recall": positives, "specificity": n - positives}
+    weights = np.zeros((len(n), len(windows.shown)))
+    alone = windows.shown.sum(axis=1) == 1
+    if not alone.any():
+        return weights
+    for k, figure in enumerate(windows.figures):
+        fits = np.ones(weights.shape, dtype=np.bool_)
+        if figure in denominators:
+            fits = np.asarray(_numerators(windows, k, denominators[figure]) > 0).T
+        weights += fits * alone * _weights(windows)[:, k]
+    return weights
 
 
 def _solved(
