@@ -1,8 +1,9 @@
 """`axilla evaluate`: all statistics on any predictions, axilla's own or anybody's."""
 
 import tempfile
+from collections.abc import Hashable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -11,7 +12,6 @@ from rich.table import Table
 from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import err, out, reporting
 from axilla.cohort.foreign import Given, read_predictions
-from axilla.evaluation.contests import ALL_PAIRS
 from axilla.evaluation.stage import evaluate as evaluate_stage
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
@@ -126,30 +126,28 @@ def _summarise(metrics: pd.DataFrame, comparisons: pd.DataFrame) -> None:
     table.add_column("model", overflow="fold")
     for title in _SHOWN.values():
         table.add_column(title, justify="right", no_wrap=True)
-    by_name = metrics.set_index(["model", "metric"])
     for model in first["model"]:
-        cells = [_cell(by_name, str(model), name) for name in _SHOWN]
-        table.add_row(str(model), *cells)
+        table.add_row(str(model), *_cells(metrics[metrics["model"] == model]))
     sizes = sorted(set(zip(first["n"], first["n_positive"], strict=True)))
     out.print(table)
     out.print("patients (positive): " + ", ".join(f"{n} ({positive})" for n, positive in sizes))
-    pairs = comparisons[comparisons["test"] == "delong"]
-    for row in pairs.head(_MOST_PAIRS).itertuples():
-        corrected = (
-            "" if row.family != ALL_PAIRS or len(pairs) == 1 else f", Holm {p_value(row.p_holm)}"
-        )
+    pairs = comparisons[comparisons["test"] == "delong"].to_dict("records")
+    for row in pairs[:_MOST_PAIRS]:
+        corrected = f", Holm {p_value(row['p_holm'])}" if len(pairs) > 1 else ""
         out.print(
-            f"AUC {row.model_a} {MINUS} {row.model_b}: {signed(row.estimate)} "
-            f"({signed(row.low)} to {signed(row.high)}), p {p_value(row.p)}{corrected}"
+            f"AUC {row['model_a']} {MINUS} {row['model_b']}: {signed(row['estimate'])} "
+            f"({signed(row['low'])} to {signed(row['high'])}), p {p_value(row['p'])}{corrected}"
         )
     if len(pairs) > _MOST_PAIRS:
         out.print(f"... and {len(pairs) - _MOST_PAIRS} more pairs; --out writes them all.")
 
 
-def _cell(by_name: pd.DataFrame, model: str, metric: str) -> str:
-    if (model, metric) not in by_name.index:
-        return ""
-    row = by_name.loc[(model, metric)]
+def _cells(rows: pd.DataFrame) -> list[str]:
+    known = {str(row["metric"]): row for row in rows.to_dict("records")}
+    return [_cell(known[name]) if name in known else "" for name in _SHOWN]
+
+
+def _cell(row: dict[Hashable, Any]) -> str:
     if pd.isna(row["low"]):
         return number(float(row["value"]))
     return f"{row['value']:.3f} ({row['low']:.3f}–{row['high']:.3f})"  # noqa: RUF001

@@ -77,7 +77,7 @@ def read_predictions(
 
 
 def _row(row: Row, *, positive: str, threshold: float) -> tuple[object, ...]:
-    cells = _DEFAULTS | {k: v for k, v in row.cells.items() if v}
+    cells = {**_DEFAULTS, **{k: v for k, v in row.cells.items() if v}}
     return (
         *(cells["patient_id"], cells["model"], cells["kind"], cells["modality"]),
         *(int(float(cells["repeat"])), cells["fold"], int(cells["label"] == positive)),

@@ -54,8 +54,9 @@ def comparison_table(material: Material) -> pd.DataFrame | None:
     seed and on these patients alone, so a comparison stays the same whatever else is compared.
     """
     models = {**material.models, **material.withheld}
-    first = material.table.drop_duplicates("model").set_index("model")["modality"]
-    contests = planned_contests(models, modality_of=first.astype(str).to_dict())
+    listed = material.table.drop_duplicates("model")
+    modality_of = dict(zip(map(str, listed["model"]), map(str, listed["modality"]), strict=True))
+    contests = planned_contests(models, modality_of=modality_of)
     asked = {name for contest in contests for name in (contest.one, contest.other)}
     draws = _Draws(material, {name: models[name] for name in models if name in asked})
     rows = [

@@ -14,6 +14,8 @@ from axilla.records.units import BEST_SINGLE, MODALITIES, SELECTED, TRIVIAL, Mod
 
 VERDICT: Final = "verdict"
 WITHIN: Final = "within "
+WORTH: Final = "worth of "
+READER: Final = "against the reader "
 ALL_PAIRS: Final = "all pairs"
 
 
@@ -71,11 +73,12 @@ def _of_fusion(
     fused = modality_of[SELECTED].split("+")
     for name, model in models.items():
         if model.kind == "fusion" and " without " in name:
-            yield Contest(name.partition(" without ")[0], name, "worth of a modality")
+            yield Contest(name.partition(" without ")[0], name, f"{WORTH}a modality")
     if len(fused) == len(("one", "other")):
+        by_name: Mapping[str, str] = {str(modality): name for modality, name in chosen.items()}
         for modality, rest in zip(fused, reversed(fused), strict=True):
-            if rest in chosen:
-                yield Contest(SELECTED, chosen[rest], f"worth of {modality}")
+            if rest in by_name:
+                yield Contest(SELECTED, by_name[rest], f"{WORTH}{modality}")
 
 
 def _floors(
@@ -106,7 +109,7 @@ def _readers(
     readers = [name for name, model in models.items() if model.kind == "reader"]
     for reader in readers:
         for name in (*([SELECTED] if SELECTED in models else []), *chosen.values()):
-            yield Contest(name, reader, f"against the reader {reader}")
+            yield Contest(name, reader, f"{READER}{reader}")
 
 
 def _chosen_of(

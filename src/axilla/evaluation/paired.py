@@ -122,7 +122,7 @@ def newcombe_difference(both: int, one: int, other: int, neither: int) -> tuple[
     first, second = (both + one) / total, (both + other) / total
     (low_1, high_1), (low_2, high_2) = wilson(first, total), wilson(second, total)
     product = (both + one) * (other + neither) * (both + other) * (one + neither)
-    excess = both * neither - one * other
+    excess = float(both * neither - one * other)
     if excess > 0:
         excess = max(excess - total / 2, 0)  # the continuity correction of method 10
     correlation = excess / product**0.5 if product else 0.0

@@ -1,6 +1,6 @@
 """The section of paired comparisons: every planned pair, its difference and its test."""
 
-from axilla.evaluation.contests import VERDICT
+from axilla.evaluation.contests import READER, VERDICT
 from axilla.report.contests import families
 from axilla.report.lineup import Entry
 from axilla.report.material import Material
@@ -16,13 +16,16 @@ def comparisons_section(material: Material) -> Section | None:
     labels = {entry.name: _label(entry) for entry in results.entries}
     html = render(
         "sections/comparisons.html.j2",
-        families=[
-            ("Fusion verdict" if family == VERDICT else sentence(family), contests)
-            for family, contests in families(results)
-        ],
+        families=[(_title(family), contests) for family, contests in families(results)],
         labels=labels,
     )
     return Section("Comparisons", "comparisons", html)
+
+
+def _title(family: str) -> str:
+    if family == VERDICT:
+        return "Fusion verdict"
+    return "Against the reader" if family.startswith(READER) else sentence(family)
 
 
 def _label(entry: Entry) -> str:

@@ -77,7 +77,7 @@ def errors_made(results: StudyResults, model: Entry, *, most: int) -> tuple[Erro
 
 def _others(results: StudyResults, model: Entry) -> list[tuple[str, Mapping[str, Said]]]:
     """What each single modality said: as chosen in each fold, where the study says it."""
-    found = []
+    found: list[tuple[str, Mapping[str, Said]]] = []
     for family in _SINGLES:
         standing = standing_of(results, family)
         if standing and standing.fair.entry != model:

@@ -1,12 +1,9 @@
 """The fusion verdict: the study's question answered by a paired test, in plain sentences."""
 
-from axilla.evaluation.contests import VERDICT
+from axilla.evaluation.contests import READER, VERDICT, WORTH
 from axilla.report.contests import Compared, compared, p_text, verdict_row
 from axilla.report.results import StudyResults
 from axilla.report.wording import LEVEL, number, sentence
-
-_WORTH = "worth of "
-_READER = "against the reader "
 
 
 def verdict_sentence(results: StudyResults) -> str | None:
@@ -44,7 +41,7 @@ def fold_sentences(results: StudyResults) -> list[str]:
 
 def worth_sentences(results: StudyResults) -> list[str]:
     """Say how much the AUC loses without each modality."""
-    rows = [row for row in compared(results, test="delong") if row.family.startswith(_WORTH)]
+    rows = [row for row in compared(results, test="delong") if row.family.startswith(WORTH)]
     return [_worth(row) for row in rows]
 
 
@@ -53,7 +50,7 @@ def reader_match_sentences(results: StudyResults) -> list[str]:
     rows = [
         row
         for row in compared(results, test="specificity_at_equal_recall")
-        if row.family.startswith(_READER)
+        if row.family.startswith(READER)
     ]
     return [
         f"At the sensitivity of the reader, the specificity of fusion differs from the reader's by "
@@ -64,7 +61,7 @@ def reader_match_sentences(results: StudyResults) -> list[str]:
 
 
 def _worth(row: Compared) -> str:
-    modality = row.family.removeprefix(_WORTH)
+    modality = row.family.removeprefix(WORTH)
     if " without " in row.second:
         modality = row.second.partition(" without ")[2]
     moved = "falls" if row.value >= 0 else "rises"
