@@ -132,10 +132,8 @@ def audit(
     parts, evidence = [(models, shared)], shared.evidence
     if evidence_apart is not None and evidence_apart > evidence:
         parts, evidence = apart, evidence_apart
-    unstated = None
-    if n is not None or positives is not None:
-        anything = _sizes(reported, smallest=min(n or SMALLEST, SMALLEST), largest=largest)
-        unstated = search(models, reported.columns, sizes=anything)
+    stated = n is not None or positives is not None
+    unstated = _without_statement(reported, models, n=n, largest=largest) if stated else None
     contradicted = unstated is not None and unstated.evidence - evidence >= _DECISIVE
     return Audit(
         source=reported.name,
@@ -147,10 +145,7 @@ def audit(
         evidence_apart=evidence_apart,
         unstated=unstated.explanations[0] if unstated else None,
         evidence_unstated=unstated.evidence if unstated else None,
-        test_sets=tuple(
-            _test_set(reported, group, found=found, contradicted=contradicted)
-            for group, found in parts
-        ),
+        test_sets=tuple(_test_set(reported, part, contradicted=contradicted) for part in parts),
     )
 
 
@@ -181,6 +176,14 @@ def _apart(
     return [(group, search(group, columns, sizes=sizes, positives=positives)) for group in groups]
 
 
+def _without_statement(
+    reported: ReportedTable, models: Sequence[ReportedModel], *, n: int | None, largest: int | None
+) -> Found:
+    """Search the default sizes, and any number of positives, instead of what was stated."""
+    sizes = _sizes(reported, smallest=min(n or SMALLEST, SMALLEST), largest=largest)
+    return search(models, reported.columns, sizes=sizes)
+
+
 def _sizes(
     reported: ReportedTable, *, smallest: int, largest: int | None, n: int | None = None,
     positives: int | None = None,
@@ -202,8 +205,9 @@ def _sizes(
 
 
 def _test_set(
-    reported: ReportedTable, models: Sequence[ReportedModel], *, found: Found, contradicted: bool
+    reported: ReportedTable, part: tuple[Sequence[ReportedModel], Found], *, contradicted: bool
 ) -> TestSet:
+    models, found = part
     best = found.explanations[0]
     windows = windows_of(models, best.reading)
     recovered, halves, told_by = recover(models, best)
