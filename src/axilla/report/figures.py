@@ -10,6 +10,7 @@ from axilla.report.confusion_figure import draw_confusions
 from axilla.report.decision_figure import draw_decision_curve
 from axilla.report.flow_figure import draw_flow
 from axilla.report.forest_figure import draw_forest
+from axilla.report.learning_figure import draw_learning_curve
 from axilla.report.lineup import FAMILY_TITLES, Entry, FamilyKey, of_family
 from axilla.report.results import StudyResults
 from axilla.report.roc_figure import draw_roc
@@ -30,7 +31,7 @@ _WITH_READERS: tuple[FamilyKey, ...] = ("ultrasound", "fusion", "clinical", "mod
 
 
 def draw_figures(results: StudyResults, answer: Answer) -> dict[str, Drawing]:
-    """Draw the inclusion flow, each family's ROC curves and confusion matrices, and all AUCs."""
+    """Draw the inclusion flow, each family's ROC curves and confusion matrices, and the rest."""
     drawings: list[Drawing | None] = [draw_flow(results)]
     for family in page_families(results):
         title, stem = FAMILY_TITLES[family], STEMS[family]
@@ -51,6 +52,7 @@ def draw_figures(results: StudyResults, answer: Answer) -> dict[str, Drawing]:
     band = answer.rival.auc if answer.rival else None
     drawings += [draw_forest(results, band=band), draw_subgroups(results)]
     drawings += [draw_calibration(results), draw_decision_curve(results)]
+    drawings.append(draw_learning_curve(results))
     return {drawing.name: drawing for drawing in drawings if drawing is not None}
 
 

@@ -1,0 +1,73 @@
+"""The learning curve as figure and page need it, and the proof that it belongs to the results."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from axilla.evaluation.learning_curve import FITTED, GAIN, MEASURED
+from axilla.records.estimates import Estimate
+from axilla.report.lineup import Entry
+from axilla.report.protagonists import protagonists
+from axilla.report.results import StudyResults
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An estimate at a number of training patients (mean over folds)."""
+
+    patients: int
+    share: float
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """One model: measured AUCs, its fitted curve, and what more patients would add to it."""
+
+    entry: Entry
+    measured: tuple[Point, ...]
+    fitted: tuple[Point, ...]
+    gains: tuple[Point, ...]
+
+
+def learning_curves(results: StudyResults) -> tuple[LearningCurve, ...]:
+    """Return the curves of the leading models, the headline first; empty without a curve."""
+    table = results.learning_curve
+    return tuple(
+        LearningCurve(entry, *(_points(rows, metric) for metric in (MEASURED, FITTED, GAIN)))
+        for entry in protagonists(results)
+        if not (rows := table[table["model"] == entry.name]).empty
+    )
+
+
+def is_of_these_results(results: StudyResults) -> bool:
+    """Tell whether the curve ends where metrics.csv stands; it may be of an earlier run."""
+    table = results.learning_curve
+    ends = table[(table["metric"] == MEASURED) & (table["share"] == 1)]
+    for row in ends.itertuples(index=False):
+        stated = results.estimate(str(row.model), "auc")
+        if stated is None or not math.isclose(row.value, stated.value, abs_tol=_ROUNDING):
+            return False
+    return not ends.empty
+
+
+def _points(rows: pd.DataFrame, metric: str) -> tuple[Point, ...]:
+    return tuple(
+        Point(
+            int(row.training_patients),
+            float(row.share),
+            Estimate(
+                float(row.value),
+                float(row.low),
+                float(row.high),
+                int(row.n),
+                int(row.n_positive),
+                str(row.method),
+            ),
+        )
+        for row in rows[rows["metric"] == metric].sort_values("share").itertuples(index=False)
+        if math.isfinite(row.value)
+    )
