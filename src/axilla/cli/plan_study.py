@@ -77,7 +77,8 @@ def answer_of_study(folder: RunFolder, wish: StudyWish, *, learning_curve: bool)
     answer = _implied(models, wish)
     if drawn is None:
         return answer
-    data = {"learning_curve": drawn[drawn["metric"] != FITTED].to_dict("records")}
+    points = drawn[drawn["metric"] != FITTED].astype(object)
+    data = {"learning_curve": points.where(points.notna(), None).to_dict("records")}
     return Answer((*answer.lines, "", *_curve_lines(drawn)), answer.data | data)
 
 
