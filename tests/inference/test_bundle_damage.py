@@ -10,13 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from axilla.inference.bundle import (
-    Bundle,
-    Manifest,
-    PreprocessingManifest,
-    read_bundle,
-    write_bundle,
-)
+from axilla.inference.bundle import Bundle, read_bundle, write_bundle
+from axilla.inference.manifest import Manifest, PreprocessingManifest, read_manifest
 from axilla.records.errors import BundleError
 
 MANIFEST = Manifest(
@@ -76,7 +71,7 @@ def test_a_changed_byte_changes_nothing_or_is_an_error(data, written, tmp_path_f
         bundle = read(bytes(changed), tmp_path_factory.mktemp("changed"))
     except BundleError:
         return
-    # Dates and the like are free to change; contents are guarded by their checksums.
+    # Dates and the card are free to change; contents are guarded by their checksums.
     assert bundle.manifest == MANIFEST
     assert all(torch.equal(bundle.tensors[name], tensor) for name, tensor in TENSORS.items())
 
@@ -176,7 +171,28 @@ def test_numbers_of_the_manifest_survive_to_the_last_bit(written, tmp_path):
     assert read(written, tmp_path).manifest.threshold == 0.1 + 0.2
 
 
-def test_members_are_json_and_safetensors_and_nothing_else(written):
+def test_the_manifest_is_read_alone_and_refused_alike(written, tmp_path):
+    path = tmp_path / "a.axilla"
     parts = members(written)
-    assert list(parts) == ["manifest.json", "weights.safetensors"]
+    path.write_bytes(zipped(parts | {"weights.safetensors": b"damaged"}))
+    assert read_manifest(path) == MANIFEST
+    with pytest.raises(BundleError, match="do not belong together"):
+        read_bundle(path)
+    for manifest in (b"", b"[]", b'{"format": 2}'):
+        path.write_bytes(zipped(parts | {"manifest.json": manifest}))
+        with pytest.raises(BundleError, match=r"a\.axilla"):
+            read_manifest(path)
+    with pytest.raises(BundleError, match="no such file"):
+        read_manifest(tmp_path / "missing.axilla")
+
+
+def test_a_bundle_from_before_model_cards_is_read(written, tmp_path):
+    parts = members(written)
+    del parts["model_card.md"]
+    assert read(zipped(parts), tmp_path).manifest == MANIFEST
+
+
+def test_members_are_json_safetensors_and_the_card_and_nothing_else(written):
+    parts = members(written)
+    assert list(parts) == ["manifest.json", "model_card.md", "weights.safetensors"]
     assert save(load(parts["weights.safetensors"])) == parts["weights.safetensors"]

@@ -8,14 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from axilla.inference.bundle import (
-    Bundle,
-    Manifest,
-    ModalityManifest,
-    PreprocessingManifest,
-    read_bundle,
-    write_bundle,
-)
+from axilla.inference.bundle import Bundle, read_bundle, write_bundle
+from axilla.inference.manifest import Manifest, ModalityManifest, PreprocessingManifest
 from axilla.inference.predictor import Predictor
 from axilla.inference.recalibration import IsotonicMap, PlattMap
 from axilla.models.fusion import fusions
@@ -77,7 +71,7 @@ def test_round_trip_is_exact_and_repeatable(tmp_path: Path) -> None:
 def test_it_holds_nothing_that_runs_when_opened(tmp_path: Path) -> None:
     write_bundle(clinical_bundle(), tmp_path / "a.axilla")
     with zipfile.ZipFile(tmp_path / "a.axilla") as archive:
-        assert archive.namelist() == ["manifest.json", "weights.safetensors"]
+        assert archive.namelist() == ["manifest.json", "model_card.md", "weights.safetensors"]
 
 
 def rewrite(path: Path, change: Callable[[dict[str, object]], object]) -> None:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from axilla.inference.bundle import Bundle, Manifest, ModalityManifest, PreprocessingManifest
+from axilla.inference.bundle import Bundle
+from axilla.inference.manifest import Manifest, ModalityManifest, PreprocessingManifest
 from axilla.inference.predictor import Predictor
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import fusions

@@ -8,12 +8,33 @@ import pandas as pd
 import pytest
 
 from axilla import RESEARCH_USE_ONLY
+from axilla.inference.bundle import Bundle, write_bundle
+from axilla.inference.manifest import Manifest, PreprocessingManifest
+from axilla.inference.model_card import model_card
 from axilla.records.errors import StudyError
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
 from axilla.records.units import BEST_SINGLE
 from axilla.report.stage import write_report
 
+CARDED = Manifest(
+    axilla_version="0",
+    study="a study",
+    outcome="alnm",
+    positive="1",
+    model="clinical/logistic",
+    strategy=None,
+    modalities=(),
+    preprocessing=PreprocessingManifest(
+        image_size_px=32, roi_margin=0.25, harmonise=True, outside_mask=0.4
+    ),
+    threshold=0.5,
+    threshold_rule="half",
+    cohort_digest="0",
+    patients=2,
+    positives=1,
+    masks_in_training=False,
+)
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
@@ -249,3 +270,14 @@ def test_equal_results_give_equal_bytes(paired, tmp_path):
     write_report(config, again)
     for path in written:
         assert path.read_bytes() == (again.results / path.relative_to(first)).read_bytes()
+
+
+def test_the_bundles_card_is_written_beside_the_report(clinical_only, tmp_path):
+    config, folder = copy_of(clinical_only, tmp_path)
+    write_report(config, folder)
+    assert not folder.table("model_card.md").exists()
+    write_bundle(Bundle(CARDED, {}), folder.bundle)
+    write_report(config, folder)
+    assert folder.table("model_card.md").read_text(encoding="utf-8") == model_card(CARDED)
+    places = pd.read_csv(folder.table("checklist_claim.csv"), dtype=str).set_index("item")["where"]
+    assert "model_card.md" in places["3"].split("; ")

@@ -11,7 +11,8 @@ from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import bars, err, out
 from axilla.cohort.reading import read_cases
 from axilla.cohort.wanted import ClinicalKind, Wanted
-from axilla.inference.bundle import Manifest, read_bundle
+from axilla.inference.bundle import read_bundle
+from axilla.inference.manifest import Manifest
 from axilla.inference.predictor import Prediction, Predictor
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.folder import write_bytes

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from axilla.inference.bundle import Bundle, ModalityManifest
+from axilla.inference.bundle import Bundle
+from axilla.inference.manifest import ModalityManifest
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import Fusion, fusions

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from axilla.inference.manifest import read_manifest
+from axilla.inference.model_card import model_card
 from axilla.records.folder import RunFolder, write_bytes
 from axilla.records.study import StudyConfig
 from axilla.report.answer import answer_of
@@ -22,7 +24,8 @@ def write_report(config: StudyConfig, folder: RunFolder) -> Path:
     """Write figures, tables and report.html from results/, and return the page's path.
 
     Raises `StudyError`, with the remedy, if predictions.csv or metrics.csv is missing or they
-    come from different runs. Equal results give equal bytes.
+    come from different runs, and `BundleError` for a damaged bundle. Equal results give equal
+    bytes.
     """
     results = load_results(config, folder)
     answer = answer_of(results)
@@ -31,6 +34,9 @@ def write_report(config: StudyConfig, folder: RunFolder) -> Path:
     for family in page_families(results):
         frame = performance_frame(results, table_entries(results, family))
         folder.write_table(f"{table_name(family)}.csv", frame)
+    if folder.bundle.is_file():
+        card = model_card(read_manifest(folder.bundle))
+        write_bytes(folder.table("model_card.md"), card.encode())
     gallery = gallery_of(results, folder.root)
     sections = build_sections(Material(results, answer, drawings, gallery))
     if results.provenance:

@@ -4,14 +4,12 @@ import pandas as pd
 import torch
 
 from axilla import __version__
-from axilla.inference.bundle import (
-    Bundle,
+from axilla.inference.bundle import Bundle, State, write_bundle
+from axilla.inference.manifest import (
     Manifest,
     ModalityManifest,
     Performance,
     PreprocessingManifest,
-    State,
-    write_bundle,
 )
 from axilla.models.backbones import find_backbone
 from axilla.records.folder import RunFolder
