@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from axilla.evaluation.audit_auc import (
+from axilla.evaluation.audit.auc import (
     auc_bounds,
     auc_limits,
     auc_standard_error,
     binormal_auc,
     pair_count,
 )
-from axilla.evaluation.audit_chance import explained_by_chance
-from axilla.evaluation.audit_matrices import heaviest_matrices, weigh
-from axilla.evaluation.audit_misprints import expected_figure, halves_of, slip_between
-from axilla.evaluation.audit_readings import MISPRINT, Reading, readings_of, windows_of
-from axilla.evaluation.audit_search import search
-from axilla.evaluation.audit_table import (
+from axilla.evaluation.audit.chance import explained_by_chance
+from axilla.evaluation.audit.matrices import heaviest_matrices, weigh
+from axilla.evaluation.audit.misprints import expected_figure, halves_of, slip_between
+from axilla.evaluation.audit.readings import MISPRINT, Reading, readings_of, windows_of
+from axilla.evaluation.audit.search import search
+from axilla.evaluation.audit.table import (
     FIGURES,
     Printed,
     ReportedModel,

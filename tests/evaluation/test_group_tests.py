@@ -13,15 +13,18 @@ import pytest
 from scipy import stats
 
 from axilla.evaluation import exact_tables
-from axilla.evaluation.clustered_tests import compare_clustered_levels, compare_clustered_numbers
-from axilla.evaluation.exact_tables import fisher_freeman_halton
-from axilla.evaluation.group_tests import (
+from axilla.evaluation.table1.clustered_tests import (
+    compare_clustered_levels,
+    compare_clustered_numbers,
+)
+from axilla.evaluation.table1.exact_tables import fisher_freeman_halton
+from axilla.evaluation.table1.group_tests import (
     compare_counts,
     compare_numbers,
     enough_expected,
     is_normal,
 )
-from axilla.evaluation.imbalance import smd_of_counts, smd_of_numbers
+from axilla.evaluation.table1.imbalance import smd_of_counts, smd_of_numbers
 
 REFERENCE = Path(__file__).parent / "reference"
 CASES = pd.read_csv(REFERENCE / "table1_cases.csv")

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from axilla.cohort.sheets import read_sheet
-from axilla.evaluation.table1 import table_one
-from axilla.evaluation.table1_columns import (
+from axilla.evaluation.table1.columns import (
     choose_columns,
     group_values,
     kind_of,
     patient_frame,
 )
-from axilla.evaluation.table1_words import count_text, in_order, number_texts, p_text, smd_text
+from axilla.evaluation.table1.table import table_one
+from axilla.evaluation.table1.words import count_text, in_order, number_texts, p_text, smd_text
 from axilla.records.errors import CohortError, ConfigError
 
 # Peng et al., Front Oncol 2025;15:1591858 (CC BY), Table 1.

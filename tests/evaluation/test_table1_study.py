@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from axilla.evaluation.material import Material
-from axilla.evaluation.table1 import table_one
-from axilla.evaluation.table1_study import study_table1
+from axilla.evaluation.table1.study import study_table1
+from axilla.evaluation.table1.table import table_one
 from axilla.records.patients import Patient
 from axilla.records.study import StudyConfig
 

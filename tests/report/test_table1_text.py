@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from lxml import html
 
-from axilla.evaluation.table1 import table_one
+from axilla.evaluation.table1.table import table_one
 from axilla.records.tables import read_results
 from axilla.report.manuscript import text_width
 from axilla.report.results import load_results

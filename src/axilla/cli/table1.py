@@ -12,13 +12,13 @@ from rich.markup import escape
 from axilla.cli.console import err, out, reporting
 from axilla.cohort.grouping import group_patients
 from axilla.cohort.sheets import Sheet, read_sheet
-from axilla.evaluation.table1 import table_one
-from axilla.evaluation.table1_columns import (
+from axilla.evaluation.table1.columns import (
     check_named,
     choose_columns,
     group_values,
     patient_frame,
 )
+from axilla.evaluation.table1.table import table_one
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.folder import write_bytes
 from axilla.report.manuscript import write_docx

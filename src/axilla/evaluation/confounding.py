@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from axilla.evaluation.clustered_tests import compare_clustered_levels
-from axilla.evaluation.group_tests import Tested, compare_counts
 from axilla.evaluation.intervals import wilson
 from axilla.evaluation.material import Material
+from axilla.evaluation.table1.clustered_tests import compare_clustered_levels
+from axilla.evaluation.table1.group_tests import Tested, compare_counts
 from axilla.records.patients import Patient
 from axilla.records.tables import CONFOUNDING
 

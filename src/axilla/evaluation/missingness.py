@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from axilla.evaluation.confounding import relation_of
-from axilla.evaluation.group_tests import Tested, not_tested
 from axilla.evaluation.material import Material
+from axilla.evaluation.table1.group_tests import Tested, not_tested
 from axilla.records.patients import Patient
 from axilla.records.study import StudyConfig
 from axilla.records.tables import MISSINGNESS

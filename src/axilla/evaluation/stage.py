@@ -14,7 +14,7 @@ from axilla.evaluation.missingness import missingness_table
 from axilla.evaluation.net_benefit import decision_table
 from axilla.evaluation.predictions import ModelPredictions, check_predictions, model_predictions
 from axilla.evaluation.subgroups import subgroup_table
-from axilla.evaluation.table1_study import study_table1
+from axilla.evaluation.table1.study import study_table1
 from axilla.records.digests import digest_of
 from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient

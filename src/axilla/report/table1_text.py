@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from axilla.evaluation.group_tests import NOT_COMPARED
-from axilla.evaluation.table1 import CLUSTERED
-from axilla.evaluation.table1_words import MEAN, MEDIAN, p_text, smd_text
+from axilla.evaluation.table1.group_tests import NOT_COMPARED
+from axilla.evaluation.table1.table import CLUSTERED
+from axilla.evaluation.table1.words import MEAN, MEDIAN, p_text, smd_text
 from axilla.report.manuscript import ManuscriptTable, text_width
 from axilla.report.wording import NO_NUMBER, listed
 

@@ -10,7 +10,7 @@ import pandas as pd
 from axilla.cohort.cells import RANGES, as_number, code_of
 from axilla.cohort.columns import nearest
 from axilla.cohort.sheets import Sheet
-from axilla.evaluation.table1 import Kind
+from axilla.evaluation.table1.table import Kind
 from axilla.records.errors import CohortError, ConfigError, Problem
 
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "unknown"})

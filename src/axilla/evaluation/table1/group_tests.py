@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from axilla.evaluation.exact_tables import fisher_freeman_halton
+from axilla.evaluation.table1.exact_tables import fisher_freeman_halton
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from axilla.evaluation.audit_table import ReportedModel
+from axilla.evaluation.audit.table import ReportedModel
 from axilla.evaluation.confusion import PROPORTIONS, Cells
 
 BoolArray = NDArray[np.bool_]

@@ -12,11 +12,11 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from axilla.evaluation.audit_auc import PairCount, pair_count
-from axilla.evaluation.audit_chance import Chance, explained_by_chance
-from axilla.evaluation.audit_misprints import Halves
-from axilla.evaluation.audit_readings import IntArray, readings_of, windows_of
-from axilla.evaluation.audit_recovery import (
+from axilla.evaluation.audit.auc import PairCount, pair_count
+from axilla.evaluation.audit.chance import Chance, explained_by_chance
+from axilla.evaluation.audit.misprints import Halves
+from axilla.evaluation.audit.readings import IntArray, readings_of, windows_of
+from axilla.evaluation.audit.recovery import (
     CompleteSet,
     Recovered,
     SetAside,
@@ -24,9 +24,9 @@ from axilla.evaluation.audit_recovery import (
     recover,
     set_aside,
 )
-from axilla.evaluation.audit_search import Explanation, Found, search
-from axilla.evaluation.audit_shortlist import complete
-from axilla.evaluation.audit_table import ReportedModel, ReportedTable
+from axilla.evaluation.audit.search import Explanation, Found, search
+from axilla.evaluation.audit.shortlist import complete
+from axilla.evaluation.audit.table import ReportedModel, ReportedTable
 from axilla.records.errors import ConfigError, Problem
 
 Verdict = Literal[

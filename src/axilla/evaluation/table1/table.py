@@ -11,8 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from axilla.cohort.cells import as_number, code_of
-from axilla.evaluation.clustered_tests import compare_clustered_levels, compare_clustered_numbers
-from axilla.evaluation.group_tests import (
+from axilla.evaluation.table1.clustered_tests import (
+    compare_clustered_levels,
+    compare_clustered_numbers,
+)
+from axilla.evaluation.table1.group_tests import (
     FloatArray,
     IntArray,
     SmallCounts,
@@ -21,8 +24,8 @@ from axilla.evaluation.group_tests import (
     compare_numbers,
     is_normal,
 )
-from axilla.evaluation.imbalance import smd_of_counts, smd_of_numbers
-from axilla.evaluation.table1_words import (
+from axilla.evaluation.table1.imbalance import smd_of_counts, smd_of_numbers
+from axilla.evaluation.table1.words import (
     count_text,
     in_order,
     missing_text,

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from axilla.evaluation.audit_readings import (
+from axilla.evaluation.audit.readings import (
     FRACTIONS,
     MISPRINT,
     BoolArray,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from axilla.evaluation.material import Material
-from axilla.evaluation.table1 import Kind, table_one
-from axilla.evaluation.table1_columns import kind_of
+from axilla.evaluation.table1.columns import kind_of
+from axilla.evaluation.table1.table import Kind, table_one
 from axilla.records.patients import ClinicalValue, Patient
 from axilla.records.study import StudyConfig
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from axilla.evaluation.group_tests import Tested, not_tested
+from axilla.evaluation.table1.group_tests import Tested, not_tested
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -7,13 +7,13 @@ from typing import Final
 
 import numpy as np
 
-from axilla.evaluation.audit_auc import AucBounds, auc_bounds
-from axilla.evaluation.audit_matrices import Counts, heaviest_matrices
-from axilla.evaluation.audit_misprints import Halves, Misprint, fraction, halves_of, misprint
-from axilla.evaluation.audit_readings import BoolArray, Reading, windows_of
-from axilla.evaluation.audit_search import Explanation, Found
-from axilla.evaluation.audit_shortlist import complete
-from axilla.evaluation.audit_table import Printed, ReportedModel
+from axilla.evaluation.audit.auc import AucBounds, auc_bounds
+from axilla.evaluation.audit.matrices import Counts, heaviest_matrices
+from axilla.evaluation.audit.misprints import Halves, Misprint, fraction, halves_of, misprint
+from axilla.evaluation.audit.readings import BoolArray, Reading, windows_of
+from axilla.evaluation.audit.search import Explanation, Found
+from axilla.evaluation.audit.shortlist import complete
+from axilla.evaluation.audit.table import Printed, ReportedModel
 from axilla.evaluation.confusion import PROPORTIONS, proportion
 from axilla.evaluation.intervals import wilson
 

@@ -12,8 +12,8 @@ from typing import Final, Literal
 import numpy as np
 from scipy.stats import binom, norm
 
-from axilla.evaluation.audit_matrices import Counts
-from axilla.evaluation.audit_table import Printed
+from axilla.evaluation.audit.matrices import Counts
+from axilla.evaluation.audit.table import Printed
 from axilla.evaluation.confusion import balanced_accuracy, recall, specificity
 
 AucVerdict = Literal["impossible", "that of its calls", "implausible", "plausible"]

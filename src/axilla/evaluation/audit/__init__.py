@@ -1,0 +1,1 @@
+"""Published tables: which test set and confusion matrices can their figures come from?"""
