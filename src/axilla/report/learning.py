@@ -1,7 +1,9 @@
 """The learning curve as figure and page need it, and the proof that it belongs to the results."""
 
 import math
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -47,27 +49,25 @@ def is_of_these_results(results: StudyResults) -> bool:
     """Tell whether the curve ends where metrics.csv stands; it may be of an earlier run."""
     table = results.learning_curve
     ends = table[(table["metric"] == MEASURED) & (table["share"] == 1)]
-    for row in ends.itertuples(index=False):
-        stated = results.estimate(str(row.model), "auc")
-        if stated is None or not math.isclose(row.value, stated.value, abs_tol=_ROUNDING):
+    for model, value in zip(ends["model"], ends["value"].astype(float), strict=True):
+        stated = results.estimate(str(model), "auc")
+        if stated is None or not math.isclose(value, stated.value, abs_tol=_ROUNDING):
             return False
     return not ends.empty
 
 
 def _points(rows: pd.DataFrame, metric: str) -> tuple[Point, ...]:
-    return tuple(
-        Point(
-            int(row.training_patients),
-            float(row.share),
-            Estimate(
-                float(row.value),
-                float(row.low),
-                float(row.high),
-                int(row.n),
-                int(row.n_positive),
-                str(row.method),
-            ),
-        )
-        for row in rows[rows["metric"] == metric].sort_values("share").itertuples(index=False)
-        if math.isfinite(row.value)
+    known = rows[(rows["metric"] == metric) & rows["value"].notna()].sort_values("share")
+    return tuple(_point(row) for row in known.to_dict("records"))
+
+
+def _point(row: Mapping[Hashable, Any]) -> Point:
+    estimate = Estimate(
+        value=float(row["value"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        n=int(row["n"]),
+        n_positive=int(row["n_positive"]),
+        method=str(row["method"]),
     )
+    return Point(int(row["training_patients"]), float(row["share"]), estimate)
