@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from axilla.evaluation import exact_tables
+from axilla.evaluation.table1 import exact_tables
 from axilla.evaluation.table1.clustered_tests import (
     compare_clustered_levels,
     compare_clustered_numbers,
