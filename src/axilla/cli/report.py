@@ -8,7 +8,7 @@ import typer
 from axilla.cli.console import out, reporting, study_folder
 from axilla.cli.study import as_run
 from axilla.records.toml import read_study
-from axilla.report.stage import write_report
+from axilla.report.stage import write_manuscript, write_report
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,12 +18,17 @@ def add_to(app: typer.Typer) -> None:
 
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Study folder with results.")],
+    docx: Annotated[
+        bool, typer.Option("--docx", help="Also write the tables as a Word document.")
+    ] = False,
 ) -> None:
     """Write tables, figures and report.html from results/; nothing is trained again.
 
-    Example: `axilla report my-study`
+    Example: `axilla report my-study --docx`
     """
     with reporting():
         place = study_folder(folder)
-        path = write_report(as_run(read_study(place.root / "study.toml"), place), place)
-        out.print(f"Report: {path}")
+        config = as_run(read_study(place.root / "study.toml"), place)
+        out.print(f"Report: {write_report(config, place)}")
+        if docx:
+            out.print(f"Tables: {write_manuscript(config, place)}")

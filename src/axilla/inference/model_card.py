@@ -121,7 +121,9 @@ def _preparation(manifest: Manifest) -> Iterator[str]:
     yield ""
     text = f"Images are brought to {settings.image_size_px} by {settings.image_size_px} px."
     if "ultrasound" in used:
-        text += f" Ultrasound is cut to the lesion and {settings.roi_margin:.0%} of its sides around"
+        text += (
+            f" Ultrasound is cut to the lesion, {settings.roi_margin:.0%} of its sides around it"
+        )
         text += ", z-scored and its histogram equalised." if settings.harmonise else "."
         if manifest.masks_in_training:
             text += (

@@ -16,13 +16,14 @@ def comparisons_section(material: Material) -> Section | None:
     labels = {entry.name: _label(entry) for entry in results.entries}
     html = render(
         "sections/comparisons.html.j2",
-        families=[(_title(family), contests) for family, contests in families(results)],
+        families=[(family_title(family), contests) for family, contests in families(results)],
         labels=labels,
     )
     return Section("Comparisons", "comparisons", html)
 
 
-def _title(family: str) -> str:
+def family_title(family: str) -> str:
+    """Return how a page and a manuscript call a family of comparisons."""
     if family == VERDICT:
         return "Fusion verdict"
     return "Against the reader" if family.startswith(READER) else sentence(family)

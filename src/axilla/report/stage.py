@@ -12,6 +12,8 @@ from axilla.report.checklists.filled import CHECKLISTS, checklist_frame, fill, r
 from axilla.report.checklists.section import checklists_section
 from axilla.report.failures import gallery_of
 from axilla.report.figures import draw_figures, page_families, table_entries, write_figures
+from axilla.report.manuscript import write_docx
+from axilla.report.manuscript_tables import manuscript_tables
 from axilla.report.material import Material
 from axilla.report.page import Section, render_page
 from axilla.report.results import StudyResults, load_results
@@ -44,6 +46,14 @@ def write_report(config: StudyConfig, folder: RunFolder) -> Path:
     page = render_page(sections, title=config.study.name, facts=_facts(results))
     path = folder.table("report.html")
     write_bytes(path, page.encode())
+    return path
+
+
+def write_manuscript(config: StudyConfig, folder: RunFolder) -> Path:
+    """Write tables.docx from results/, and return its path; raises as `write_report` does."""
+    path = folder.table("tables.docx")
+    tables = manuscript_tables(load_results(config, folder))
+    write_docx(path, tables, heading=config.study.name)
     return path
 
 

@@ -19,7 +19,9 @@ Status = Literal["filled", "partly filled", "for the authors to write"]
 
 CHECKLISTS: Final = ("tripod_ai", "claim")
 COLUMNS: Final = ("item", "topic", "status", "where", "text")
-FINDERS: Final[Mapping[str, Finder]] = MappingProxyType(FROM_DATA | FROM_METHODS | FROM_RESULTS)
+FINDERS: Final[Mapping[str, Finder]] = MappingProxyType(
+    {**FROM_DATA, **FROM_METHODS, **FROM_RESULTS}
+)
 
 
 @dataclass(frozen=True, slots=True)
