@@ -11,15 +11,15 @@ from scipy.stats import norm
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
-from axilla.evaluation.planning import (
+from axilla.evaluation.planning.auc import (
     PairedAucs,
     auc_width,
     patients_for_auc_width,
     patients_for_difference,
 )
+from axilla.evaluation.planning.proportions import patients_for_proportion_width
+from axilla.evaluation.planning.study import auc_precision, pair_precision
 from axilla.evaluation.predictions import model_predictions
-from axilla.evaluation.proportion_planning import patients_for_proportion_width
-from axilla.evaluation.study_planning import auc_precision, pair_precision
 from axilla.records.tables import PREDICTIONS
 
 

@@ -8,10 +8,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binom, binomtest, multivariate_normal, norm
 
-from axilla.evaluation.auc_moments import auc_covariance, auc_variance, orthant_excess
 from axilla.evaluation.delong import auc_covariance as observed_covariance
 from axilla.evaluation.delong import auc_influence, auc_interval
-from axilla.evaluation.planning import (
+from axilla.evaluation.planning.auc import (
     PairedAucs,
     auc_width,
     class_sizes,
@@ -20,13 +19,14 @@ from axilla.evaluation.planning import (
     patients_for_auc_width,
     patients_for_difference,
 )
-from axilla.evaluation.predictions import model_predictions
-from axilla.evaluation.proportion_planning import (
+from axilla.evaluation.planning.auc_moments import auc_covariance, auc_variance, orthant_excess
+from axilla.evaluation.planning.proportions import (
     assurance_of_width,
     expected_width,
     patients_for_proportion_width,
 )
-from axilla.evaluation.study_planning import auc_precision, pair_precision
+from axilla.evaluation.planning.study import auc_precision, pair_precision
+from axilla.evaluation.predictions import model_predictions
 from axilla.records.errors import ConfigError
 
 REFERENCE = Path(__file__).parent / "reference"

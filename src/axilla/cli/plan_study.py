@@ -13,13 +13,13 @@ from axilla.cli.plan_wish import Answer
 from axilla.cli.study import as_run
 from axilla.cohort.reading import read_cohort
 from axilla.evaluation.learning_curve import FITTED, GAIN, MEASURED, learning_curve_table
-from axilla.evaluation.predictions import ModelPredictions, check_predictions, model_predictions
-from axilla.evaluation.study_planning import (
+from axilla.evaluation.planning.study import (
     AucPrecision,
     PairPrecision,
     auc_precision,
     pair_precision,
 )
+from axilla.evaluation.predictions import ModelPredictions, check_predictions, model_predictions
 from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder
 from axilla.records.followed import followed_models

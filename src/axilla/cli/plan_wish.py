@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from axilla.evaluation.auc_moments import Scores
-from axilla.evaluation.planning import (
+from axilla.evaluation.planning.auc import (
     DEFAULT_CORRELATION,
     PairedAucs,
     Plan,
@@ -15,8 +14,13 @@ from axilla.evaluation.planning import (
     patients_for_auc_width,
     patients_for_difference,
 )
-from axilla.evaluation.proportion_planning import expected_width, patients_for_proportion_width
-from axilla.evaluation.requirements import require_at_least, require_between, require_choice
+from axilla.evaluation.planning.auc_moments import Scores
+from axilla.evaluation.planning.proportions import expected_width, patients_for_proportion_width
+from axilla.evaluation.planning.requirements import (
+    require_at_least,
+    require_between,
+    require_choice,
+)
 from axilla.records.errors import ConfigError, Problem
 
 DEFAULT_PREVALENCE = 0.5

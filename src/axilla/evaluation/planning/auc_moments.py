@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from axilla.evaluation.requirements import require_choice
+from axilla.evaluation.planning.requirements import require_choice
 
 FloatArray = NDArray[np.float64]
 

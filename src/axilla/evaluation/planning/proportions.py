@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
 from axilla.evaluation.intervals import NORMAL_QUANTILE
-from axilla.evaluation.planning import Plan, fewest, too_many
-from axilla.evaluation.requirements import require_at_least, require_between
+from axilla.evaluation.planning.auc import Plan, fewest, too_many
+from axilla.evaluation.planning.requirements import require_at_least, require_between
 
 FloatArray = NDArray[np.float64]
 

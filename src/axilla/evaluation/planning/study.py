@@ -17,9 +17,9 @@ from axilla.evaluation.delong import (
     degrees_of_freedom,
 )
 from axilla.evaluation.intervals import NORMAL_QUANTILE, t_quantile
-from axilla.evaluation.planning import fewest, logit_width, wald_power
+from axilla.evaluation.planning.auc import fewest, logit_width, wald_power
+from axilla.evaluation.planning.requirements import require_between
 from axilla.evaluation.predictions import ModelPredictions
-from axilla.evaluation.requirements import require_between
 
 FloatArray = NDArray[np.float64]
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from axilla.evaluation.auc_moments import Scores, auc_covariance, auc_variance
 from axilla.evaluation.intervals import NORMAL_QUANTILE
-from axilla.evaluation.requirements import require_at_least, require_between
+from axilla.evaluation.planning.auc_moments import Scores, auc_covariance, auc_variance
+from axilla.evaluation.planning.requirements import require_at_least, require_between
 from axilla.records.errors import ConfigError, Problem
 
 FloatArray = NDArray[np.float64]
