@@ -6,6 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
+from axilla.records.followed import HEADLINE_FUSION
 from axilla.records.units import BEST_SINGLE, SELECTED, TRIVIAL
 from axilla.report.palette import (
     BASELINE_STYLE,
@@ -40,7 +41,6 @@ FAMILY_TITLES: dict[FamilyKey, str] = {
     "models": "Models",
 }
 
-HEADLINE_FUSION = "multilayer"
 
 _CLINICAL_START = SERIES.index(BROWN)
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from axilla.records.estimates import Estimate
-from axilla.report.lineup import HEADLINE_FUSION, Entry, FamilyKey, of_family
+from axilla.records.followed import HEADLINE_FUSION
+from axilla.report.lineup import Entry, FamilyKey, of_family
 from axilla.report.results import StudyResults
 from axilla.report.wording import inside_sentence, with_interval
 

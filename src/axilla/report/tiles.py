@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from axilla.records.estimates import Estimate
-from axilla.report.lineup import FAMILY_TITLES, HEADLINE_FUSION, FamilyKey
+from axilla.records.followed import HEADLINE_FUSION
+from axilla.report.lineup import FAMILY_TITLES, FamilyKey
 from axilla.report.standing import Scored, Standing
 
 _CHANCE = 0.5
