@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 from rich.markup import escape
 
 from axilla import RESEARCH_USE_ONLY
@@ -13,11 +12,11 @@ from axilla.cohort.reading import read_cases
 from axilla.cohort.wanted import ClinicalKind, Wanted
 from axilla.inference.bundle import read_bundle
 from axilla.inference.manifest import Manifest
+from axilla.inference.predicted import predicted_table
 from axilla.inference.predictor import Prediction, Predictor
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.folder import write_bytes
 from axilla.records.patients import ClinicalValue, Patient
-from axilla.records.tables import PREDICTIONS
 
 
 def open_predictor(path: Path) -> Predictor:
@@ -71,24 +70,10 @@ def predict_cohort(predictor: Predictor, table: Path, output: Path, *, bundle: P
             "how well it predicts these patients says nothing about others"
         )
     predictions = predictor.predict(cases.patients, progress=bars)
-    rows = [
-        (
-            case.patient_id,
-            manifest.model,
-            "fusion" if manifest.strategy else "unimodal",
-            "+".join(prediction.used),
-            0,
-            0,
-            case.label,
-            prediction.probability,
-            prediction.threshold,
-            "positive" if prediction.positive else "negative",
-            "; ".join(prediction.warnings),
-        )
-        for case, prediction in zip(cases, predictions, strict=True)
-    ]
-    columns = [*PREDICTIONS, "call", "warnings"]
-    content = pd.DataFrame(rows, columns=columns).astype({"label": "Int64"})
+    content = predicted_table(manifest, cases.patients, predictions).assign(
+        call=["positive" if prediction.positive else "negative" for prediction in predictions],
+        warnings=["; ".join(prediction.warnings) for prediction in predictions],
+    )
     write_bytes(output, content.to_csv(index=False, lineterminator="\n").encode())
     err.print(RESEARCH_USE_ONLY)
 

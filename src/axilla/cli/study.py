@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from axilla.cli.console import bars
+from axilla.cli.external import validate_externally
 from axilla.cohort import stage as cohort_stage
 from axilla.evaluation.stage import evaluate
 from axilla.records.errors import Problem, StudyError
@@ -21,6 +22,7 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
     final = stage.run(config, folder, cohort, bars)
     metrics = evaluate(config, folder, cohort)
     refit.write_final(config, folder, final, metrics)
+    validate_externally(config, folder, cohort)
     return write_report(config, folder)
 
 

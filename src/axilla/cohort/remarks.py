@@ -43,7 +43,7 @@ def _external(patients: Sequence[Patient], *, table: str) -> Iterator[Finding]:
                 f"{table}, column split",
                 f"{len(external)} of {len(patients)} patients external",
                 "patients to develop on",
-                "They neither train nor test; predict them with `axilla predict --cohort`.",
+                "They neither train nor test a model; the finished bundle predicts them once.",
             ),
             patients=external,
         )

@@ -78,6 +78,25 @@ def evaluate(
     return metrics
 
 
+def evaluate_external(config: StudyConfig, folder: RunFolder, patients: Iterable[Patient]) -> None:
+    """Write external_metrics.csv of external_predictions.csv, at the bundle's frozen threshold."""
+    name = "external_predictions.csv"
+    table = check_predictions(read_results(folder.table(name), PREDICTIONS), source=name)
+    groups = {patient.patient_id: patient.group for patient in patients}
+    rule = f"{config.validation.threshold}, frozen"
+    rows = [
+        (model, *row)
+        for model, part in table.groupby("model", sort=False)
+        for row in _rows(
+            model_predictions(part, groups=groups),
+            f"external {model}",
+            seed=config.study.seed,
+            rule=rule,
+        )
+    ]
+    folder.write_table("external_metrics.csv", pd.DataFrame(rows, columns=list(METRICS)))
+
+
 def _write_availability(
     folder: RunFolder, groups: Mapping[str, str], *, seed: int, rule: str
 ) -> dict[str, ModelPredictions]:

@@ -126,7 +126,7 @@ def _new_places(results: StudyResults) -> Iterator[Limitation]:
     flow = results.flow if isinstance(results.flow, Mapping) else {}
     sites = flow.get("sites")
     several = len(sites) if isinstance(sites, Mapping) else 0
-    if results.config.validation.scheme == "site":
+    if results.config.validation.scheme == "site" or not results.external.empty:
         return
     if several > 1:
         where = f"Patients of all {several} sites are in training and in testing alike"

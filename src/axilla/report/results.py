@@ -56,6 +56,7 @@ class StudyResults:
     table1: pd.DataFrame
     confounding: pd.DataFrame
     missingness: pd.DataFrame
+    external: pd.DataFrame
     flow: Any
     check: Any
     provenance: Mapping[str, Any]
@@ -67,18 +68,11 @@ class StudyResults:
 
     def estimate(self, model: str, metric: str) -> Estimate | None:
         """Return one estimate of metrics.csv, or None where the table has no such number."""
-        rows = self.metrics[(self.metrics["model"] == model) & (self.metrics["metric"] == metric)]
-        if rows.empty or pd.isna(rows["value"].iloc[0]):
-            return None
-        row = rows.iloc[0]
-        return Estimate(
-            value=float(row["value"]),
-            low=float(row["low"]),
-            high=float(row["high"]),
-            n=int(row["n"]),
-            n_positive=int(row["n_positive"]),
-            method="" if pd.isna(row["method"]) else str(row["method"]),
-        )
+        return _estimate(self.metrics, model, metric)
+
+    def external_estimate(self, model: str, metric: str) -> Estimate | None:
+        """Return one estimate of external_metrics.csv, or None."""
+        return _estimate(self.external, model, metric)
 
     def ranked(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         """Return the models, highest AUC first, then the chosen, the trivial, and the readers."""
@@ -113,6 +107,21 @@ class StudyResults:
         return self.predictions[self.predictions["model"] == model]
 
 
+def _estimate(table: pd.DataFrame, model: str, metric: str) -> Estimate | None:
+    rows = table[(table["model"] == model) & (table["metric"] == metric)]
+    if rows.empty or pd.isna(rows["value"].iloc[0]):
+        return None
+    row = rows.iloc[0]
+    return Estimate(
+        value=float(row["value"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        n=int(row["n"]),
+        n_positive=int(row["n_positive"]),
+        method="" if pd.isna(row["method"]) else str(row["method"]),
+    )
+
+
 def load_results(config: StudyConfig, folder: RunFolder) -> StudyResults:
     """Read results/; raise `StudyError` if files are missing or come from different runs."""
     predictions = check_predictions(read_results(folder.table("predictions.csv"), PREDICTIONS))
@@ -138,6 +147,7 @@ def load_results(config: StudyConfig, folder: RunFolder) -> StudyResults:
         table1=_optional(folder.table("table1.csv"), ()),
         confounding=_optional(folder.table("confounding.csv"), CONFOUNDING),
         missingness=_optional(folder.table("missingness.csv"), MISSINGNESS),
+        external=_optional(folder.table("external_metrics.csv"), METRICS),
         flow=_read_json(folder.table("flow.json"), default=None),
         check=_read_json(folder.table("check.json"), default=None),
         provenance=MappingProxyType(provenance if isinstance(provenance, dict) else {}),

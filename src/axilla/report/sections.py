@@ -8,6 +8,7 @@ from axilla.report.availability import availability_table
 from axilla.report.calibration_section import calibration_section
 from axilla.report.comparisons_section import comparisons_section
 from axilla.report.decision_section import decision_section
+from axilla.report.external_section import external_section
 from axilla.report.figures import STEMS, page_families, roc_entries, table_entries
 from axilla.report.folds import fold_sizes
 from axilla.report.gallery import gallery_section
@@ -206,6 +207,7 @@ SECTIONS: tuple[Builder, ...] = (
     partial(family_section, family="reader"),
     partial(family_section, family="models"),
     forest_section,
+    external_section,
     calibration_section,
     decision_section,
     comparisons_section,

@@ -76,6 +76,10 @@ def _explanation(results: StudyResults) -> Evidence | None:
 
 
 def _external(results: StudyResults) -> Evidence:
+    if not results.external.empty:
+        patients = counted(int(results.external["n"].iloc[0]), "patient")
+        text = f"The frozen bundle was tested on {patients} kept out of development."
+        return Evidence(text, ("#external", "external_metrics.csv"))
     if results.config.validation.scheme == "site":
         text = "Each site was predicted by models of the others; no set from outside the study."
     else:
