@@ -17,6 +17,7 @@ from axilla.report.limitations import limitations_section
 from axilla.report.lineup import FamilyKey
 from axilla.report.material import Builder, Material
 from axilla.report.methods import is_clustered, methods_of
+from axilla.report.methods_of_evaluation import methods_of_evaluation
 from axilla.report.page import Section, render
 from axilla.report.provenance import provenance_facts, search_lines
 from axilla.report.subgroup_section import subgroup_section
@@ -143,7 +144,7 @@ def methods_section(material: Material) -> Section | None:
         methods = tuple(part for part in methods if part.topic in _OF_ANY_PREDICTIONS)
     html = render(
         "sections/methods.html.j2",
-        methods=methods,
+        methods=(*methods, *methods_of_evaluation(results)),
         search=search_lines(results.search),
     )
     return Section("How it was done", "methods", html)

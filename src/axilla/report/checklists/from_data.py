@@ -6,6 +6,7 @@ from typing import Any
 from axilla.report.checklists.evidence import Evidence, Finder, method_place
 from axilla.report.folds import fold_sizes
 from axilla.report.inclusion import flow_stages, patients_in
+from axilla.report.methods_of_evaluation import methods_of_evaluation
 from axilla.report.results import StudyResults
 from axilla.report.standing import headline_of
 from axilla.report.wording import counted, interval_text, listed, number, percent
@@ -135,18 +136,14 @@ def _sample_size(results: StudyResults) -> Evidence | None:
     )
 
 
-def _missing_handling(results: StudyResults) -> Evidence:
-    models = results.config.models
-    said = ["A model predicts the patients who have its data."]
-    if models.fusion:
-        said.append("Fusion predicts from the modalities that a patient has.")
-    if models.clinical and results.config.clinical:
-        said.append(
-            "A missing number becomes the median of the training patients, a missing category no "
-            "category."
-        )
-    said.append("Patients without a known outcome are left out.")
-    return Evidence(" ".join(said), ("#availability", "#patients"))
+def _missing_handling(results: StudyResults) -> Evidence | None:
+    parts = {part.topic: part.text for part in methods_of_evaluation(results)}
+    if "Missing data" not in parts:
+        return None
+    return Evidence(
+        f"{parts['Missing data']} Patients without a known outcome are left out.",
+        (method_place("Missing data"), "#availability", "#patients"),
+    )
 
 
 def _missing_amount(results: StudyResults) -> Evidence | None:

@@ -172,7 +172,10 @@ def _measures(results: StudyResults) -> Evidence:
     names = [title for name, title in _MEASURES.items() if name in measured]
     return Evidence(
         f"{listed(names)}; ROC curves and confusion matrices.",
-        (method_place("Statistics"), "#calibration", "#decision", "metrics.csv"),
+        (
+            *map(method_place, ("Statistics", "Calibration", "Decision curve")),
+            *("#calibration", "#decision", "metrics.csv"),
+        ),
     )
 
 
@@ -189,7 +192,7 @@ def _comparisons(results: StudyResults) -> Evidence | None:
         return None
     return Evidence(
         "Models were compared in pairs on the same patients, with Holm's correction.",
-        ("#comparisons", "comparisons.csv"),
+        (method_place("Comparisons"), "#comparisons", "comparisons.csv"),
     )
 
 
