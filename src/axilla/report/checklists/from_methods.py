@@ -35,8 +35,9 @@ _PACKAGES = ("torch", "timm", "scikit-learn", "numpy")
 def _objectives(results: StudyResults) -> Evidence:
     models = [entry for entry in results.entries if entry.competes]
     fused = [entry for entry in models if entry.family == "fusion"]
+    validation = "internal" if results.external.empty else "internal and external"
     text = (
-        f"Development and internal validation of {counted(len(models), 'model')} that "
+        f"Development and {validation} validation of {counted(len(models), 'model')} that "
         f"{'predicts' if len(models) == 1 else 'predict'} {results.config.study.outcome}"
     )
     if fused:
@@ -240,13 +241,21 @@ def _threshold(results: StudyResults) -> Evidence:
 
 
 def _same_data(results: StudyResults) -> Evidence:
+    places = (method_place("Validation"), "#patients", "splits.csv")
     if results.config.validation.scheme == "site":
         text = "Development and evaluation differ in the site, and in nothing else by design."
+    elif results.config.validation.scheme == "holdout":
+        text = "No difference by design: both are random parts of one table."
     else:
         text = "No difference by design: the same patients serve for both, in different folds."
-        if results.config.validation.scheme == "holdout":
-            text = "No difference by design: both are random parts of one table."
-    return Evidence(text, (method_place("Validation"), "#patients", "splits.csv"))
+    if not results.external.empty:
+        first = results.external.iloc[0]
+        text += (
+            f" The external set, {int(first['n']):,} patients of whom {int(first['n_positive']):,} "
+            "are positive, is patients whom the table marks as such."
+        )
+        places = (*places, "#external", "external_metrics.csv")
+    return Evidence(text, places)
 
 
 def _settings(results: StudyResults) -> Evidence | None:
