@@ -104,6 +104,7 @@ def test_numbers_are_those_of_the_manifest():
         in analyses
     )
     assert "mcc" not in analyses.casefold()
+    assert analyses.index("AUC") < analyses.index("Sensitivity")
     assert "211 patients, 107 positive (51%)" in parts["Training data"]
     assert "abc123" in parts["Training data"]
     assert "0.4321 or more" in parts["Metrics"]

@@ -157,10 +157,9 @@ def _metrics(manifest: Manifest) -> Iterator[str]:
         f"chosen for {rule}, on predictions of patients whom the models had not seen; it is frozen "
         "in the bundle."
     )
-    known = [_TITLES[p.metric] for p in manifest.performance if p.metric in _TITLES]
-    if known:
+    if known := _shown(manifest):
         yield ""
-        yield from (f"- {title}: {meaning}." for title, meaning in known)
+        yield from ("- {}: {}.".format(*_TITLES[number.metric]) for number in known)
 
 
 def _evaluation_data(manifest: Manifest) -> Iterator[str]:
@@ -180,8 +179,7 @@ def _training_data(manifest: Manifest) -> Iterator[str]:
 
 def _analyses(manifest: Manifest) -> Iterator[str]:
     yield from _heading("Quantitative analyses")
-    shown = [p for p in manifest.performance if p.metric in _TITLES]
-    if not shown:
+    if not (shown := _shown(manifest)):
         yield "None."
         return
     yield "| metric | value | 95 % interval | patients (positive) | method |"
@@ -197,6 +195,13 @@ def _analyses(manifest: Manifest) -> Iterator[str]:
         "An interval says how the number would vary over new samples of patients like these. It "
         "does not hold the luck of training, nor the step to another hospital."
     )
+
+
+def _shown(manifest: Manifest) -> list[Performance]:
+    """The measures that the card explains, the most telling first."""
+    order = list(_TITLES)
+    known = [number for number in manifest.performance if number.metric in _TITLES]
+    return sorted(known, key=lambda number: order.index(number.metric))
 
 
 def _ethics(manifest: Manifest) -> Iterator[str]:

@@ -115,7 +115,7 @@ def _origin(results: StudyResults) -> Iterator[Limitation]:
             f"{low['level']} (n = {low['n']:,}), {percent(high['prevalence'])} at {high['level']} "
             f"(n = {high['n']:,}); {p_text(row['p'])}. Sorting patients by {row['column']} alone "
             f"reaches an AUC of {number(row['auc'])} ({number(row['auc_by_chance'])} by chance). "
-            "A model that recognises the place by the look of its images gets this for nothing."
+            "A model that sees on an image where it comes from gets this for nothing."
         )
         yield Limitation("Confounding by origin", "bias", text)
 

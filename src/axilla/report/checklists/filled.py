@@ -12,6 +12,7 @@ import pandas as pd
 from axilla.report.checklists.evidence import Finder
 from axilla.report.checklists.from_data import FROM_DATA
 from axilla.report.checklists.from_methods import FROM_METHODS
+from axilla.report.checklists.from_models import FROM_MODELS
 from axilla.report.checklists.from_results import FROM_RESULTS
 from axilla.report.results import StudyResults
 
@@ -20,7 +21,7 @@ Status = Literal["filled", "partly filled", "for the authors to write"]
 CHECKLISTS: Final = ("tripod_ai", "claim")
 COLUMNS: Final = ("item", "topic", "status", "where", "text")
 FINDERS: Final[Mapping[str, Finder]] = MappingProxyType(
-    {**FROM_DATA, **FROM_METHODS, **FROM_RESULTS}
+    {**FROM_DATA, **FROM_METHODS, **FROM_MODELS, **FROM_RESULTS}
 )
 
 
