@@ -185,7 +185,7 @@ def _threshold(results: StudyResults) -> Evidence:
 
 
 def _same_data(results: StudyResults) -> Evidence:
-    places = (method_place("Validation"), "#patients", "splits.csv")
+    places: tuple[str, ...] = (method_place("Validation"), "#patients", "splits.csv")
     if results.config.validation.scheme == "site":
         text = "Development and evaluation differ in the site, and in nothing else by design."
     elif results.config.validation.scheme == "holdout":
