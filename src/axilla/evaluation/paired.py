@@ -6,7 +6,7 @@ is tested between groups.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from axilla.evaluation.delong import (
     auc_covariance,
     auc_influence,
     degrees_of_freedom,
+    interval_of_influence,
 )
 from axilla.evaluation.fold_average import fold_average
 from axilla.evaluation.intervals import (
@@ -52,9 +53,11 @@ class Difference:
 def auc_difference(one: ModelPredictions, other: ModelPredictions) -> Difference:
     """Test the difference of two AUCs measured on the same patients.
 
-    Both hold the same patients in the same order. Without groups this is DeLong's test, normal
-    (Biometrics 1988;44:837); with groups Obuchowski's covariance, with Student's t by
-    Satterthwaite's degrees of freedom. Rankings that never differ have difference 0 and p = 1.
+    Both hold the same patients in the same order. Without groups the test is DeLong's, normal
+    (Biometrics 1988;44:837); with groups it rests on Obuchowski's covariance, with Student's t by
+    Satterthwaite's degrees of freedom. The interval joins the AUCs' own logit intervals by their
+    correlation (`joined_bounds`): near 1 DeLong's symmetric one is too wide where the AUCs are
+    equal and too narrow where they are not. Rankings that never differ have difference 0, p = 1.
     """
     found = [auc_influence(one.labels, model.probabilities) for model in (one, other)]
     return _of_influences(found, one)
@@ -87,10 +90,47 @@ def _of_influences(
         few = np.isnan(variance)
         reason = "fewer than two groups of a class" if few else "the difference does not vary"
         return _undecided(estimate, method, reason=reason)
+    freedom = None
     if model.clustered:
         freedom = degrees_of_freedom(change, labels, clusters=clusters)
-        return _tested(estimate, variance, method, freedom=freedom)
-    return _tested(estimate, variance, method)
+    tested = _tested(estimate, variance, method, freedom=freedom)
+    return replace(tested, interval=_joined(influences, model, method=method))
+
+
+def _joined(
+    influences: Sequence[AucInfluence], model: ModelPredictions, *, method: str
+) -> Interval:
+    labels, clusters = model.labels, model.clusters
+    covariance = auc_covariance(
+        np.stack([influence.per_patient for influence in influences]), labels, clusters=clusters
+    )
+    product = covariance[0, 0] * covariance[1, 1]
+    correlation = covariance[0, 1] / product**0.5 if product > _NEGLIGIBLE_VARIANCE**2 else 0.0
+    own = [interval_of_influence(one, labels, clusters=clusters) for one in influences]
+    low, high = joined_bounds(
+        *((influence.auc, bounds) for influence, bounds in zip(influences, own, strict=True)),
+        correlation=float(correlation),
+    )
+    return Interval(low, high, f"{method}; interval joined from both on the logit scale")
+
+
+def joined_bounds(
+    first: tuple[float, Interval], second: tuple[float, Interval], *, correlation: float
+) -> tuple[float, float]:
+    """Return the bounds of a difference of two estimates from their own intervals.
+
+    The distances to their bounds are added as the sides of a triangle, correlated as the estimates
+    are. Source: Zou & Donner, Stat Med 2008;27:1693; Newcombe, Stat Med 1998;17:2635 (method 10).
+    """
+    (one, own), (other, others) = first, second
+
+    def reach(below: float, above: float) -> float:
+        return float(max(below**2 - 2 * correlation * below * above + above**2, 0) ** 0.5)
+
+    estimate = one - other
+    down = reach(one - own.low, others.high - other)
+    up = reach(own.high - one, other - others.low)
+    return max(-1.0, estimate - down), min(1.0, estimate + up)
 
 
 def share_difference(one: ModelPredictions, other: ModelPredictions, *, name: Share) -> Difference:
@@ -120,20 +160,14 @@ def newcombe_difference(both: int, one: int, other: int, neither: int) -> tuple[
     """
     total = both + one + other + neither
     first, second = (both + one) / total, (both + other) / total
-    (low_1, high_1), (low_2, high_2) = wilson(first, total), wilson(second, total)
     product = (both + one) * (other + neither) * (both + other) * (one + neither)
     excess = float(both * neither - one * other)
     if excess > 0:
         excess = max(excess - total / 2, 0)  # the continuity correction of method 10
     correlation = excess / product**0.5 if product else 0.0
 
-    def reach(below: float, above: float) -> float:
-        return float(max(below**2 - 2 * correlation * below * above + above**2, 0) ** 0.5)
-
-    estimate = first - second
-    down = reach(first - low_1, high_2 - second)
-    up = reach(high_1 - first, second - low_2)
-    return max(-1.0, estimate - down), min(1.0, estimate + up)
+    one_interval, other_interval = (Interval(*wilson(p, total), "") for p in (first, second))
+    return joined_bounds((first, one_interval), (second, other_interval), correlation=correlation)
 
 
 def _mcnemar(one: FloatArray, other: FloatArray) -> Difference:
