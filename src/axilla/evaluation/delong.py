@@ -111,8 +111,8 @@ def auc_interval(
     """Return the AUC, averaged over repeats, with its 95 % interval.
 
     Shapes as in `auc_influence`. The interval is symmetric on the logit scale, which keeps it
-    inside 0 and 1 and at its level: of 64 patients with an AUC of 0.9 it covers 95 %, DeLong's
-    plain symmetric one 91 % (`benchmarks/evidence.py`). With clusters the quantile is Student's
+    inside 0 and 1 and at its level: of 64 patients with an AUC of 0.85 it covers 95 %, DeLong's
+    plain symmetric one 92 % (`benchmarks/evidence.py`). With clusters the quantile is Student's
     by Satterthwaite's degrees of freedom. At 0 and 1 the variance is zero and says nothing;
     Newcombe's score interval takes over, a cluster counted as one patient. Source: Pepe, The
     Statistical Evaluation of Medical Tests, 2003, section 5.2 (logit scale).
