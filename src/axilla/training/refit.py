@@ -24,7 +24,8 @@ from axilla.training.unimodal import is_trained
 
 _NOTE = (
     "Measured out of fold on the development patients, for the model that each fold's inner splits "
-    "chose; the bundled model was then refitted on all of them. No other hospital was tested."
+    "chose; the bundled model was then refitted on all of them. This says nothing of another "
+    "hospital."
 )
 
 
