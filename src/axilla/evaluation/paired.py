@@ -54,10 +54,12 @@ def auc_difference(one: ModelPredictions, other: ModelPredictions) -> Difference
     """Test the difference of two AUCs measured on the same patients.
 
     Both hold the same patients in the same order. Without groups the test is DeLong's, normal
-    (Biometrics 1988;44:837); with groups it rests on Obuchowski's covariance, with Student's t by
-    Satterthwaite's degrees of freedom. The interval joins the AUCs' own logit intervals by their
+    (Biometrics 1988;44:837), and the interval joins the AUCs' own logit intervals by their
     correlation (`joined_bounds`): near 1 DeLong's symmetric one is too wide where the AUCs are
-    equal and too narrow where they are not. Rankings that never differ have difference 0, p = 1.
+    equal and too narrow where they are not. With groups both are Wald's with Obuchowski's
+    covariance and Student's t by Satterthwaite's degrees of freedom: a correlation told by few
+    groups is too uncertain to join intervals by. Rankings that never differ have difference 0 and
+    p = 1.
     """
     found = [auc_influence(one.labels, model.probabilities) for model in (one, other)]
     return _of_influences(found, one)
@@ -90,23 +92,23 @@ def _of_influences(
         few = np.isnan(variance)
         reason = "fewer than two groups of a class" if few else "the difference does not vary"
         return _undecided(estimate, method, reason=reason)
-    freedom = None
     if model.clustered:
         freedom = degrees_of_freedom(change, labels, clusters=clusters)
-    tested = _tested(estimate, variance, method, freedom=freedom)
+        return _tested(estimate, variance, method, freedom=freedom)
+    tested = _tested(estimate, variance, method)
     return replace(tested, interval=_joined(influences, model, method=method))
 
 
 def _joined(
     influences: Sequence[AucInfluence], model: ModelPredictions, *, method: str
 ) -> Interval:
-    labels, clusters = model.labels, model.clusters
+    labels = model.labels
     covariance = auc_covariance(
-        np.stack([influence.per_patient for influence in influences]), labels, clusters=clusters
+        np.stack([influence.per_patient for influence in influences]), labels
     )
     product = covariance[0, 0] * covariance[1, 1]
     correlation = covariance[0, 1] / product**0.5 if product > _NEGLIGIBLE_VARIANCE**2 else 0.0
-    own = [interval_of_influence(one, labels, clusters=clusters) for one in influences]
+    own = [interval_of_influence(one, labels) for one in influences]
     low, high = joined_bounds(
         *((influence.auc, bounds) for influence, bounds in zip(influences, own, strict=True)),
         correlation=float(correlation),
