@@ -1,13 +1,11 @@
 """The table of fusions by what each prediction was made from."""
 
-from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from axilla.records.estimates import Estimate
-from axilla.report.results import StudyResults
+from axilla.report.results import StudyResults, estimate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def availability_table(results: StudyResults) -> AvailabilityTable | None:
     return AvailabilityTable(
         patterns=tuple(_pattern(key, auc) for key in keys),
         rows=tuple(
-            (titles.get(model, model), tuple(_estimate(cells.get((model, k))) for k in keys))
+            (titles.get(model, model), tuple(estimate_of(cells.get((model, k))) for k in keys))
             for model in models
         ),
         taught=results.config.training.modality_dropout > 0,
@@ -64,17 +62,4 @@ def _pattern(key: tuple[int, str], auc: pd.DataFrame) -> Pattern:
         about="the rest withheld" if withheld else "all they have",
         n=int(rows["n"].iloc[0]),
         n_positive=int(rows["n_positive"].iloc[0]),
-    )
-
-
-def _estimate(row: Mapping[Hashable, Any] | None) -> Estimate | None:
-    if row is None or pd.isna(row["value"]):
-        return None
-    return Estimate(
-        value=float(row["value"]),
-        low=float(row["low"]),
-        high=float(row["high"]),
-        n=int(row["n"]),
-        n_positive=int(row["n_positive"]),
-        method=str(row["method"]),
     )

@@ -124,3 +124,29 @@ def bare(axes: Axes) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def write_beside(
+    axes: Axes,
+    text: str,
+    *,
+    side: int,
+    y: float,
+    x_pt: float,
+    colour: str,
+    weight: str = "normal",
+    align: str = "left",
+) -> None:
+    """Write beside the axes: `x_pt` points from their left (0) or right (1) side, at row `y`."""
+    axes.annotate(
+        text,
+        (side, y),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(x_pt, 0),
+        textcoords="offset points",
+        va="center",
+        ha=align,
+        color=colour,
+        fontweight=weight,
+        annotation_clip=False,
+    )

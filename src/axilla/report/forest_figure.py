@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from axilla.records.estimates import Estimate
-from axilla.report.canvas import Drawing, encode, figure_style, new_figure
+from axilla.report.canvas import Drawing, encode, figure_style, new_figure, write_beside
 from axilla.report.lineup import FAMILIES, FAMILY_TITLES, Entry, of_family
 from axilla.report.palette import BAND, FAMILY_COLOURS, INK, MUTED, PAPER, RULE
 from axilla.report.results import StudyResults
@@ -104,13 +104,13 @@ def _frame(axes: Axes, known: Sequence[Estimate], *, rows: int) -> None:
 
 def _draw_row(axes: Axes, row: _Row, *, y: int) -> None:
     if row.entry is None or row.auc is None:
-        _write(axes, row.title, side=0, y=y, x_pt=-125, colour=INK, weight="bold")
+        write_beside(axes, row.title, side=0, y=y, x_pt=-125, colour=INK, weight="bold")
         return
     _draw_estimate(axes, row.auc, entry=row.entry, y=y)
     colour = MUTED if row.entry.trivial else INK
-    _write(axes, row.title, side=0, y=y, x_pt=-117, colour=colour)
-    _write(axes, number(row.auc.value), side=1, y=y, x_pt=12, colour=INK)
-    _write(axes, interval_text(row.auc), side=1, y=y, x_pt=44, colour=MUTED)
+    write_beside(axes, row.title, side=0, y=y, x_pt=-117, colour=colour)
+    write_beside(axes, number(row.auc.value), side=1, y=y, x_pt=12, colour=INK)
+    write_beside(axes, interval_text(row.auc), side=1, y=y, x_pt=44, colour=MUTED)
 
 
 def _draw_estimate(axes: Axes, auc: Estimate, *, entry: Entry, y: int) -> None:
@@ -134,23 +134,6 @@ def _marker(entry: Entry) -> str:
     if entry.chosen:
         return "s"
     return "D" if entry.family == "reader" else "o"
-
-
-def _write(
-    axes: Axes, text: str, *, side: int, y: int, x_pt: float, colour: str, weight: str = "normal"
-) -> None:
-    """Write beside the axes: `x_pt` points from their left (0) or right (1) side, at row `y`."""
-    axes.annotate(
-        text,
-        (side, y),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(x_pt, 0),
-        textcoords="offset points",
-        va="center",
-        color=colour,
-        fontweight=weight,
-        annotation_clip=False,
-    )
 
 
 def _head(axes: Axes) -> None:

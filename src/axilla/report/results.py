@@ -68,11 +68,11 @@ class StudyResults:
 
     def estimate(self, model: str, metric: str) -> Estimate | None:
         """Return one estimate of metrics.csv, or None where the table has no such number."""
-        return _estimate(self.metrics, model, metric)
+        return first_estimate(_rows_of(self.metrics, model, metric))
 
     def external_estimate(self, model: str, metric: str) -> Estimate | None:
         """Return one estimate of external_metrics.csv, or None."""
-        return _estimate(self.external, model, metric)
+        return first_estimate(_rows_of(self.external, model, metric))
 
     def ranked(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         """Return the models, highest AUC first, then the chosen, the trivial, and the readers."""
@@ -107,11 +107,10 @@ class StudyResults:
         return self.predictions[self.predictions["model"] == model]
 
 
-def _estimate(table: pd.DataFrame, model: str, metric: str) -> Estimate | None:
-    rows = table[(table["model"] == model) & (table["metric"] == metric)]
-    if rows.empty or pd.isna(rows["value"].iloc[0]):
+def estimate_of(row: Mapping[Any, Any] | None) -> Estimate | None:
+    """Return the estimate in a row of a results table, or None without a number."""
+    if row is None or pd.isna(row["value"]):
         return None
-    row = rows.iloc[0]
     return Estimate(
         value=float(row["value"]),
         low=float(row["low"]),
@@ -120,6 +119,15 @@ def _estimate(table: pd.DataFrame, model: str, metric: str) -> Estimate | None:
         n_positive=int(row["n_positive"]),
         method="" if pd.isna(row["method"]) else str(row["method"]),
     )
+
+
+def first_estimate(rows: pd.DataFrame) -> Estimate | None:
+    """Return the estimate in the first row, or None without a row or number."""
+    return estimate_of(next(iter(rows.to_dict("records")), None))
+
+
+def _rows_of(table: pd.DataFrame, model: str, metric: str) -> pd.DataFrame:
+    return table[(table["model"] == model) & (table["metric"] == metric)]
 
 
 def load_results(config: StudyConfig, folder: RunFolder) -> StudyResults:

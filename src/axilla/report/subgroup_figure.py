@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from axilla.records.estimates import Estimate
-from axilla.report.canvas import Drawing, encode, figure_style, new_figure
+from axilla.report.canvas import Drawing, encode, figure_style, new_figure, write_beside
 from axilla.report.palette import FAMILY_COLOURS, INK, MUTED, PAPER, RULE
 from axilla.report.results import StudyResults
 from axilla.report.subgroups import Block, Line, Subgroups, subgroups_of
@@ -95,25 +95,25 @@ def _frame(axes: Axes, subgroups: Subgroups, *, span: float) -> None:
 
 def _draw_heading(axes: Axes, block: Block, *, y: float) -> None:
     title = shortened(block.title, limit=30)
-    _write(axes, title, side=0, y=y, x_pt=_TITLE_PT, colour=INK, weight="bold")
-    _write(axes, f"interaction: {block.told_p('auc')}", side=1, y=y, x_pt=12, colour=MUTED)
+    write_beside(axes, title, side=0, y=y, x_pt=_TITLE_PT, colour=INK, weight="bold")
+    write_beside(axes, f"interaction: {block.told_p('auc')}", side=1, y=y, x_pt=12, colour=MUTED)
 
 
 def _draw_line(axes: Axes, line: Line, *, y: float, colour: str, overall: bool) -> None:
     ink = MUTED if line.small else INK
     indent, weight = (_TITLE_PT, "bold") if overall else (_INDENT_PT, "normal")
     title = shortened(line.title, limit=24)
-    _write(axes, title, side=0, y=y, x_pt=indent, colour=ink, weight=weight)
+    write_beside(axes, title, side=0, y=y, x_pt=indent, colour=ink, weight=weight)
     count = f"{line.n:,} ({line.n_positive:,})"
-    _write(axes, count, side=0, y=y, x_pt=_COUNT_PT, colour=MUTED, align="right")
+    write_beside(axes, count, side=0, y=y, x_pt=_COUNT_PT, colour=MUTED, align="right")
     auc = line.estimates["auc"]
     if auc is None:
         reason = "one outcome only" if line.one_class else "not defined"
-        _write(axes, reason, side=1, y=y, x_pt=12, colour=MUTED)
+        write_beside(axes, reason, side=1, y=y, x_pt=12, colour=MUTED)
         return
     _draw_estimate(axes, auc, y=y, colour=INK if overall else colour, hollow=line.small)
-    _write(axes, number(auc.value), side=1, y=y, x_pt=12, colour=ink)
-    _write(axes, interval_text(auc), side=1, y=y, x_pt=44, colour=MUTED)
+    write_beside(axes, number(auc.value), side=1, y=y, x_pt=12, colour=ink)
+    write_beside(axes, interval_text(auc), side=1, y=y, x_pt=44, colour=MUTED)
 
 
 def _draw_estimate(axes: Axes, auc: Estimate, *, y: float, colour: str, hollow: bool) -> None:
@@ -136,32 +136,6 @@ def _draw_estimate(axes: Axes, auc: Estimate, *, y: float, colour: str, hollow: 
         markeredgewidth=1.1 if hollow else 0.7,
         zorder=4,
         clip_on=False,
-    )
-
-
-def _write(
-    axes: Axes,
-    text: str,
-    *,
-    side: int,
-    y: float,
-    x_pt: float,
-    colour: str,
-    weight: str = "normal",
-    align: str = "left",
-) -> None:
-    """Write beside the axes: `x_pt` points from their left (0) or right (1) side, at row `y`."""
-    axes.annotate(
-        text,
-        (side, y),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(x_pt, 0),
-        textcoords="offset points",
-        va="center",
-        ha=align,
-        color=colour,
-        fontweight=weight,
-        annotation_clip=False,
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from axilla.records.estimates import Estimate
 from axilla.report.lineup import Entry
-from axilla.report.results import StudyResults
+from axilla.report.results import StudyResults, first_estimate
 from axilla.report.standing import headline_of
 from axilla.report.wording import p_value, sentence
 
@@ -111,21 +111,7 @@ def _line(level: str, rows: pd.DataFrame) -> Line:
         n=int(first["n"]),
         n_positive=int(first["n_positive"]),
         small=str(first["small"]) == "True",
-        estimates={name: _estimate(rows[rows["metric"] == name]) for name in METRICS},
-    )
-
-
-def _estimate(rows: pd.DataFrame) -> Estimate | None:
-    if rows.empty or pd.isna(rows["value"].iloc[0]):
-        return None
-    row = rows.iloc[0]
-    return Estimate(
-        value=float(row["value"]),
-        low=float(row["low"]),
-        high=float(row["high"]),
-        n=int(row["n"]),
-        n_positive=int(row["n_positive"]),
-        method=str(row["method"]),
+        estimates={name: first_estimate(rows[rows["metric"] == name]) for name in METRICS},
     )
 
 
