@@ -122,6 +122,13 @@ def test_bounds_change_smoothly_where_the_curve_reaches_0_and_1():
     assert np.abs(np.diff(found.high)).max() < 0.03
 
 
+def test_predictions_equally_far_on_both_sides_give_their_mean():
+    labels, risks = np.array([1.0, 0, 0, 1]), np.array([0.2, 0.2, 0.8, 0.8])
+    found = smooth_outcomes(labels, risks, clusters=np.arange(4), at=np.array([0.2, 0.5, 0.8]))
+    assert found.observed == pytest.approx([0.5, 0.5, 0.5])
+    assert np.isfinite([found.low, found.high]).all()
+
+
 def test_tied_predictions_give_their_mean():
     scores = np.array([0.2] * 9 + [0.7] * 9)
     labels = np.array([1, 0, 0, 0, 0, 0, 0, 0, 1] + [1] * 6 + [0] * 3, dtype=float)

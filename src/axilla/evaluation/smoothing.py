@@ -60,15 +60,15 @@ def smooth_outcomes(
 def _weights(distance: FloatArray, *, size: int) -> FloatArray:
     """What each outcome adds to the smoothed value at distance 0: (n,), summing to 1.
 
-    The nearest `size` predictions count, by the tricube of their distance. Where they are all tied
-    the value is their mean.
+    The nearest `size` predictions count, by the tricube of their distance. Where they are all tied,
+    at the point or equally far from it, the value is their mean.
     """
     far = np.abs(distance)
     reach = np.partition(far, size - 1)[size - 1]
-    if reach == 0:
-        near = (far == 0).astype(np.float64)
+    kernel = np.clip(1 - (far / reach) ** 3, 0, None) ** 3 if reach else np.zeros_like(far)
+    if not kernel.any():
+        near = (far <= reach).astype(np.float64)
         return np.asarray(near / near.sum())
-    kernel = np.clip(1 - (far / reach) ** 3, 0, None) ** 3
     zeroth, first, second = (float((kernel * distance**power).sum()) for power in range(3))
     spread = zeroth * second - first**2
     if spread <= _SINGULAR * (zeroth * reach) ** 2:
