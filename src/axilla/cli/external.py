@@ -6,6 +6,7 @@ import pandas as pd
 
 from axilla.cli.console import bars
 from axilla.evaluation.stage import evaluate_external
+from axilla.inference.thresholds import NEUTRAL
 from axilla.records.folder import RunFolder
 from axilla.records.patients import Cohort, Patient
 from axilla.records.study import StudyConfig
@@ -46,4 +47,14 @@ def _readings(config: StudyConfig, patients: Sequence[Patient]) -> Iterator[tupl
     for patient in patients:
         if patient.reader_positive is not None:
             reading = float(patient.reader_positive)
-            yield patient.patient_id, name, "reader", "reader", 0, 0, patient.label, reading, 0.5
+            yield (
+                patient.patient_id,
+                name,
+                "reader",
+                "reader",
+                0,
+                0,
+                patient.label,
+                reading,
+                NEUTRAL,
+            )

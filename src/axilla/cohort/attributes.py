@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from axilla.cohort.cells import WORDS, as_number
+from axilla.cohort.cells import UNKNOWN_WORDS, WORDS, as_number
 from axilla.cohort.columns import nearest
 from axilla.cohort.findings import Finding, error
 from axilla.cohort.rows import RowContent
@@ -14,8 +14,6 @@ from axilla.records.errors import Problem
 from axilla.records.patients import ClinicalValue
 
 _CODE = "subgroups"
-# How people write that they do not know; Table 1 of any table reads them in the same way.
-_UNKNOWN = frozenset({"", "na", "n/a", "nan", "null", "unknown"})
 
 
 def read_attributes(
@@ -107,7 +105,7 @@ def _ascending(cuts: Sequence[float]) -> bool:
 
 def _cells(sheet: Sheet, column: str) -> list[str]:
     cells = [row.cells[column] for row in sheet.rows]
-    return ["" if text.casefold() in _UNKNOWN else text for text in cells]
+    return ["" if text.casefold() in UNKNOWN_WORDS else text for text in cells]
 
 
 def _values(cells: Sequence[str], column: str) -> Sequence[ClinicalValue]:

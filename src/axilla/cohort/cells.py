@@ -10,6 +10,8 @@ from axilla.records.errors import Problem
 from axilla.records.patients import ClinicalValue
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# How people write that they do not know.
+UNKNOWN_WORDS = frozenset({"", "na", "n/a", "nan", "null", "unknown"})
 _SAME_CODE = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 
 # Clinical columns whose values are fixed; (low, high) of numbers in years and percent.

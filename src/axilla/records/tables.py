@@ -6,6 +6,7 @@ import pandas as pd
 
 from axilla.records.errors import Problem, StudyError
 
+_ESTIMATE = ("metric", "value", "low", "high", "n", "n_positive")
 SPLITS = ("patient_id", "repeat", "fold", "role")
 PREDICTIONS = (
     "patient_id",
@@ -20,12 +21,7 @@ PREDICTIONS = (
 )
 METRICS = (
     "model",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "n",
-    "n_positive",
+    *_ESTIMATE,
     "threshold_rule",
     "method",
 )
@@ -44,12 +40,7 @@ AVAILABILITY_METRICS = (
     "model",
     "shown",
     "withheld",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "n",
-    "n_positive",
+    *_ESTIMATE,
     "threshold_rule",
     "method",
 )
@@ -73,12 +64,7 @@ SUBGROUPS = (
     "column",
     "level",
     "model",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "n",
-    "n_positive",
+    *_ESTIMATE,
     "small",
     "p_interaction",
     "method",
@@ -87,12 +73,7 @@ LEARNING_CURVE = (
     "model",
     "share",
     "training_patients",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "n",
-    "n_positive",
+    *_ESTIMATE,
     "method",
 )
 LEARNING_CURVE_PREDICTIONS = (*PREDICTIONS, "share", "training_patients")

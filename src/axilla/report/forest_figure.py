@@ -1,12 +1,12 @@
 """The AUC of every model with its interval, by family, on one axis."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
 from axilla.records.estimates import Estimate
+from axilla.report.auc_axis import frame_auc_axis
 from axilla.report.canvas import Drawing, encode, figure_style, new_figure, write_beside
 from axilla.report.lineup import FAMILIES, FAMILY_TITLES, Entry, of_family
 from axilla.report.palette import BAND, FAMILY_COLOURS, INK, MUTED, PAPER, RULE
@@ -17,7 +17,6 @@ _WIDTH_IN = 7.0
 _ROW_IN = 0.2
 _TOP_IN, _BOTTOM_IN = 0.28, 0.42
 _PLOT_LEFT, _PLOT_RIGHT = 0.27, 0.73
-_CHANCE = 0.5
 _FEWEST = 2
 
 
@@ -50,7 +49,7 @@ def draw_forest(results: StudyResults, *, band: Estimate | None = None) -> Drawi
                 _ROW_IN * len(rows) / height_in,
             )
         )
-        _frame(axes, known, rows=len(rows))
+        frame_auc_axis(axes, known, rows=len(rows))
         if band is not None and math.isfinite(band.low + band.high):
             axes.axvspan(band.low, band.high, color=BAND, linewidth=0, zorder=0)
         for position, row in enumerate(rows):
@@ -84,22 +83,6 @@ def _rows(results: StudyResults) -> list[_Row]:
 
 def _height(row: _Row) -> float:
     return -row.auc.value if row.auc is not None else math.inf
-
-
-def _frame(axes: Axes, known: Sequence[Estimate], *, rows: int) -> None:
-    lows = [e.low if math.isfinite(e.low) else e.value for e in known]
-    left = min(_CHANCE, math.floor(min(lows) * 20) / 20)
-    axes.set_xlim(left, 1.0)
-    axes.set_ylim(rows - 0.5, -0.5)
-    step = 0.1
-    count = math.floor((1.0 - left) / step + 1e-9)
-    ticks = [1.0 - step * index for index in range(count, -1, -1)]
-    axes.set_xticks(ticks, [f"{tick:.1f}" for tick in ticks])
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
-    axes.axvline(_CHANCE, color=MUTED, linewidth=0.8, zorder=1)
-    axes.set_xlabel("AUC (0.5 = chance)")
 
 
 def _draw_row(axes: Axes, row: _Row, *, y: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from axilla.records.estimates import Estimate
+from axilla.report.auc_axis import frame_auc_axis
 from axilla.report.canvas import Drawing, encode, figure_style, new_figure, write_beside
 from axilla.report.palette import FAMILY_COLOURS, INK, MUTED, PAPER, RULE
 from axilla.report.results import StudyResults
@@ -18,7 +19,6 @@ _ROW_IN = 0.2
 _GAP_ROWS = 0.45
 _TOP_IN, _BOTTOM_IN = 0.3, 0.42
 _PLOT_LEFT, _PLOT_RIGHT = 0.36, 0.73
-_CHANCE = 0.5
 _TITLE_PT, _INDENT_PT, _COUNT_PT = -170, -162, -10
 
 
@@ -75,22 +75,10 @@ def _rows(subgroups: Subgroups) -> Iterator[_Row]:
 def _frame(axes: Axes, subgroups: Subgroups, *, span: float) -> None:
     lines = [subgroups.overall, *(line for block in subgroups.blocks for line in block.lines)]
     known = [auc for line in lines if (auc := line.estimates["auc"]) is not None]
-    lows = [auc.low if math.isfinite(auc.low) else auc.value for auc in known]
-    left = min(_CHANCE, math.floor(min(lows, default=_CHANCE) * 20) / 20)
-    axes.set_xlim(left, 1.0)
-    axes.set_ylim(span - 0.5, -0.5)
-    step = 0.1 if left > 0.2 else 0.2  # noqa: PLR2004
-    count = math.floor((1.0 - left) / step + 1e-9)
-    ticks = [1.0 - step * index for index in range(count, -1, -1)]
-    axes.set_xticks(ticks, [f"{tick:.1f}" for tick in ticks])
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
-    axes.axvline(_CHANCE, color=MUTED, linewidth=0.8, zorder=1)
+    frame_auc_axis(axes, known, rows=span)
     overall = subgroups.overall.estimates["auc"]
     if overall is not None:
         axes.axvline(overall.value, color=INK, linewidth=0.8, linestyle=(0, (3, 2)), zorder=2)
-    axes.set_xlabel("AUC (0.5 = chance)")
 
 
 def _draw_heading(axes: Axes, block: Block, *, y: float) -> None:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from axilla.cohort.cells import RANGES, as_number, code_of
+from axilla.cohort.cells import RANGES, UNKNOWN_WORDS, as_number, code_of
 from axilla.cohort.columns import nearest
 from axilla.cohort.sheets import Sheet
 from axilla.evaluation.table1.table import Kind
 from axilla.records.errors import CohortError, ConfigError, Problem
 
-_MISSING = frozenset({"", "na", "n/a", "nan", "null", "unknown"})
 _MOST_CODES, _MOST_LEVELS, _MOST_GROUPS = 5, 20, 10
 _FEWEST_NUMBERED, _LEAST_FILE_NUMBER = 30, 10_000
 _MOSTLY = 0.8
@@ -40,7 +39,7 @@ def patient_frame(sheet: Sheet) -> pd.DataFrame:
     if two rows have the same patient_id: they would count as two patients.
     """
     rows = [
-        {c: None if text.casefold() in _MISSING else text for c, text in row.cells.items()}
+        {c: None if text.casefold() in UNKNOWN_WORDS else text for c, text in row.cells.items()}
         for row in sheet.rows
     ]
     frame = pd.DataFrame(
