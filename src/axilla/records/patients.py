@@ -13,12 +13,21 @@ ClinicalValue = float | str | None
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """One image of a patient; `roi` and `mask` are in pixels of the original image."""
+    """One image of a patient; `roi` and `mask` are in pixels of the original image.
+
+    `frame` counts from 1 in a file that holds several; without it, the sharpest is read. `tile`
+    is a rectangle of a whole slide, or of a microscope image, in pixels of its full resolution:
+    then only that rectangle is the image. `pixel_mm` and `mpp` are the side of a pixel in mm
+    (ultrasound) and in micrometres (pathology).
+    """
 
     path: Path
     roi: Roi | None = None
     mask: Path | None = None
     pixel_mm: float | None = None
+    mpp: float | None = None
+    frame: int | None = None
+    tile: Roi | None = None
 
 
 @dataclass(frozen=True, slots=True)

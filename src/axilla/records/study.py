@@ -59,6 +59,57 @@ class CohortSection(Section):
     table: str = Field("cohort.csv", description="CSV or Excel file, relative to study.toml.")
     group: Names = Field((), description="Columns whose equal values must stay in one fold.")
     site: str | None = Field(None, description="Column of the hospital or data source.")
+    rois: str = Field(
+        "rois.csv",
+        description="Rectangles drawn or imported for images of the table, relative to "
+        "study.toml; used where the file exists.",
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="axilla's column = the table's own header, as age = '年龄'.",
+    )
+    values: dict[str, dict[Code, str]] = Field(
+        default_factory=dict,
+        description="Per column, the table's own code = what it means, as "
+        "her2 = { 阳性 = 'positive' }.",
+    )
+
+
+class EligibilitySection(Section):
+    """Who belongs to the study; the excluded are counted with their reason and not used."""
+
+    paper: bool = Field(
+        default=True,
+        description="Apply the paper's exclusion criteria whose columns the table has.",
+    )
+    surgery_days: tuple[int, int] = Field(
+        (7, 14), description="Days from biopsy to surgery, fewest and most (paper: 1 to 2 weeks)."
+    )
+    include: dict[str, str] = Field(
+        default_factory=dict,
+        description="Reason for exclusion = a rule that those who stay fulfil, as "
+        "'under 18' = 'age >= 18'.",
+    )
+
+
+class TilesSection(Section):
+    """How a whole slide becomes a patient's bag of tiles."""
+
+    um_per_px: float = Field(0.5, gt=0, le=20, description="Resolution of the tiles.")
+    per_slide: int = Field(64, ge=1, description="Most tiles taken from one slide.")
+    min_tissue: float = Field(0.5, ge=0, le=1, description="Share of a tile that is tissue.")
+    microscope: bool = Field(
+        default=False,
+        description="Cut microscope images whose pathology_mpp is known into such tiles, too.",
+    )
+
+
+class AcceptedFinding(Section):
+    """A finding of `axilla check` that somebody has looked at and lets stand."""
+
+    code: str = Field(description="Code of the finding, as docs/findings.md lists them.")
+    patients: Names = Field((), description="Whom it is accepted for; default: everybody.")
+    reason: str = Field(min_length=3, description="Why; the report prints it.")
 
 
 class ReaderSection(Section):
@@ -75,6 +126,9 @@ class PreprocessingSection(Section):
     image_size_px: int = Field(224, ge=32, description="Side of the square network input.")
     roi_margin: float = Field(
         0.25, ge=0, le=2, description="Context kept around the ROI, as a share of its sides."
+    )
+    stain: Literal["none", "macenko", "reinhard"] = Field(
+        "none", description="Stain normalisation of pathology."
     )
     harmonise: bool = Field(
         default=True, description="Ultrasound: per-image z-score, then histogram equalisation."
@@ -100,6 +154,11 @@ class ModelsSection(Section):
     fusion: Names = Field((), description="Fusion strategies, by registered name.")
     fuse: tuple[Modality, ...] = Field(
         ("ultrasound", "pathology"), description="Modalities that fusion combines, two or three."
+    )
+    pooling: Literal["mean", "attention"] = Field(
+        "mean",
+        description="How several images of a patient become one: their mean, or gated attention "
+        "that is learnt with the head.",
     )
     trivial: bool = Field(
         default=True,
@@ -251,6 +310,11 @@ class StudyConfig(Section):
     preset: str = Field("quick", description="Named defaults under the explicit settings.")
     study: StudySection
     cohort: CohortSection = CohortSection()
+    eligibility: EligibilitySection = EligibilitySection()
+    accept: tuple[AcceptedFinding, ...] = Field(
+        (), description="Findings that were looked at and let stand."
+    )
+    tiles: TilesSection = TilesSection()
     clinical: dict[str, Literal["number", "category"]] = Field(
         default_factory=dict, description="Clinical columns and what they hold."
     )
