@@ -6,22 +6,26 @@ from typing import Any, Literal
 
 from axilla.records.errors import CohortError, Problem
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "accepted"]
 
 _SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to say about the cohort, and the patients it concerns."""
+    """One thing to say about the cohort, and the patients it concerns.
+
+    `code` is one of `axilla.cohort.codes`. `reason` is why somebody accepted the finding.
+    """
 
     code: str
     severity: Severity
     problem: Problem
     patients: tuple[str, ...] = ()
+    reason: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the finding as check.json holds it."""
+        """Return the finding as check.json holds it; only accepted ones have a reason."""
         return {
             "code": self.code,
             "severity": self.severity,
@@ -30,6 +34,7 @@ class Finding:
             "expected": self.problem.expected,
             "remedy": self.problem.remedy,
             "patients": list(self.patients),
+            **({} if self.reason is None else {"reason": self.reason}),
         }
 
 
@@ -46,6 +51,15 @@ def warning(code: str, problem: Problem, *, patients: Iterable[str] = ()) -> Fin
 def errors_in(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings that stop the study."""
     return tuple(finding for finding in findings if finding.severity == "error")
+
+
+def by_severity(findings: Iterable[Finding]) -> dict[str, list[dict[str, Any]]]:
+    """Return the three lists of check.json: errors, warnings, accepted."""
+    lists: dict[str, list[dict[str, Any]]] = {"errors": [], "warnings": [], "accepted": []}
+    names = {"error": "errors", "warning": "warnings", "accepted": "accepted"}
+    for finding in findings:
+        lists[names[finding.severity]].append(finding.as_json())
+    return lists
 
 
 def cohort_error(findings: Iterable[Finding]) -> CohortError:

@@ -1,0 +1,1 @@
+"""Ways in which a study could know the outcome without looking at the disease."""
