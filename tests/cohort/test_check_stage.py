@@ -125,7 +125,6 @@ def test_a_table_that_cannot_be_read_replaces_old_results(paired, study):
     [
         ({"malignant": ""}, "outcome_missing", "1 of 10 patients without outcome"),
         ({"pathology": ""}, "modality_missing", "1 of 10 patients without pathology"),
-        ({"split": "external", "pathology_donor": "x"}, "group_across_split", "1 groups in both"),
     ],
 )
 def test_warnings_about_patients(paired, study, cells, code, found):
@@ -136,6 +135,15 @@ def test_warnings_about_patients(paired, study, cells, code, found):
     ]
     assert (warning["code"], warning["severity"]) == (code, "warning")
     assert warning["patients"] == [study.rows[0]["patient_id"]]
+
+
+def test_a_group_on_both_sides_of_the_external_split_is_an_error(paired, study):
+    singles(study).set(3, pathology_donor="x").set(2, split="external", pathology_donor="x")
+    with pytest.raises(CohortError, match="1 of them in the development set, 1 in the external"):
+        check(paired(), RunFolder(study.write()), Silent())
+    (found,) = results(study.root, "check.json")["errors"]
+    both = [row["patient_id"] for row in study.rows[:2]]
+    assert (found["code"], found["patients"]) == ("group_across_split", both)
 
 
 @pytest.mark.parametrize(

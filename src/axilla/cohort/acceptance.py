@@ -38,7 +38,8 @@ def accept(
     acceptable stand. Raises `ConfigError` for codes that do not exist or cannot be accepted.
     """
     refuse_unacceptable(accepted, asked_by=asked_by)
-    settled, unused = tuple(findings), []
+    settled = tuple(findings)
+    unused: list[Finding] = []
     for number, item in enumerate(accepted, start=1):
         pairs = [_apply(item, finding) for finding in settled]
         settled = tuple(part for pair in pairs for part in pair if part is not None)

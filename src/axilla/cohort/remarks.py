@@ -1,9 +1,9 @@
-"""What a person should know about a cohort that is not wrong."""
+"""What a person should know about a cohort, apart from what is wrong in single cells."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from axilla.cohort.findings import Finding, warning
+from axilla.cohort.findings import Finding, error, warning
 from axilla.cohort.wanted import Wanted
 from axilla.records.errors import Problem
 from axilla.records.patients import Patient
@@ -12,7 +12,10 @@ _SPARSE = 0.5
 
 
 def remarks_on(patients: Sequence[Patient], wanted: Wanted, *, table: str) -> Iterator[Finding]:
-    """Yield a warning for each trait of the cohort that weakens what can be concluded."""
+    """Yield a warning for each trait of the cohort that weakens what can be concluded.
+
+    A group that stands on both sides of the external split is an error.
+    """
     yield from _outcomes(patients, wanted, table=table)
     yield from _external(patients, table=table)
     yield from _modalities(patients, wanted, table=table)
@@ -101,14 +104,21 @@ def _groups(patients: Sequence[Patient], wanted: Wanted) -> Iterator[Finding]:
                 "The evidence is that of the groups, not of the patients; see the intervals.",
             ),
         )
-    if mixed := [m[0].group for m in several if len({p.split for p in m}) > 1]:
-        yield warning(
-            "group_across_split",
-            Problem(
-                place,
-                f"{len(mixed)} groups in both the development and the external set",
-                "an external set of other groups",
-                "Correct column split, or the external result will look too good.",
-            ),
-            patients=mixed,
-        )
+    for members in several:
+        if len({patient.split for patient in members}) > 1:
+            yield _across_split(members, place=place)
+
+
+def _across_split(members: Sequence[Patient], *, place: str) -> Finding:
+    external = sum(patient.split == "external" for patient in members)
+    found = f"{len(members) - external} of them in the development set, {external} in the external"
+    return error(
+        "group_across_split",
+        Problem(
+            f"{place}, the group of {members[0].patient_id}",
+            found,
+            "an external set of other groups",
+            "Correct column split, or the external result will look too good.",
+        ),
+        patients=[patient.patient_id for patient in members],
+    )
