@@ -37,5 +37,13 @@ class Roi:
             and self.bottom_px <= height_px
         )
 
+    def iou(self, other: "Roi") -> float:
+        """Return the area that two rectangles share over the area that either covers (0 to 1)."""
+        across = min(self.right_px, other.right_px) - max(self.left_px, other.left_px)
+        down = min(self.bottom_px, other.bottom_px) - max(self.top_px, other.top_px)
+        shared = max(0, across) * max(0, down)
+        areas = self.width_px * self.height_px + other.width_px * other.height_px
+        return shared / (areas - shared)
+
     def __str__(self) -> str:
         return f"{self.left_px},{self.top_px},{self.width_px},{self.height_px}"
