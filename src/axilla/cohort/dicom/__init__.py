@@ -1,0 +1,1 @@
+"""Ultrasound DICOM files: what they show, and nothing of whom."""

@@ -1,0 +1,122 @@
+"""What a compressed frame says of itself, so that no decoder meets a size it was not told."""
+
+import struct
+from dataclasses import dataclass
+
+from axilla.cohort.dicom.refusals import damaged
+
+_JPEG_START = b"\xff\xd8"
+_J2K_START = b"\xff\x4f\xff\x51"
+# Frames that are not differential, hierarchical or arithmetic; JPEG-LS last.
+_FRAME_MARKERS = (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)
+_OTHER_FRAMES = (0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
+_STANDALONE = (0x01, *range(0xD0, 0xD9))
+_SCAN, _END, _ADOBE, _JFIF = 0xDA, 0xD9, 0xEE, 0xE0
+_ADOBE_LENGTH = 12
+_MAX_TILES = 1024
+_J2K_HEADER = struct.Struct(">HHIIIIIIIIH")
+
+
+@dataclass(frozen=True, slots=True)
+class Codestream:
+    """Size and storage of a compressed frame; `process` is JPEG's frame marker (0: JPEG 2000)."""
+
+    process: int
+    width_px: int
+    height_px: int
+    bits: int
+    samples: int
+    names: bytes = b""
+    jfif: bool = False
+    adobe: bool = False
+
+
+def jpeg_header(stream: bytes) -> Codestream:
+    """Return what the markers before the first scan of a JPEG or JPEG-LS stream say."""
+    if not stream.startswith(_JPEG_START):
+        raise damaged("pixel data that are not JPEG")
+    frame: Codestream | None = None
+    jfif = adobe = False
+    for marker, body in _segments(stream):
+        if marker in _OTHER_FRAMES:
+            raise damaged("a kind of JPEG that DICOM does not allow")
+        if marker in _FRAME_MARKERS:
+            if frame is not None:
+                raise damaged("two frames in one JPEG stream")
+            frame = _jpeg_frame(marker, body)
+        jfif |= marker == _JFIF and body.startswith(b"JFIF")
+        adobe |= marker == _ADOBE and body.startswith(b"Adobe") and len(body) >= _ADOBE_LENGTH
+    if frame is None:
+        raise damaged("JPEG data without a frame")
+    return Codestream(
+        frame.process,
+        frame.width_px,
+        frame.height_px,
+        frame.bits,
+        frame.samples,
+        names=frame.names,
+        jfif=jfif,
+        adobe=adobe,
+    )
+
+
+def jpeg2000_header(stream: bytes) -> tuple[Codestream, int]:
+    """Return what the size marker says, and where the codestream starts (JP2 boxes come before).
+
+    Refuses subsampled samples, samples of different depths and more than 1,024 tiles.
+    """
+    start = stream.find(_J2K_START)
+    if start < 0:
+        raise damaged("pixel data that are not JPEG 2000")
+    try:
+        fields = _J2K_HEADER.unpack_from(stream, start + 4)
+        _, _, right, bottom, left, top, tile_w, tile_h, tile_left, tile_top, samples = fields
+        parts = [
+            struct.unpack_from(">BBB", stream, start + 4 + _J2K_HEADER.size + 3 * i)
+            for i in range(min(samples, 4))
+        ]
+    except struct.error as error:
+        raise damaged("truncated JPEG 2000 data") from error
+    if not parts or len({part[0] for part in parts}) > 1 or {p[1:] for p in parts} != {(1, 1)}:
+        raise damaged("JPEG 2000 samples of different sizes")
+    if not (tile_w and tile_h and tile_left <= left < right and tile_top <= top < bottom):
+        raise damaged("a JPEG 2000 size that contradicts itself")
+    tiles = -(-(right - tile_left) // tile_w) * -(-(bottom - tile_top) // tile_h)
+    if tiles > _MAX_TILES:
+        raise damaged(f"{tiles} JPEG 2000 tiles")
+    return Codestream(0, right - left, bottom - top, (parts[0][0] & 0x7F) + 1, samples), start
+
+
+def _segments(stream: bytes) -> list[tuple[int, bytes]]:
+    """Return (marker, body) of each segment up to the first scan."""
+    found = []
+    position = 2
+    while position + 4 <= len(stream):
+        if stream[position] != 0xFF:  # noqa: PLR2004 - every marker starts so
+            raise damaged("damaged JPEG markers")
+        marker = stream[position + 1]
+        if marker == 0xFF:  # noqa: PLR2004 - fill bytes
+            position += 1
+            continue
+        if marker in (_SCAN, _END):
+            break
+        if marker in _STANDALONE:
+            position += 2
+            continue
+        length = int.from_bytes(stream[position + 2 : position + 4], "big")
+        found.append((marker, stream[position + 4 : position + 2 + length]))
+        position += 2 + max(length, 2)
+    return found
+
+
+def _jpeg_frame(marker: int, body: bytes) -> Codestream:
+    try:
+        bits, height, width, samples = struct.unpack_from(">BHHB", body)
+    except struct.error as error:
+        raise damaged("truncated JPEG data") from error
+    parts = [body[6 + 3 * i : 9 + 3 * i] for i in range(samples)]
+    if len(body) < 6 + 3 * samples:
+        raise damaged("truncated JPEG data")
+    return Codestream(
+        marker, width, height, bits, samples, names=b"".join(part[:1] for part in parts)
+    )

@@ -1,0 +1,42 @@
+"""Why a DICOM file is not read, before anybody knows the file's name."""
+
+import struct
+
+# What pydicom, numpy and the decoders raise on damaged files.
+DAMAGED = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    EOFError,
+    ArithmeticError,
+    NotImplementedError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    struct.error,
+)
+
+
+class Refused(Exception):  # noqa: N818 - `reading` turns it into UnreadableImage
+    """A DICOM file cannot be read; holds the parts of a `Problem` without the place."""
+
+    def __init__(self, found: str, *, expected: str, remedy: str) -> None:
+        super().__init__(found)
+        self.found = found
+        self.expected = expected
+        self.remedy = remedy
+
+
+def damaged(found: str) -> Refused:
+    """Return the refusal of a file whose parts contradict each other."""
+    remedy = "Export it again from the archive (PACS)."
+    return Refused(found, expected="an undamaged DICOM file", remedy=remedy)
+
+
+def unsupported(found: str, *, expected: str) -> Refused:
+    """Return the refusal of a file that is valid but of a kind that axilla does not read."""
+    remedy = "Export it uncompressed (Explicit VR Little Endian) in 8 bits, or as PNG."
+    return Refused(found, expected=expected, remedy=remedy)
