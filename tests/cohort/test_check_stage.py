@@ -47,6 +47,7 @@ def test_paired_sample_is_clean(paired, sample, tmp_path):
     assert report["errors"] == []
     assert report["summary"] == {
         "in_table": 211,
+        "excluded": 0,
         "without_outcome": 0,
         "labelled": 211,
         "positive": 107,
@@ -57,6 +58,7 @@ def test_paired_sample_is_clean(paired, sample, tmp_path):
         "masks": 211,
         "errors": 0,
         "warnings": len(report["warnings"]),
+        "accepted": 0,
     }
     codes = {finding["code"] for finding in report["warnings"]}
     assert codes == {"reader_code", "modality_missing", "sparse", "groups_of_one_class"}

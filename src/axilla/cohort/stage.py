@@ -1,77 +1,97 @@
 """The check stage: read everything, report every problem at once, before any training."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
-from axilla.cohort.findings import Finding, error, errors_in
+from axilla.cohort.acceptance import accept, refuse_unacceptable
+from axilla.cohort.findings import Finding, by_severity, error, errors_in
 from axilla.cohort.flow import inclusion_flow
-from axilla.cohort.image_cells import Listed, unreadable
-from axilla.cohort.images import decode, decode_mask
-from axilla.cohort.reading import Reading, cohort_of, read_table
+from axilla.cohort.leakage.metadata import metadata_findings
+from axilla.cohort.leakage.missingness import missingness_findings
+from axilla.cohort.leakage.origins import metadata_of
+from axilla.cohort.opening import open_picture
+from axilla.cohort.quality.inspection import inspect_images
+from axilla.cohort.quality.look import Look
+from axilla.cohort.reading import Reading, cohort_of, read_table, study_wanted
 from axilla.cohort.remarks import remarks_on
+from axilla.cohort.rois import unmatched_rois
 from axilla.cohort.splits import plan_folds
 from axilla.cohort.wanted import Wanted, wanted_by
-from axilla.records.errors import CohortError, UnreadableImage
+from axilla.records.errors import CohortError
 from axilla.records.folder import RunFolder
-from axilla.records.patients import Cohort, Patient
+from axilla.records.patients import Cohort, ImageFile, Patient
 from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
 
-_THREADS = 2
-
 
 def check(config: StudyConfig, folder: RunFolder, progress: Progress) -> Cohort:
-    """Read the table, decode every image, plan every split; return the cohort if all is well.
+    """Read the table, look at every image, plan every split; return the cohort if all is well.
 
     Writes results/check.json and results/flow.json in either case. Raises `CohortError` with
-    every problem of table, images and splits.
+    every problem of table, images and splits that nobody has accepted.
     """
-    wanted = wanted_by(config)
+    refuse_unacceptable(config.accept)
     table = folder.root / config.cohort.table
     try:
+        wanted = study_wanted(config, folder.root)
         reading = read_table(table, wanted, progress=progress)
     except CohortError as fault:
         nothing = Reading((), tuple(error("table", p) for p in fault.problems), ())
-        _write(folder, nothing, wanted=wanted)
+        _write(folder, nothing, wanted=wanted_by(config))
         raise
-    findings = [*reading.findings, *_check_pixels(reading.listed, progress)]
-    if not errors_in(findings):
-        findings += _check_splits(reading.patients, config)
-    findings += remarks_on(reading.patients, wanted, table=table.name)
-    checked = Reading(reading.patients, tuple(findings), reading.listed)
+    checked = _checked(reading, wanted, config=config, folder=folder, progress=progress)
     _write(folder, checked, wanted=wanted)
     return cohort_of(checked, table)
 
 
-def _check_pixels(listed: Sequence[Listed], progress: Progress) -> list[Finding]:
-    """Decode each file once; return what cannot be decoded, and masks that mark nothing."""
-    once = {file.path: file for file in listed}.values()
-    findings = []
-    with (
-        ThreadPoolExecutor(_THREADS) as pool,
-        progress.task("Decoding images", total=len(once)) as advance,
-    ):
-        for finding in pool.map(_decoding_fault, once):
-            findings += [finding] if finding else []
-            advance(1)
-    return findings
+def _checked(
+    reading: Reading,
+    wanted: Wanted,
+    *,
+    config: StudyConfig,
+    folder: RunFolder,
+    progress: Progress,
+) -> Reading:
+    """Return the reading with every finding, and with what the images say of themselves."""
+    inspected = inspect_images(
+        reading.patients,
+        reading.listed,
+        open_picture=open_picture,
+        progress=progress,
+        cache=folder.cache,
+    )
+    table = config.cohort.table
+    seed = config.study.seed
+    images = (file.cell.text for file in reading.listed if file.kind == "image")
+    metadata = metadata_of(reading.patients, inspected.looks)
+    findings = accept(
+        [
+            *reading.findings,
+            *inspected.findings,
+            *unmatched_rois(wanted.drawn, images),
+            *remarks_on(reading.patients, wanted, table=table),
+            *metadata_findings(metadata, table=table, seed=seed),
+            *missingness_findings(reading.patients, wanted, table=table, seed=seed),
+        ],
+        config.accept,
+    )
+    if not errors_in(findings):
+        findings += tuple(_check_splits(reading.patients, config))
+    patients = _calibrated(reading.patients, inspected.looks)
+    return replace(reading, patients=patients, findings=findings)
 
 
-def _decoding_fault(file: Listed) -> Finding | None:
-    try:
-        if file.kind == "image":
-            decode(file.path)
-        elif not decode_mask(file.path).any():
-            return file.cell.refuse(
-                "mask_empty",
-                "a mask that marks the lesion",
-                found=f"{file.cell.text!r}, no marked pixel",
-                remedy="Draw the lesion again, or clear the cell.",
-            )
-    except UnreadableImage as fault:
-        return unreadable(file.cell, fault)
-    return None
+def _calibrated(patients: Sequence[Patient], looks: Sequence[Look]) -> tuple[Patient, ...]:
+    """Give ultrasound images the pixel size that their files declare, where the table has none."""
+    declared = {look.file: look.measures.pixel_mm for look in looks}
+
+    def scaled(file: ImageFile) -> ImageFile:
+        return file if file.pixel_mm else replace(file, pixel_mm=declared.get(file))
+
+    return tuple(
+        replace(patient, ultrasound=tuple(map(scaled, patient.ultrasound))) for patient in patients
+    )
 
 
 def _check_splits(patients: Sequence[Patient], config: StudyConfig) -> Iterator[Finding]:
@@ -89,24 +109,22 @@ def _check_splits(patients: Sequence[Patient], config: StudyConfig) -> Iterator[
 
 
 def _write(folder: RunFolder, reading: Reading, *, wanted: Wanted) -> None:
-    flow = inclusion_flow(reading.patients, wanted.modalities)
+    flow = inclusion_flow(reading.patients, wanted.modalities, screening=reading.screening)
     folder.write_json("flow.json", flow)
     folder.write_json("check.json", _report(reading, flow))
 
 
 def _report(reading: Reading, flow: dict[str, Any]) -> dict[str, Any]:
-    errors = [f.as_json() for f in reading.findings if f.severity == "error"]
-    warnings = [f.as_json() for f in reading.findings if f.severity == "warning"]
+    findings = by_severity(reading.findings)
     counts = ("in_table", "without_outcome", "labelled", "positive", "negative", "groups")
     return {
-        "errors": errors,
-        "warnings": warnings,
+        **findings,
         "summary": {
             **{name: flow[name] for name in counts},
+            "excluded": sum(one["count"] for one in flow["excluded"]),
             "sites": len(flow["sites"]),
             "images": sum(file.kind == "image" for file in reading.listed),
             "masks": sum(file.kind == "mask" for file in reading.listed),
-            "errors": len(errors),
-            "warnings": len(warnings),
+            **{severity: len(found) for severity, found in findings.items()},
         },
     }
