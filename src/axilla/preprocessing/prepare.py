@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from torchvision.transforms.v2 import functional as transforms
 
 from axilla.annotation.boxes import roi_from_mask, with_margin
-from axilla.cohort.images import decode, decode_mask
+from axilla.cohort.images import decode_mask
+from axilla.cohort.opening import open_picture
+from axilla.cohort.picture import Picture
 from axilla.preprocessing.harmonise import harmonise
 from axilla.records.errors import Problem, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile
@@ -45,7 +47,11 @@ def prepare(file: ImageFile, modality: ImageModality, *, settings: PixelSettings
     Pathology: red, green, blue. Raises `UnreadableImage` or `RoiError`.
     """
     if modality == "pathology":
-        return _resize(_planes(decode(file.path)), settings.image_size_px).round().to(torch.uint8)
+        return (
+            _resize(_planes(open_picture(file).pixels), settings.image_size_px)
+            .round()
+            .to(torch.uint8)
+        )
     return _prepare_ultrasound(file, settings)
 
 
@@ -58,10 +64,13 @@ def resized(planes: torch.Tensor, side_px: int) -> torch.Tensor:
 
 
 def _prepare_ultrasound(file: ImageFile, settings: PixelSettings) -> torch.Tensor:
-    grey = decode(file.path).astype(np.float32) @ _LUMA
+    picture = open_picture(file)
+    grey = picture.pixels.astype(np.float32) @ _LUMA
     height_px, width_px = grey.shape
-    lesion, box = _lesion(file, width_px=width_px, height_px=height_px)
+    lesion, box = _lesion(file, picture)
     cut = with_margin(box, settings.roi_margin, width_px=width_px, height_px=height_px)
+    if picture.region is not None:
+        cut = cut.overlap(picture.region) or cut
     window = np.s_[cut.top_px : cut.bottom_px, cut.left_px : cut.right_px]
     planes = _resize(
         torch.stack([torch.from_numpy(grey[window]), torch.from_numpy(lesion[window])]),
@@ -72,8 +81,12 @@ def _prepare_ultrasound(file: ImageFile, settings: PixelSettings) -> torch.Tenso
     return planes.round().clamp(0, 255).to(torch.uint8)
 
 
-def _lesion(file: ImageFile, *, width_px: int, height_px: int) -> tuple[NDArray[np.float32], Roi]:
-    """Return the lesion plane (0 or 255) and its box; without any annotation, the whole image."""
+def _lesion(file: ImageFile, picture: Picture) -> tuple[NDArray[np.float32], Roi]:
+    """Return the lesion plane (0 or 255) and its box.
+
+    Without any annotation that is the whole image, or its B-mode region where the file says so.
+    """
+    height_px, width_px = picture.pixels.shape[:2]
     lesion = np.zeros((height_px, width_px), dtype=np.float32)
     if file.mask is not None:
         mask = decode_mask(file.mask)
@@ -88,7 +101,7 @@ def _lesion(file: ImageFile, *, width_px: int, height_px: int) -> tuple[NDArray[
             )
         lesion[mask] = 255
         return lesion, file.roi or roi_from_mask(mask)
-    box = file.roi or Roi(0, 0, width_px, height_px)
+    box = file.roi or picture.region or Roi(0, 0, width_px, height_px)
     if not box.inside(width_px=width_px, height_px=height_px):
         raise RoiError(
             Problem(

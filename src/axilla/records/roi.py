@@ -37,11 +37,19 @@ class Roi:
             and self.bottom_px <= height_px
         )
 
+    def overlap(self, other: "Roi") -> "Roi | None":
+        """Return the rectangle that both cover; None if they have no pixel in common."""
+        left, top = max(self.left_px, other.left_px), max(self.top_px, other.top_px)
+        right = min(self.right_px, other.right_px)
+        bottom = min(self.bottom_px, other.bottom_px)
+        if right <= left or bottom <= top:
+            return None
+        return Roi(left, top, right - left, bottom - top)
+
     def iou(self, other: "Roi") -> float:
         """Return the area that two rectangles share over the area that either covers (0 to 1)."""
-        across = min(self.right_px, other.right_px) - max(self.left_px, other.left_px)
-        down = min(self.bottom_px, other.bottom_px) - max(self.top_px, other.top_px)
-        shared = max(0, across) * max(0, down)
+        both = self.overlap(other)
+        shared = both.width_px * both.height_px if both else 0
         areas = self.width_px * self.height_px + other.width_px * other.height_px
         return shared / (areas - shared)
 

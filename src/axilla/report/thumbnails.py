@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from axilla.annotation.boxes import roi_from_mask, with_margin
-from axilla.cohort.images import decode, decode_mask
+from axilla.cohort.images import decode_mask
+from axilla.cohort.opening import open_picture
 from axilla.records.patients import ImageFile
 from axilla.records.roi import Roi
 
@@ -34,7 +35,7 @@ def thumbnail_of(file: ImageFile) -> Thumbnail:
     Only decoded pixels are encoded again, so no metadata of the file can follow. Raises
     `UnreadableImage` or `RoiError`.
     """
-    pixels = decode(file.path)
+    pixels = open_picture(file).pixels
     roi = file.roi
     if roi is None and file.mask is not None:
         roi = roi_from_mask(decode_mask(file.mask))

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from axilla.annotation.boxes import roi_from_mask
-from axilla.cohort.images import decode, decode_mask
+from axilla.cohort.images import decode_mask
+from axilla.cohort.opening import open_picture
+from axilla.cohort.picture import Picture
 from axilla.records.digests import digest_of
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress
@@ -41,10 +42,11 @@ def trivial_features(
 
 
 def _measure(file: ImageFile, modality: ImageModality) -> list[float]:
-    image = decode(file.path)
+    picture = open_picture(file)
+    image = picture.pixels
     if modality == "pathology":
         return [*image.mean((0, 1)), *image.std((0, 1))]
-    box = _box(file, image)
+    box = _box(file, picture)
     height, width = image.shape[:2]
     return [
         width,
@@ -59,9 +61,9 @@ def _measure(file: ImageFile, modality: ImageModality) -> list[float]:
     ]
 
 
-def _box(file: ImageFile, image: NDArray[np.uint8]) -> Roi:
+def _box(file: ImageFile, picture: Picture) -> Roi:
     if file.roi is not None:
         return file.roi
     if file.mask is not None:
         return roi_from_mask(decode_mask(file.mask))
-    return Roi(0, 0, image.shape[1], image.shape[0])
+    return picture.region or Roi(0, 0, picture.pixels.shape[1], picture.pixels.shape[0])
