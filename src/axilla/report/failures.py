@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from axilla.cohort.lookup import ImagesOf, look_up_images
+from axilla.cohort.reading import study_wanted
 from axilla.cohort.wanted import wanted_by
 from axilla.records.errors import CohortError, RoiError, UnreadableImage
 from axilla.records.units import IMAGE_MODALITIES, ImageModality
@@ -82,11 +83,11 @@ def _images(
     results: StudyResults, root: Path, errors: tuple[ErrorMade, ...]
 ) -> Mapping[str, ImagesOf] | None:
     """The images of these patients; None if the table is not there any more."""
-    wanted = wanted_by(results.config)
-    if not any(modality in wanted.modalities for modality in IMAGE_MODALITIES):
+    if not any(m in wanted_by(results.config).modalities for m in IMAGE_MODALITIES):
         return {}
     table = root / results.config.cohort.table
     try:
+        wanted = study_wanted(results.config, root)
         return look_up_images(table, wanted, patients={error.patient_id for error in errors})
     except CohortError:
         return None
