@@ -11,12 +11,14 @@ from axilla.cohort.codes import CODES, code_named
 
 SOURCE = Path(axilla.__file__).parent
 DOCS = SOURCE.parents[1] / "docs" / "findings.md"
-MAKERS = {"error", "warning", "refuse", "Finding", "kind"}
+MAKERS = {"error", "warning", "refuse", "Finding", "finding", "kind"}
+SEVERITIES = {"error", "warning", "accepted"}
+MOST = 2  # the code is the first argument, or the second after what it is about
 IS_CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 
 
 def codes_in(tree):
-    """Yield the codes that a module gives to findings: first arguments, and (code, Problem)."""
+    """Yield the codes that a module gives to findings, and those of (code, Problem) pairs."""
     constants = {
         target.id: node.value.value
         for node in tree.body
@@ -25,15 +27,25 @@ def codes_in(tree):
         if isinstance(target, ast.Name)
     }
     for node in ast.walk(tree):
-        first = None
-        if isinstance(node, ast.Call) and node.args:
+        given = []
+        if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", None))
-            first = node.args[0] if name in MAKERS or any(map(is_problem, node.args)) else None
+            given = node.args if name in MAKERS or any(map(is_problem, node.args)) else []
         elif isinstance(node, ast.Tuple) and any(map(is_problem, node.elts)):
-            first = node.elts[0]
-        value = getattr(first, "value", constants.get(getattr(first, "id", None)))
-        if isinstance(value, str) and IS_CODE.fullmatch(value):
-            yield value
+            given = node.elts
+        found = (list(values(one, constants)) for one in given[:MOST])
+        for value in next((texts for texts in found if texts), []):
+            if IS_CODE.fullmatch(value):
+                yield value
+
+
+def values(node, constants):
+    """Yield the texts that an argument may be: a constant, its name, or one of two of them."""
+    if isinstance(node, ast.IfExp):
+        yield from values(node.body, constants)
+        yield from values(node.orelse, constants)
+    elif isinstance(value := getattr(node, "value", constants.get(getattr(node, "id", 0))), str):
+        yield value
 
 
 def is_problem(node):
@@ -46,15 +58,18 @@ def used():
         for room in ("cohort", "annotation")
         for path in sorted((SOURCE / room).rglob("*.py"))
         for code in codes_in(ast.parse(path.read_text(encoding="utf-8")))
+        if code not in SEVERITIES
     }
 
 
 def test_the_scan_sees_each_way_of_naming_a_code():
     tree = ast.parse(
         'CODE = "aa"\nerror(CODE, p)\ncell.refuse("bb", "expected")\n'
-        'remarks = (("cc", Problem(1)),)\nsaid("dd", Problem(2))\nwarning("ee", p)\nother("ff", p)'
+        'remarks = (("cc", Problem(1)),)\nsaid("dd", Problem(2))\nwarning("ee", p)\n'
+        'other("ff", p)\n'
+        'finding(look, "gg" if a else "hh", "found")'
     )
-    assert set(codes_in(tree)) == {"aa", "bb", "cc", "dd", "ee"}
+    assert set(codes_in(tree)) == {"aa", "bb", "cc", "dd", "ee", "gg", "hh"}
 
 
 def test_every_code_of_the_source_is_registered():

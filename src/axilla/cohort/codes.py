@@ -27,6 +27,8 @@ _STRUCTURAL = (  # the study cannot run while one of these stands
     ("table", "Table that cannot be read", "Nothing else can be checked before this is mended."),
     ("column_missing", "Column not in the table",
      "study.toml asks for a column that is not there."),
+    ("column_mapping", "Column names that do not fit",
+     "study.toml names a header that is not there, or one twice."),
     ("no_model", "No model named", "The study names no model of any modality."),
     ("outcome_as_input", "Outcome among the inputs", "A model would be told the answer."),
     ("clinical_kind", "Clinical column of another kind",
@@ -57,6 +59,8 @@ _EITHER = (
      "There is nothing to predict this patient from."),
     ("reader_code", "Reader's word that never occurs",
      "A misspelt word would turn readings around."),
+    ("value_mapping", "Value codes that do not fit",
+     "study.toml translates a code that no cell holds, or one code in two ways."),
     ("eligibility", "Eligibility rule that cannot be applied",
      "A rule or its column does not say who belongs to the study."),
 )  # fmt: skip
@@ -80,6 +84,8 @@ _REMARKS = (
      "They neither train nor test; the finished bundle predicts them once."),
     ("modality_missing", "Patients without a modality",
      "A model predicts only those who bring its modality."),
+    ("date_order", "Dates of an open order",
+     "Day and month could be the other way round."),
     ("excluded", "Patients who are not eligible",
      "They are counted with their reason, and not used."),
     ("image_blurred", "Blurred image", "Fine structure, which a model may live on, is lost."),
@@ -102,12 +108,12 @@ _REMARKS = (
      "Sizes in mm cannot be trusted, and the value is not used."),
     ("pixel_mm_conflict", "Pixel sizes that disagree",
      "The table and the file declare different sizes of a pixel."),
-    ("image_repeated", "Image listed twice", "One image counts as two of the same patient."),
     ("constant", "Clinical column without variation", "It cannot help a model."),
     ("sparse", "Clinical column mostly empty", "Most values that a model sees are imputed."),
 )  # fmt: skip
 
-_TRAITS = (  # warnings about the cohort as a whole
+_TRAITS = (  # warnings about the cohort as a whole, or what several images share
+    ("image_repeated", "Same image twice in one group", "One image counts as several."),
     ("groups_of_one_class", "Groups with one outcome each",
      "The evidence is that of the groups, not of the patients."),
     ("metadata_predicts", "Outcome told by metadata",
