@@ -4,7 +4,6 @@ JPEG: Pillow; JPEG lossless and 12-bit JPEG: GDCM; JPEG-LS: CharLS; JPEG 2000: O
 """
 
 import io
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,15 +14,25 @@ from numpy.typing import NDArray
 from openjpeg.utils import decode as decode_jpeg2000
 from PIL import Image
 from pydicom import uid
-from rle.utils import decode_pixel_data as decode_rle
 
-from axilla.cohort.dicom.codestreams import Codestream, jpeg2000_header, jpeg_header
+from axilla.cohort.dicom.codestreams import (
+    Codestream,
+    essential_jpeg,
+    jpeg2000_header,
+    jpeg_header,
+    refuse_many_scans,
+)
 from axilla.cohort.dicom.layout import Layout
 from axilla.cohort.dicom.refusals import DAMAGED, damaged, unsupported
+from axilla.cohort.dicom.runs import unpacked_segments
+
+# Its complaints about damaged frames would go to the terminal; they are errors here.
+gdcm.Trace.WarningOff()
+gdcm.Trace.ErrorOff()
 
 Values = NDArray[np.uint8] | NDArray[np.uint16]
 
-_BASELINE, _EXTENDED, _PROGRESSIVE, _LOSSLESS, _LS = 0xC0, 0xC1, 0xC2, 0xC3, 0xF7
+_LOSSLESS, _LS = 0xC3, 0xF7
 _BYTE_BITS = 8
 _MAX_BITS = 16
 
@@ -54,25 +63,21 @@ def decoder_of(syntax: uid.UID) -> Callable[[bytes, Layout], Decoded]:
 
 def _decode_rle(stream: bytes, layout: Layout) -> Decoded:
     width = layout.bits_allocated // _BYTE_BITS
-    if len(stream) < 64 or struct.unpack_from("<I", stream)[0] != width * layout.samples:  # noqa: PLR2004
-        raise damaged("RLE data with another number of segments")
-    try:
-        plain = decode_rle(
-            stream,
-            version=2,
-            rows=layout.height_px,
-            columns=layout.width_px,
-            bits_allocated=layout.bits_allocated,
-        )
-    except DAMAGED as error:
-        raise damaged("damaged RLE data") from error
-    values = _shaped(bytes(plain), layout, bits=layout.bits_allocated, by_plane=True)
+    planes = unpacked_segments(stream, segments=width * layout.samples, count=layout.frame_pixels)
+    # The bytes of a value are in segments of their own, the highest first.
+    parts = planes.reshape(layout.samples, width, layout.frame_pixels)
+    flat: Values = parts[:, 0].ravel()
+    if width > 1:
+        pairs = np.stack([parts[:, 1], parts[:, 0]], axis=-1)
+        flat = pairs.view("<u2").ravel()
+    values = arranged(flat, layout, by_plane=True)
     return Decoded(values, layout.bits_stored, layout.photometric, layout.high_bit)
 
 
 def _decode_jpeg(stream: bytes, layout: Layout) -> Decoded:
     header = jpeg_header(stream)
     _check(header, layout)
+    refuse_many_scans(stream)
     if header.process == _LOSSLESS or header.bits > _BYTE_BITS:
         return _decode_gdcm(stream, header, layout)
     if header.process == _LS:
@@ -96,7 +101,7 @@ def _decode_gdcm(stream: bytes, header: Codestream, layout: Layout) -> Decoded:
     syntax = uid.JPEGLossless if lossless else uid.JPEGExtended12Bit
     allocated = _BYTE_BITS if header.bits <= _BYTE_BITS else _MAX_BITS
     fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(stream)
+    fragment.SetByteStringValue(essential_jpeg(stream, header))
     fragments = gdcm.SequenceOfFragments.New()
     fragments.AddFragment(fragment)
     element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))

@@ -81,16 +81,17 @@ def _plain(header: Header, pixels: Pixels, layout: Layout) -> Callable[[int], De
 def _bytes_at(stream: BinaryIO, start: int, size: int, *, origin: int) -> bytes:
     del origin
     stream.seek(start)
-    return stream.read(size)
+    plain = stream.read(size)
+    if len(plain) != size:
+        raise damaged("a truncated file")
+    return plain
 
 
 def _swapped_bytes(stream: BinaryIO, start: int, size: int, *, origin: int) -> bytes:
     """Return bytes that were stored as big-endian words: each pair swapped back."""
     odd = (start - origin) % 2
-    stream.seek(start - odd)
-    plain = stream.read(size + odd + (size + odd) % 2)
-    words = np.frombuffer(plain[: len(plain) // 2 * 2], ">u2").astype("<u2")
-    return words.tobytes()[odd : odd + size]
+    plain = _bytes_at(stream, start - odd, size + odd + (size + odd) % 2, origin=origin)
+    return np.frombuffer(plain, ">u2").astype("<u2").tobytes()[odd : odd + size]
 
 
 def _values(plain: bytes, layout: Layout, *, big: bool, packed: bool) -> Values:

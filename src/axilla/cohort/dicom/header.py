@@ -16,7 +16,7 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
 from axilla.cohort.dicom.allowed import ALLOWED_TAGS, SEQUENCES
-from axilla.cohort.dicom.attributes import Attributes
+from axilla.cohort.dicom.attributes import Attributes, attributes_of
 from axilla.cohort.dicom.refusals import DAMAGED, Refused, damaged, unsupported
 
 PREAMBLE_BYTES = 128
@@ -66,7 +66,8 @@ def read_header(stream: BinaryIO) -> Header:
         with _quietly():
             return _parse(stream)
     except DAMAGED as error:
-        raise damaged(f"a damaged header ({type(error).__name__})") from error
+        # Not chained: pydicom's messages quote what stands in the file.
+        raise damaged(f"a damaged header ({type(error).__name__})") from None
 
 
 def opens_like_dicom(start: bytes) -> bool:
@@ -122,7 +123,7 @@ class _PixelStop:
 
 def _parse(stream: BinaryIO) -> Header:
     _skip_preamble(stream)
-    meta = Attributes(
+    meta = attributes_of(
         read_dataset(_rationed(stream), False, True, stop_when=_beyond_meta)  # noqa: FBT003
     )
     syntax = uid.UID(meta.word("TransferSyntaxUID"))
@@ -130,13 +131,10 @@ def _parse(stream: BinaryIO) -> Header:
         stream = _inflated(stream)
     implicit, little = _encoding(stream, syntax)
     stop = _PixelStop(stream)
-    attributes = Attributes(
-        read_dataset(
-            _rationed(stream), implicit, little, stop_when=stop, specific_tags=list(ALLOWED_TAGS)
-        )
+    dataset = read_dataset(
+        _rationed(stream), implicit, little, stop_when=stop, specific_tags=list(ALLOWED_TAGS)
     )
-    for keyword in SEQUENCES:
-        attributes.items(keyword)  # pydicom parses them when they are first asked for
+    attributes = attributes_of(dataset, sequences=SEQUENCES)
     sop_class = attributes.word("SOPClassUID") or meta.word("MediaStorageSOPClassUID")
     plain = syntax or (uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian)
     return Header(attributes, plain, uid.UID(sop_class), little, stream, stop.found)

@@ -81,7 +81,8 @@ def _opened(path: Path) -> Iterator[tuple[Header, Layout]]:
     except Refused as error:
         raise _unreadable(path, error) from error
     except DAMAGED as error:
-        raise _unreadable(path, damaged(f"a damaged file ({type(error).__name__})")) from error
+        # Not chained: these messages may quote what stands in the file, or its whole path.
+        raise _unreadable(path, damaged(f"a damaged file ({type(error).__name__})")) from None
 
 
 def _file(path: Path) -> Path:

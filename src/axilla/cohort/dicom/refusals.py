@@ -2,6 +2,8 @@
 
 import struct
 
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
 # What pydicom, numpy and the decoders raise on damaged files.
 DAMAGED = (
     OSError,
@@ -17,6 +19,8 @@ DAMAGED = (
     RuntimeError,
     SyntaxError,
     struct.error,
+    BytesLengthException,
+    InvalidDicomError,
 )
 
 
