@@ -21,6 +21,7 @@ PAIRED = {
 TCGA = {
     "study": {"outcome": "alnm"},
     "cohort": {"site": "site"},
+    "eligibility": {"paper": False},  # some of these patients had neoadjuvant therapy
     "clinical": {
         "age": "number",
         "sex": "category",

@@ -131,7 +131,7 @@ def test_wrong_cells(paired, study, *, cells, place, found, expected):
         ("pr", "1", "positive, negative or an empty cell"),
         ("her2", "equivocal", "positive, negative or an empty cell"),
         ("ki67", "101", "a number from 0 to 100, or an empty cell"),
-        ("ki67", "30%", "a number from 0 to 100, or an empty cell"),
+        ("ki67", "30 of 100", "a number from 0 to 100, or an empty cell"),
         ("axillary_ultrasound", "normal", "suspicious, unsuspicious or an empty cell"),
         ("menopausal_status", "unknown", "premenopausal, perimenopausal"),
     ],
@@ -147,10 +147,11 @@ def test_unknown_clinical_values(paired, study, column, text, expected):
 
 def test_clinical_values(paired, study):
     config = paired(clinical={"her2": "category", "ki67": "number", "note": "category"})
+    study.set(3, ki67="30 %").set(4, ki67="２５％")  # noqa: RUF001 - digits of full width
     root = study.set(2, her2="Positive", ki67="14", note="As written").write()
     cohort = read_cohort(config, root)
     assert cohort.patients[0].clinical["her2"] == "positive"
-    assert cohort.patients[0].clinical["ki67"] == 14.0
+    assert [patient.clinical["ki67"] for patient in cohort][:4] == [14.0, 30.0, 25.0, None]
     assert cohort.patients[0].clinical["note"] == "As written"
     assert cohort.patients[1].clinical["her2"] is None
 

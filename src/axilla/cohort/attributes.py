@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from axilla.cohort.cells import UNKNOWN_WORDS, WORDS, as_number
+from axilla.cohort.cells import UNKNOWN_WORDS, WORDS, measured
 from axilla.cohort.columns import nearest
 from axilla.cohort.findings import Finding, error
 from axilla.cohort.rows import RowContent
@@ -78,7 +78,7 @@ def _not_numeric(sheet: Sheet, wanted: Wanted, *, column: str) -> Iterator[Findi
     texts = [
         (text, row.number)
         for text, row in zip(_cells(sheet, column), sheet.rows, strict=True)
-        if text and as_number(text) is None
+        if text and measured(text) is None
     ]
     if not kind and texts:
         more = f" and {len(texts) - 1} more cells" if texts[1:] else ""
@@ -109,7 +109,7 @@ def _cells(sheet: Sheet, column: str) -> list[str]:
 
 
 def _values(cells: Sequence[str], column: str) -> Sequence[ClinicalValue]:
-    numbers = [as_number(text) for text in cells]
+    numbers = [measured(text) for text in cells]
     if all(text == "" or n is not None for text, n in zip(cells, numbers, strict=True)):
         return numbers
     return _texts(cells, column)

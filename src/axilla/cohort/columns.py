@@ -18,10 +18,11 @@ def check_columns(sheet: Sheet, wanted: Wanted, *, strict: bool) -> Iterator[Fin
 
     Unless `strict`, the outcome, grouping, site, reader and evaluation columns may be absent.
     """
-    if "patient_id" not in sheet.columns:
+    if "patient_id" not in sheet.columns and "patient_id" not in wanted.columns:
         yield _missing(f"{sheet.name}, row 1", "patient_id", sheet=sheet, asked_by=sheet.name)
     for setting, column in _asked(wanted, strict=strict):
-        if column not in sheet.columns:
+        # A column whose mapping names no header has been reported with the mapping.
+        if column not in sheet.columns and column not in wanted.columns:
             place = f"{wanted.asked_by}, {setting}"
             yield _missing(place, column, sheet=sheet, asked_by=wanted.asked_by)
     yield from _settings(wanted)
@@ -43,7 +44,10 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that looks most like `name`, or else contains it, whatever its case."""
     by_folded = {option.casefold(): option for option in known}
     folded = name.casefold()
-    near = get_close_matches(folded, by_folded, n=1) or [o for o in by_folded if folded in o]
+    cutoff = 0.6 if folded.isascii() else 0.5  # one of two characters of 年龄 is near
+    near = get_close_matches(folded, by_folded, n=1, cutoff=cutoff) or [
+        o for o in by_folded if folded in o
+    ]
     return by_folded[near[0]] if near else None
 
 
@@ -73,7 +77,8 @@ def _asked_of_a_study(wanted: Wanted) -> Iterator[tuple[str, str]]:
 
 
 def _missing(place: str, column: str, *, sheet: Sheet, asked_by: str) -> Finding:
-    near = nearest(column, sheet.columns)
+    ours = {header: name for name, header in sheet.headers.items()}
+    near = ours.get(column) or nearest(column, sheet.columns)
     mend = "" if asked_by == sheet.name else f", or correct {asked_by}"
     remedy = f"Did you mean {near}?" if near else f"Add the column to {sheet.name}{mend}."
     columns = ", ".join(sheet.columns)

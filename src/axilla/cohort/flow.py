@@ -3,16 +3,38 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from axilla.cohort.eligibility import Screening
 from axilla.records.patients import Patient
 from axilla.records.units import Modality
 
+_NOBODY_LEFT_OUT = Screening()
 
-def inclusion_flow(patients: Sequence[Patient], modalities: Sequence[Modality]) -> dict[str, Any]:
-    """Return the counts of flow.json; of a table that could not be read, all are 0."""
+
+def inclusion_flow(
+    patients: Sequence[Patient],
+    modalities: Sequence[Modality],
+    *,
+    screening: Screening = _NOBODY_LEFT_OUT,
+) -> dict[str, Any]:
+    """Return the counts of flow.json; of a table that could not be read, all are 0.
+
+    `patients` are those who stay. `excluded` names reasons in the order in which they were
+    applied; each patient is counted once, and classes count those whose outcome is known.
+    """
     labelled = [patient for patient in patients if patient.label is not None]
     sites = sorted({patient.site for patient in patients if patient.site is not None})
     return {
-        "in_table": len(patients),
+        "in_table": len(patients) + sum(len(one.patients) for one in screening.excluded),
+        "excluded": [
+            {
+                "reason": one.reason,
+                "count": len(one.patients),
+                "positive": one.positive,
+                "negative": one.negative,
+            }
+            for one in screening.excluded
+        ],
+        "not_assessed": dict(screening.not_assessed),
         "without_outcome": len(patients) - len(labelled),
         "labelled": len(labelled),
         **_classes(labelled),

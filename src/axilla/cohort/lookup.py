@@ -6,6 +6,7 @@ from pathlib import Path
 
 from axilla.cohort.rows import read_row
 from axilla.cohort.sheets import read_sheet
+from axilla.cohort.translation import translate
 from axilla.cohort.wanted import Wanted
 from axilla.records.patients import ImageFile
 from axilla.records.units import IMAGE_MODALITIES, ImageModality
@@ -27,14 +28,12 @@ def look_up_images(
     Files that are gone or cannot be opened are left out too: only `listed` still counts them.
     Raises `CohortError` if the file is not a table.
     """
-    sheet = read_sheet(table)
+    sheet, _ = translate(read_sheet(table), wanted)
     found: dict[str, ImagesOf] = {}
     for row in sheet.rows:
         patient_id = row.cells.get("patient_id", "")
         if patient_id in patients and patient_id not in found:
-            content = read_row(
-                row, wanted, table=sheet.name, patient_id=patient_id, folder=table.parent
-            )
+            content = read_row(row, wanted, sheet=sheet, folder=table.parent)
             found[patient_id] = ImagesOf(
                 files=content.images,
                 listed={

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from axilla.cohort.cells import code_of
 from axilla.cohort.columns import nearest
 from axilla.cohort.findings import Finding, error, warning
-from axilla.cohort.sheets import Sheet
+from axilla.cohort.sheets import Sheet, called
 from axilla.cohort.wanted import Wanted
 from axilla.records.errors import Problem
 
@@ -28,23 +28,28 @@ def check_outcome(sheet: Sheet, wanted: Wanted, *, strict: bool) -> Iterator[Fin
     Unless `strict`, one value of either kind, or none, suffices.
     """
     found = _codes(sheet, column=wanted.outcome)
-    if wanted.outcome not in sheet.columns or (not strict and not found):
+    if wanted.outcome is None or wanted.outcome not in sheet.columns:
+        return
+    if not strict and not found:
         return
     positive = code_of(wanted.positive)
-    place = f"{sheet.name}, column {wanted.outcome}"
+    place = sheet.place(wanted.outcome)
     limit = _CLASSES if positive in found else _CLASSES - 1
     if strict and found and positive not in found:
         near = nearest(wanted.positive, found.values())
         problem = Problem(
             f"{wanted.asked_by}, study.positive",
             repr(wanted.positive),
-            f"a value of column {wanted.outcome}: {_listed(found)}",
+            f"a value of column {_called(sheet, wanted.outcome)}: {_listed(found)}",
             f"Did you mean {near}?" if near else "Write the value that means positive.",
         )
         yield error("outcome", problem)
     elif len(found) > limit:
         expected = f"{wanted.positive!r} and one other value"
-        remedy = "Correct the cells; leave an unknown outcome empty."
+        remedy = (
+            f"Correct the cells, or give each code its meaning in [cohort.values] "
+            f"{wanted.outcome}; leave an unknown outcome empty."
+        )
         yield error("outcome", Problem(place, _listed(found), expected, remedy))
     elif strict and len(found) < _CLASSES:
         seen = f"only {_listed(found)}" if found else "no value"
@@ -63,17 +68,22 @@ def reader_opinions(sheet: Sheet, wanted: Wanted) -> tuple[bool | None, ...]:
 
 def check_reader(sheet: Sheet, wanted: Wanted, *, strict: bool) -> Iterator[Finding]:
     """Yield an error if no positive code occurs in the reader's column, a warning if one lacks."""
-    if wanted.reader not in sheet.columns:
+    if wanted.reader is None or wanted.reader not in sheet.columns:
         return
     found = _codes(sheet, column=wanted.reader)
     absent = [code for code in wanted.reader_positive if code_of(code) not in found]
     place = f"{wanted.asked_by}, reader.positive"
-    expected = f"values of column {wanted.reader}: {_listed(found) or 'all empty'}"
+    values = _listed(found) or "all empty"
+    expected = f"values of column {_called(sheet, wanted.reader)}: {values}"
     if absent and (strict or found):
         kind = error if strict and len(absent) == len(wanted.reader_positive) else warning
         listed = ", ".join(map(repr, absent))
         remedy = "Correct a misspelt code; a rare one may well be absent."
         yield kind("reader_code", Problem(place, listed, expected, remedy))
+
+
+def _called(sheet: Sheet, column: str) -> str:
+    return called(column, sheet.headers.get(column))
 
 
 def _texts(sheet: Sheet, *, column: str | None) -> tuple[str, ...]:

@@ -1,35 +1,48 @@
 """From a cohort table to patients, with every problem of the table at once."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import compress
 from pathlib import Path
+from typing import TypeVar
 
 from axilla.cohort.attributes import check_attributes, read_attributes
+from axilla.cohort.cells import name_of
 from axilla.cohort.columns import check_columns
+from axilla.cohort.eligibility import Screening, screen
 from axilla.cohort.findings import Finding, cohort_error, error, errors_in, warning
 from axilla.cohort.grouping import group_patients
-from axilla.cohort.image_cells import Listed
+from axilla.cohort.image_row import Listed
 from axilla.cohort.outcomes import check_outcome, check_reader, outcome_labels, reader_opinions
+from axilla.cohort.rois import study_rois
 from axilla.cohort.rows import RowContent, read_row
 from axilla.cohort.sheets import Sheet, read_sheet
+from axilla.cohort.slides.identity import slide_digest
+from axilla.cohort.translation import translate
 from axilla.cohort.wanted import Wanted, wanted_by
-from axilla.records.digests import digest_of_files
+from axilla.records.digests import digest_of, digest_of_files
 from axilla.records.errors import Problem
+from axilla.records.folder import RunFolder
 from axilla.records.patients import Cohort, Patient
 from axilla.records.progress import Progress, Silent
 from axilla.records.study import StudyConfig
 from axilla.records.units import IMAGE_MODALITIES
 
 _SILENT = Silent()
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What could be understood of a table, what is wrong with it, and the files it lists."""
+    """What could be understood of a table, what is wrong with it, and the files it lists.
+
+    `patients` are those who are eligible; `screening` tells who is not.
+    """
 
     patients: tuple[Patient, ...]
     findings: tuple[Finding, ...]
     listed: tuple[Listed, ...]
+    screening: Screening = field(default_factory=Screening)
 
 
 def read_cohort(config: StudyConfig, folder: Path, *, progress: Progress = _SILENT) -> Cohort:
@@ -38,7 +51,16 @@ def read_cohort(config: StudyConfig, folder: Path, *, progress: Progress = _SILE
     Image headers are read, pixels are not. Raises `CohortError` with every problem at once.
     """
     table = folder / config.cohort.table
-    return cohort_of(read_table(table, wanted_by(config), progress=progress), table)
+    return cohort_of(read_table(table, study_wanted(config, folder), progress=progress), table)
+
+
+def study_wanted(config: StudyConfig, folder: Path) -> Wanted:
+    """Return what a study reads, with the rectangles of its rois.csv; `folder` holds study.toml.
+
+    Raises `CohortError` if rois.csv cannot be read.
+    """
+    plans = RunFolder(folder).cache / "tiles"
+    return replace(wanted_by(config), drawn=study_rois(config, folder), plans=plans)
 
 
 def read_cases(table: Path, wanted: Wanted, *, progress: Progress = _SILENT) -> Cohort:
@@ -57,7 +79,7 @@ def cohort_of(reading: Reading, table: Path) -> Cohort:
     if faults := errors_in(reading.findings):
         raise cohort_error(faults)
     paths = dict.fromkeys(listed.path for listed in reading.listed)
-    return Cohort(reading.patients, digest_of_files([table, *paths]))
+    return Cohort(reading.patients, digest_of(digest_of_files([table]), *map(slide_digest, paths)))
 
 
 def read_table(
@@ -68,36 +90,53 @@ def read_table(
     `strict` is what a study needs; see `read_cases` for less. Raises `CohortError` only if the
     file itself is not a table.
     """
-    sheet = read_sheet(table)
-    ids = tuple(row.cells.get("patient_id", "") or f"row {row.number}" for row in sheet.rows)
+    whole, said = translate(read_sheet(table), wanted)
+    screening = Screening((True,) * len(whole.rows))
+    if strict:
+        screening, about = screen(whole, wanted, labels=outcome_labels(whole, wanted))
+        said += about
+    sheet = replace(whole, rows=_those_who(screening.stays, whole.rows))
+    ids = tuple(name_of(row) for row in sheet.rows)
     labels = outcome_labels(sheet, wanted)
-    contents = _contents(sheet, wanted, ids=ids, folder=table.parent, progress=progress)
+    groups = group_patients(whole, wanted.group, patient_ids=[name_of(row) for row in whole.rows])
+    contents = _contents(sheet, wanted, folder=table.parent, progress=progress)
     findings = [
+        *said,
         *check_columns(sheet, wanted, strict=strict),
         *check_attributes(sheet, wanted),
         *check_outcome(sheet, wanted, strict=strict),
         *check_reader(sheet, wanted, strict=strict),
-        *_check_ids(sheet),
+        *_check_ids(whole),
         *(_check_sites(sheet, wanted, labels=labels) if strict else ()),
         *_check_modalities(sheet, wanted, ids=ids, labels=labels, strict=strict),
         *(finding for content in contents for finding in content.findings),
     ]
     return Reading(
-        _patients(sheet, wanted, ids=ids, labels=labels, contents=contents),
+        _patients(
+            sheet,
+            wanted,
+            ids=ids,
+            labels=labels,
+            groups=_those_who(screening.stays, groups),
+            contents=contents,
+        ),
         tuple(findings),
         tuple(listed for content in contents for listed in content.listed),
+        screening,
     )
 
 
+def _those_who(stay: Sequence[bool], everybody: Sequence[_Item]) -> tuple[_Item, ...]:
+    return tuple(compress(everybody, stay))
+
+
 def _contents(
-    sheet: Sheet, wanted: Wanted, *, ids: Sequence[str], folder: Path, progress: Progress
+    sheet: Sheet, wanted: Wanted, *, folder: Path, progress: Progress
 ) -> tuple[RowContent, ...]:
     contents = []
     with progress.task("Reading the cohort", total=len(sheet.rows)) as advance:
-        for row, patient_id in zip(sheet.rows, ids, strict=True):
-            contents.append(
-                read_row(row, wanted, table=sheet.name, patient_id=patient_id, folder=folder)
-            )
+        for row in sheet.rows:
+            contents.append(read_row(row, wanted, sheet=sheet, folder=folder))
             advance(1)
     return tuple(contents)
 
@@ -108,9 +147,9 @@ def _patients(
     *,
     ids: Sequence[str],
     labels: Sequence[int | None],
+    groups: Sequence[str],
     contents: Sequence[RowContent],
 ) -> tuple[Patient, ...]:
-    groups = group_patients(sheet, wanted.group, patient_ids=ids)
     opinions = reader_opinions(sheet, wanted)
     attributes = read_attributes(sheet, wanted, contents=contents)
     return tuple(
@@ -136,7 +175,7 @@ def _check_ids(sheet: Sheet) -> Iterator[Finding]:
     first: dict[str, int] = {}
     for row in sheet.rows:
         patient_id = row.cells["patient_id"]
-        place = f"{sheet.name}, row {row.number}, column patient_id"
+        place = sheet.place("patient_id", row)
         if not patient_id:
             expected = "an identifier of the patient"
             yield error("patient_id", Problem(place, "nothing", expected, "Fill in the cell."))
@@ -153,12 +192,12 @@ def _check_ids(sheet: Sheet) -> Iterator[Finding]:
 def _check_sites(
     sheet: Sheet, wanted: Wanted, *, labels: Sequence[int | None]
 ) -> Iterator[Finding]:
-    if not wanted.by_site or wanted.site not in sheet.columns:
+    if not wanted.by_site or wanted.site is None or wanted.site not in sheet.columns:
         return
     for row, label in zip(sheet.rows, labels, strict=True):
         if label is not None and not row.cells[wanted.site]:
             problem = Problem(
-                f"{sheet.name}, row {row.number}, column {wanted.site}",
+                sheet.place(wanted.site, row),
                 "nothing",
                 "a site, as validation.scheme is 'site'",
                 "Fill in the cell, or choose another scheme.",

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from axilla.cohort.cells import Cell, clinical_value
+from axilla.cohort.cells import Cell, cell_in, clinical_value
 from axilla.cohort.findings import Finding
-from axilla.cohort.image_cells import Listed, read_image_cells
-from axilla.cohort.sheets import Row
+from axilla.cohort.image_cells import read_image_cells
+from axilla.cohort.image_row import Listed
+from axilla.cohort.sheets import Row, Sheet
 from axilla.cohort.wanted import Wanted
 from axilla.records.patients import ClinicalValue, ImageFile
 from axilla.records.units import IMAGE_MODALITIES, ImageModality
@@ -27,19 +28,20 @@ class RowContent:
     findings: tuple[Finding, ...]
 
 
-def read_row(row: Row, wanted: Wanted, *, table: str, patient_id: str, folder: Path) -> RowContent:
-    """Read the wanted columns of one row; image paths are relative to `folder`."""
+def read_row(row: Row, wanted: Wanted, *, sheet: Sheet, folder: Path) -> RowContent:
+    """Read the wanted columns of one row of `sheet`; image paths are relative to `folder`."""
 
     def cell(column: str) -> Cell:
-        text = row.cells.get(column, "")
-        return Cell(text, column, row=row.number, table=table, patient_id=patient_id)
+        return cell_in(sheet, row, column)
 
     images: dict[ImageModality, tuple[ImageFile, ...]] = dict.fromkeys(IMAGE_MODALITIES, ())
     listed: list[Listed] = []
     findings: list[Finding] = []
     for modality in IMAGE_MODALITIES:
         if modality in wanted.modalities and modality in row.cells:
-            images[modality], files, wrong = read_image_cells(cell, modality, folder=folder)
+            images[modality], files, wrong = read_image_cells(
+                cell, modality, folder=folder, wanted=wanted
+            )
             listed.extend(files)
             findings.extend(wrong)
     clinical: dict[str, ClinicalValue] = {}
@@ -64,4 +66,5 @@ def _split(cell: Cell) -> SplitName | Finding:
             return "development"
         case "external":
             return "external"
-    return cell.refuse("unknown_value", "development, external or an empty cell")
+    expected = "development, external or an empty cell"
+    return cell.refuse("unknown_value", expected, remedy=cell.translate)

@@ -4,7 +4,7 @@ import csv
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from io import StringIO
 from pathlib import Path
@@ -44,15 +44,32 @@ class Row:
 
     number: int
     cells: Mapping[str, str]
+    written: Mapping[str, str] = field(default_factory=dict)
+    """What the file says in those cells that are read as something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table with a header and at least one row; `name` is the file's name without folder."""
+    """A table with a header and, as read, at least one row.
+
+    `name` is the file's name without folder. `headers` are the table's own names of those columns
+    that have another one here.
+    """
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, column: str, row: Row | None = None) -> str:
+        """Name a column, or one of its cells, as messages do: with the table's own header too."""
+        where = f"{self.name}, row {row.number}" if row else self.name
+        return f"{where}, column {called(column, self.headers.get(column))}"
+
+
+def called(column: str, header: str | None) -> str:
+    """Name a column as messages do: her2 ('HER2状态')."""
+    return f"{column} ({header!r})" if header and header != column else column
 
 
 def read_sheet(path: Path) -> Sheet:

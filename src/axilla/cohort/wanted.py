@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from axilla.records.study import StudyConfig
+from axilla.records.study import EligibilitySection, StudyConfig, TilesSection
 from axilla.records.units import Modality
+
+if TYPE_CHECKING:
+    from axilla.cohort.rois import DrawnRoi
 
 ClinicalKind = Literal["number", "category"]
 
@@ -14,7 +18,10 @@ ClinicalKind = Literal["number", "category"]
 class Wanted:
     """The columns to read and what they mean; `None` and empty mean: not wanted.
 
-    `asked_by` is the file that names the columns, as messages call it.
+    `asked_by` is the file that names the columns, as messages call it. `columns` are the table's
+    own headers by our names, `values` what its codes mean, by our column. Slides are cut into
+    `tiles` of `tile_px` a side, whose places are kept in the folder `plans`; `drawn` are the
+    rectangles of rois.csv by `image_key`.
     """
 
     modalities: tuple[Modality, ...]
@@ -30,6 +37,13 @@ class Wanted:
     bands: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     table1: tuple[str, ...] = ()
     asked_by: str = "study.toml"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    eligibility: EligibilitySection | None = None
+    tiles: TilesSection = TilesSection()
+    tile_px: int = 224
+    drawn: "Mapping[str, DrawnRoi]" = field(default_factory=dict)
+    plans: Path | None = None
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -57,4 +71,9 @@ def wanted_by(config: StudyConfig) -> Wanted:
         subgroups=config.evaluation.subgroups,
         bands=config.evaluation.bands,
         table1=config.evaluation.table1,
+        columns=config.cohort.columns,
+        values=config.cohort.values,
+        eligibility=config.eligibility,
+        tiles=config.tiles,
+        tile_px=config.preprocessing.image_size_px,
     )
