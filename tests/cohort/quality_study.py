@@ -9,7 +9,7 @@ from PIL import Image
 
 import axilla
 from axilla.cohort.cells import Cell
-from axilla.cohort.image_cells import Listed
+from axilla.cohort.image_row import Listed
 from axilla.cohort.images import decode
 from axilla.cohort.picture import Picture
 from axilla.cohort.quality.inspection import inspect_images

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage.measure import regionprops
+from tests.cohort.quality_study import Cases, open_plain, sample_rows
 
 from axilla.cohort.images import decode_mask
 from axilla.cohort.picture import Picture
 from axilla.records.errors import Problem
 from axilla.records.roi import Roi
 from axilla.records.units import IMAGE_MODALITIES
-from tests.cohort.quality_study import Cases, open_plain, sample_rows
 
 
 @pytest.fixture

@@ -1,14 +1,15 @@
 """Look at every image once: what cannot be used, what looks wrong, what occurs twice."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from axilla.cohort.findings import Finding
-from axilla.cohort.image_cells import Listed, unreadable
+from axilla.cohort.image_row import Listed, unreadable
 from axilla.cohort.images import decode_mask
 from axilla.cohort.picture import Picture
 from axilla.cohort.quality.judging import judge
@@ -27,6 +28,9 @@ _THREADS = 2
 _CHUNK_BYTES = 1 << 20
 # Of a larger file (a whole slide) the beginning, the end and the size name its content.
 _WHOLE_BYTES = 256 << 20
+
+
+_Key = tuple[Path, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +76,14 @@ def inspect_images(
     """
     jobs = _jobs(patients, listed)
     kept = KeptLooks.open(cache)
+    seen: dict[_Key, _Seen] = {}
     with (
         ThreadPoolExecutor(_THREADS) as pool,
         progress.task("Decoding images", total=len(jobs)) as advance,
     ):
-        seen = {}
-        for job, sight in zip(
-            jobs, pool.map(lambda job: _see(job, open_picture, kept), jobs), strict=True
-        ):
-            seen[job.listed.path] = sight
+        sights = pool.map(lambda job: _see(job, open_picture, kept), jobs)
+        for job, sight in zip(jobs, sights, strict=True):
+            seen[_key(job.file)] = sight
             advance(1)
     kept.write()
     looks = tuple(_looks(patients, listed, seen))
@@ -88,17 +91,24 @@ def inspect_images(
     return Inspection(looks, (*faults, *judge(looks)))
 
 
+def _key(file: ImageFile) -> _Key:
+    return file.path, file.frame
+
+
 def _jobs(patients: Sequence[Patient], listed: Sequence[Listed]) -> list[_Job]:
-    files: dict[Path, ImageFile] = {}
+    """Return one job per listed file and frame; the first tile of a slide stands for it."""
+    files: dict[Path, dict[_Key, ImageFile]] = defaultdict(dict)
     for patient in patients:
         for modality in IMAGE_MODALITIES:
             for file in patient.images(modality):
-                files.setdefault(file.path, file)
-    once = {entry.path: entry for entry in reversed(listed)}
-    order = dict.fromkeys(entry.path for entry in listed)
+                files[file.path].setdefault(_key(file), file)
+    first: dict[Path, Listed] = {}
+    for entry in listed:
+        first.setdefault(entry.path, entry)
     return [
-        _Job(entry, files.get(path, ImageFile(path)), _modality(entry))
-        for path, entry in ((path, once[path]) for path in order)
+        _Job(entry, file, _modality(entry))
+        for path, entry in first.items()
+        for file in (files[path].values() if path in files else (ImageFile(path),))
     ]
 
 
@@ -156,17 +166,16 @@ def _digest(path: Path) -> str:
 
 
 def _looks(
-    patients: Sequence[Patient], listed: Sequence[Listed], seen: dict[Path, _Seen]
+    patients: Sequence[Patient], listed: Sequence[Listed], seen: Mapping[_Key, _Seen]
 ) -> Iterator[Look]:
     cells = {(entry.cell.patient_id, entry.path): entry.cell for entry in reversed(listed)}
     for patient in patients:
         for modality in IMAGE_MODALITIES:
-            firsts = {file.path: file for file in reversed(patient.images(modality))}
-            for file in (f for f in patient.images(modality) if f is firsts[f.path]):
-                sight = seen.get(file.path, _Seen())
+            for file in _without_further_tiles(patient.images(modality)):
+                sight = seen.get(_key(file), _Seen())
                 if sight.measures is None:
                     continue
-                mask = seen.get(file.mask) if file.mask else None
+                mask = seen.get((file.mask, None)) if file.mask else None
                 about = file.path.stat()
                 yield Look(
                     patient_id=patient.patient_id,
@@ -182,3 +191,12 @@ def _looks(
                     measures=sight.measures,
                     marked=mask.marked if mask else None,
                 )
+
+
+def _without_further_tiles(files: Sequence[ImageFile]) -> Iterator[ImageFile]:
+    slides = set()
+    for file in files:
+        if file.tile is None or file.path not in slides:
+            yield file
+        if file.tile is not None:
+            slides.add(file.path)

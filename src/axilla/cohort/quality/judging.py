@@ -6,6 +6,7 @@ from axilla.cohort.findings import Finding
 from axilla.cohort.quality.look import Look
 from axilla.cohort.quality.pictures import judge_picture
 from axilla.cohort.quality.regions import judge_region
+from axilla.cohort.quality.repeats import judge_repeats
 from axilla.cohort.quality.standing_out import judge_beside_others
 
 
@@ -15,3 +16,4 @@ def judge(looks: Sequence[Look]) -> Iterator[Finding]:
         yield from judge_picture(look)
         yield from judge_region(look)
     yield from judge_beside_others(looks)
+    yield from judge_repeats(looks)

@@ -82,7 +82,8 @@ class KeptLooks:
         """Write what this run asked for, if that is more than was kept already."""
         if self._path is None or not self._changed:
             return
-        records, thumbnails = {}, []
+        records: dict[str, Record] = {}
+        thumbnails: list[NDArray[np.uint8]] = []
         for key, seen in self._new.items():
             if isinstance(seen, Marked):
                 records[key] = {"box": _rectangle(seen.box), "share": seen.share}

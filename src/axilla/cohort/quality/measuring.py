@@ -25,7 +25,7 @@ def measure(picture: Picture, modality: ImageModality) -> Measures:
         width_px=width_px,
         height_px=height_px,
         spread_levels=float(high - low),
-        thumbnail=_thumbnail(gray),
+        thumbnail=thumbnail_of(gray),
         pixel_mm=picture.pixel_mm,
         remarks=picture.remarks,
     )
@@ -54,6 +54,7 @@ def _inside(picture: Picture) -> NDArray[np.uint8]:
     return picture.pixels[rows, region.left_px : region.right_px]
 
 
-def _thumbnail(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def thumbnail_of(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a gray image, stretched to a square of `THUMBNAIL_PX`."""
     size = (THUMBNAIL_PX, THUMBNAIL_PX)
     return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BOX))

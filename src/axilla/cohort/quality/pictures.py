@@ -18,7 +18,7 @@ def judge_picture(look: Look) -> Iterator[Finding]:
     """Yield what is wrong with the image itself, and what its file declares."""
     yield from _remarks(look)
     yield from _size(look)
-    if look.measures.spread_levels < _BLANK_LEVELS:
+    if is_blank(look):
         yield finding(
             look,
             "image_blank",
@@ -29,6 +29,11 @@ def judge_picture(look: Look) -> Iterator[Finding]:
         )
         return
     yield from _scale(look)
+
+
+def is_blank(look: Look) -> bool:
+    """Tell whether the image shows nothing."""
+    return look.measures.spread_levels < _BLANK_LEVELS
 
 
 def finding(
