@@ -76,6 +76,8 @@ def essential_jpeg(stream: bytes, header: Codestream) -> bytes:
         if marker == _SCAN:
             scans += 1
             _check_scan(body, header, scans)
+        elif marker in _FRAME_MARKERS and scans:
+            raise damaged("two frames in one JPEG stream")
         elif marker not in (*_TABLES, header.process):
             continue
         kept += [bytes((0xFF, marker)), (len(body) + 2).to_bytes(2, "big"), body, entropy]
