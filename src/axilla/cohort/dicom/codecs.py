@@ -85,13 +85,13 @@ def _decode_jpeg(stream: bytes, layout: Layout) -> Decoded:
     try:
         with Image.open(io.BytesIO(stream), formats=("JPEG",)) as image:
             if header.samples == 1:
-                return _decoded(np.array(image.convert("L")), header, layout.photometric)
+                return _decoded(np.array(image.convert("L")), header, layout, layout.photometric)
             told = header.jfif or header.adobe or header.names.upper() == b"RGB"
             if layout.photometric == "RGB" and not told:
                 # Without any marker the JPEG library takes three samples for YCbCr.
                 image.draft("YCbCr", image.size)
-                return _decoded(np.array(image), header, "RGB")
-            return _decoded(np.array(image.convert("RGB")), header, "RGB")
+                return _decoded(np.array(image), header, layout, "RGB")
+            return _decoded(np.array(image.convert("RGB")), header, layout, "RGB")
     except DAMAGED as error:
         raise damaged("damaged JPEG data") from error
 
@@ -121,7 +121,7 @@ def _decode_gdcm(stream: bytes, header: Codestream, layout: Layout) -> Decoded:
     except DAMAGED as error:
         raise damaged("damaged JPEG data") from error
     values = _shaped(plain, layout, bits=allocated, by_plane=False)
-    return _decoded(values, header, layout.photometric)
+    return _decoded(values, header, layout, layout.photometric)
 
 
 def _gdcm_gray() -> int:
@@ -139,7 +139,7 @@ def _decode_jpeg_ls(stream: bytes, layout: Layout) -> Decoded:
         raise damaged("damaged JPEG-LS data") from error
     by_plane = found["interleave_mode"] == 0
     values = _shaped(bytes(plain), layout, bits=header.bits, by_plane=by_plane)
-    return _decoded(values, header, layout.photometric)
+    return _decoded(values, header, layout, layout.photometric)
 
 
 def _decode_jpeg2000(stream: bytes, layout: Layout) -> Decoded:
@@ -152,7 +152,7 @@ def _decode_jpeg2000(stream: bytes, layout: Layout) -> Decoded:
     values = _shaped(plain.tobytes(), layout, bits=header.bits, by_plane=False)
     # The decoder undoes the transform of the codestream (RCT, ICT) itself.
     undone = layout.photometric in ("YBR_RCT", "YBR_ICT")
-    return _decoded(values, header, "RGB" if undone else layout.photometric)
+    return _decoded(values, header, layout, "RGB" if undone else layout.photometric)
 
 
 def _check(header: Codestream, layout: Layout) -> None:
@@ -168,8 +168,10 @@ def _check(header: Codestream, layout: Layout) -> None:
         raise damaged(f"{header.bits} bits per value")
 
 
-def _decoded(values: Values, header: Codestream, photometric: str) -> Decoded:
-    return Decoded(values, header.bits, photometric, header.bits - 1)
+def _decoded(values: Values, header: Codestream, layout: Layout, photometric: str) -> Decoded:
+    # Some encoders fill the container: 12 bits of a frame whose codestream has 16.
+    bits = min(header.bits, layout.bits_stored)
+    return Decoded(values, bits, photometric, bits - 1)
 
 
 def _shaped(plain: bytes, layout: Layout, *, bits: int, by_plane: bool) -> Values:

@@ -19,6 +19,8 @@ _DOPPLER_DATA = range(3, 9)  # PW and CW Doppler, Doppler traces, volume trace
 _MOST_REGIONS = 64
 # Scanners disagree whether the last column belongs to the region.
 _EDGE_PX = 1
+# A picture has at least this width and height.
+_LEAST_PX = 8
 # An export at half the size is common; at less it is hardly ever used.
 _USUAL_SHRINKING = 2.0
 # Regions that overlap by more than this share of the smaller one show the same picture.
@@ -135,7 +137,11 @@ def _cut(region: _Region, layout: Layout, *, resized: bool) -> Roi | None:
     left, top = int(region.left / shrinking), int(region.top / shrinking)
     width = min(region.right, layout.width_px) - left
     height = min(region.bottom, layout.height_px) - top
-    return Roi(left, top, width, height) if min(left, top, width - 1, height - 1) >= 0 else None
+    return (
+        Roi(left, top, width, height)
+        if min(left, top, width - _LEAST_PX, height - _LEAST_PX) >= 0
+        else None
+    )
 
 
 def _doppler(declared: Sequence[_Region], place: str) -> Iterator[Remark]:

@@ -8,6 +8,7 @@ from axilla.cohort.dicom.refusals import DAMAGED, damaged
 
 _BYTE = 255.0
 _MAX_TABLE_BITS = 16
+_NARROWEST = 1e-6
 
 
 def tone_table(
@@ -56,7 +57,8 @@ def _voi(attributes: Attributes, values: NDArray[np.float64]) -> NDArray[np.floa
         return outputs * (_BYTE / ((1 << bits) - 1))
     centre, width = attributes.number("WindowCenter"), attributes.number("WindowWidth")
     kind = attributes.word("VOILUTFunction") or "LINEAR"
-    if centre is None or width is None or width < 1 or (width == 1 and kind == "SIGMOID"):
+    least = 1.0 if kind == "LINEAR" else _NARROWEST
+    if centre is None or width is None or width < least:
         return None
     if kind == "SIGMOID":
         steepness = np.clip(-4.0 * (values - centre) / width, -500.0, 500.0)
