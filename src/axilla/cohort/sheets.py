@@ -1,41 +1,18 @@
 """Spreadsheets as people make them: CSV in several dialects and Excel, every cell as text."""
 
-import csv
-import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
-from io import StringIO
 from pathlib import Path
-from xml.etree.ElementTree import ParseError
-from zipfile import BadZipFile
 
-import openpyxl
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 
+from axilla.cohort.csv_text import csv_records
+from axilla.cohort.workbooks import excel_records
 from axilla.records.errors import CohortError, Problem
 
 _TEXT = (".csv", ".tsv", ".txt")
 _EXCEL = (".xlsx", ".xlsm")
-_DELIMITERS = (",", ";", "\t")
-
-# What openpyxl lets through on files that are not, or no longer, Excel workbooks.
-_CORRUPT_WORKBOOK = (
-    InvalidFileException,
-    BadZipFile,
-    ParseError,
-    zlib.error,
-    KeyError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    EOFError,
-    RuntimeError,  # encrypted, or compressed in an unusual way
-    OSError,
-)
+_BLANK = "\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}\N{WORD JOINER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +50,12 @@ def called(column: str, header: str | None) -> str:
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Read a CSV file or the first sheet of an Excel workbook; empty cells are ''.
+    """Read a CSV file or the first visible sheet of an Excel workbook; empty cells are ''.
 
-    CSV: comma, semicolon or tab, found in the header; UTF-8, UTF-16 with a byte order mark,
-    GB 18030 or Windows-1252. Excel: whole numbers print as integers, dates as ISO 8601. Empty
-    rows are skipped. Raises `CohortError` with every problem of the table's shape.
+    CSV: comma, semicolon, tab or bar; UTF-8, UTF-16 and the usual encodings of East Asia and
+    Europe; a decimal comma becomes a point where semicolon or tab separate. Excel: whole numbers
+    print as integers, dates as ISO 8601. Empty rows are skipped. Raises `CohortError` with every
+    problem of the table's shape.
     """
     if not path.is_file():
         raise CohortError(
@@ -85,9 +63,9 @@ def read_sheet(path: Path) -> Sheet:
         )
     suffix = path.suffix.lower()
     if suffix in _EXCEL:
-        return _sheet(path.name, _excel_records(path))
+        return _sheet(path.name, excel_records(path))
     if suffix in _TEXT:
-        return _sheet(path.name, _text_records(path))
+        return _sheet(path.name, csv_records(path))
     raise CohortError(
         Problem(
             path.name,
@@ -98,7 +76,8 @@ def read_sheet(path: Path) -> Sheet:
     )
 
 
-def _sheet(name: str, records: Sequence[Sequence[str]]) -> Sheet:
+def _sheet(name: str, raw: Sequence[Sequence[str]]) -> Sheet:
+    records = [[_trimmed(cell) for cell in record] for record in raw]
     filled = [(n, record) for n, record in enumerate(records, start=1) if any(record)]
     if not filled or filled[0][0] != 1:
         raise CohortError(
@@ -109,7 +88,7 @@ def _sheet(name: str, records: Sequence[Sequence[str]]) -> Sheet:
                 "Fill in the table, or remove the empty rows at its top.",
             )
         )
-    header, below = filled[0][1], filled[1:]
+    header, below = [" ".join(name.split()) for name in filled[0][1]], filled[1:]
     if not below:
         raise CohortError(
             Problem(name, "column names but no rows", "one row per patient", "Add the patients.")
@@ -120,6 +99,11 @@ def _sheet(name: str, records: Sequence[Sequence[str]]) -> Sheet:
         Row(n, {c: _at(record, i) for i, c in enumerate(header) if c}) for n, record in below
     )
     return Sheet(name, tuple(column for column in header if column), rows)
+
+
+def _trimmed(cell: str) -> str:
+    """Return the cell without blanks around it, of full and of no width too."""
+    return cell.strip().strip(_BLANK).strip()
 
 
 def _at(record: Sequence[str], index: int) -> str:
@@ -153,83 +137,3 @@ def _shape_problems(
                 "Name the column in row 1, clear the cell, or quote a text that holds "
                 "the delimiter.",
             )
-
-
-def _text_records(path: Path) -> list[list[str]]:
-    text = _decoded(path)
-    reader = csv.reader(StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    records: list[list[str]] = []
-    try:
-        for record in reader:  # not a comprehension: an error needs the rows so far
-            records += [[cell.strip() for cell in record]]
-    except csv.Error as error:
-        raise CohortError(
-            Problem(
-                f"{path.name}, row {len(records) + 1}",
-                f"text that is not CSV ({error})",
-                "cells with balanced quotation marks",
-                "Mend the row, or save the table as .xlsx.",
-            )
-        ) from error
-    return records
-
-
-def _delimiter(text: str) -> str:
-    header = StringIO(text, newline="").readline()
-    columns = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in _DELIMITERS}
-    return max(_DELIMITERS, key=columns.__getitem__)
-
-
-def _decoded(path: Path) -> str:
-    content = path.read_bytes()
-    for encoding in _encodings(content):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise CohortError(
-        Problem(
-            path.name, "bytes that are not text", "a CSV file in UTF-8", "Save it again as CSV."
-        )
-    )
-
-
-def _encodings(content: bytes) -> tuple[str, ...]:
-    """Return the encodings to try in turn; Chinese text has its high bytes in pairs."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return ("utf-16",)
-    runs = re.findall(rb"[\x80-\xff]+", content)
-    paired = all(len(run) % 2 == 0 for run in runs)
-    return ("utf-8-sig", *(("gb18030", "cp1252") if paired else ("cp1252", "gb18030")))
-
-
-def _excel_records(path: Path) -> list[list[str]]:
-    try:
-        with path.open("rb") as stream:
-            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            sheet = book.worksheets[0]
-            sheet.reset_dimensions()  # some programs write a wrong table size
-            return [[_cell_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
-    except _CORRUPT_WORKBOOK as error:
-        raise CohortError(
-            Problem(
-                path.name,
-                f"no readable Excel workbook ({type(error).__name__})",
-                "an .xlsx file with the table in its first sheet",
-                "Open it in Excel or LibreOffice and save it again as .xlsx or CSV.",
-            )
-        ) from error
-
-
-def _cell_text(cell: object) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    if isinstance(cell, datetime):
-        return cell.date().isoformat() if cell.time() == time() else cell.isoformat(sep=" ")
-    if isinstance(cell, date | time):
-        return cell.isoformat()
-    return str(cell).strip()
