@@ -102,11 +102,15 @@ class Ellipse:
 
 @dataclass(frozen=True, slots=True)
 class Bitmap:
-    """A mask (H, W) whose top left pixel lies at `left_px`, `top_px`; decoded when asked for."""
+    """A mask (H, W) whose top left pixel lies at `left_px`, `top_px`; decoded when asked for.
+
+    `whole`: it must have the size of its image.
+    """
 
     decode: Callable[[], NDArray[np.bool_]]
     left_px: int = 0
     top_px: int = 0
+    whole: bool = False
     outlined: ClassVar[bool] = True
 
     def roi(self, size: Size) -> Roi:
@@ -118,12 +122,13 @@ class Bitmap:
         patch = self.decode()
         (height, width), (width_px, height_px) = patch.shape, size
         right, bottom = self.left_px + width, self.top_px + height
-        if max(-self.left_px, -self.top_px, right - width_px, bottom - height_px) > OUTSIDE_PX:
+        beyond = max(-self.left_px, -self.top_px, right - width_px, bottom - height_px)
+        if beyond > OUTSIDE_PX or (self.whole and (width, height) != size):
             raise RoiError(
                 Problem(
                     "mask",
                     f"{width} x {height} px at {self.left_px},{self.top_px}",
-                    f"a mask inside {width_px} x {height_px} px",
+                    f"a mask {'of' if self.whole else 'inside'} {width_px} x {height_px} px",
                     "Draw it on the original image.",
                 )
             )

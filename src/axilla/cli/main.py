@@ -12,6 +12,7 @@ from axilla.cli import (
     plan,
     predict,
     report,
+    roi,
     run,
     table1,
 )
@@ -24,5 +25,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, init, check, run, report, evaluate, plan, predict, table1, audit, doctor):
+for command in (
+    demo,
+    init,
+    roi,
+    check,
+    run,
+    report,
+    evaluate,
+    plan,
+    predict,
+    table1,
+    audit,
+    doctor,
+):
     command.add_to(app)

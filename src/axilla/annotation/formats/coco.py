@@ -132,7 +132,8 @@ def _dangling(
 def _parts(annotation: _Annotation) -> tuple[Part, ...]:
     match annotation.segmentation:
         case _RunLengths(size=(height, width), counts=counts):
-            return (Bitmap(partial(decode_coco, counts, width_px=width, height_px=height)),)
+            decode = partial(decode_coco, counts, width_px=width, height_px=height)
+            return (Bitmap(decode, whole=True),)
         case [*polygons] if polygons:
             return tuple(Polygon((ring_of(polygon.corners),)) for polygon in polygons)
     if annotation.bbox is None:
