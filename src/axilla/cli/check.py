@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from axilla.cli.console import bars, err, out, reporting, show, study_folder
+from axilla.cli.check_summary import summarise
+from axilla.cli.console import bars, out, reporting, study_folder
 from axilla.cohort import stage
 from axilla.records.errors import CohortError
 from axilla.records.toml import read_study
+from axilla.report.contact_sheet import write_contact_sheet
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,33 +25,22 @@ def check(
 ) -> None:
     """Read the whole study and report every problem at once; exit 1 if there are errors.
 
-    Example: `axilla check my-study`
+    Writes results/check.json, and results/check.html with the images. Example: `axilla check
+    my-study`
     """
     with reporting():
         place = study_folder(folder)
         config = read_study(place.root / "study.toml")
-        failure: CohortError | None = None
+        failed = False
         try:
             stage.check(config, place, bars)
-        except CohortError as error:
-            failure = error
+        except CohortError:
+            failed = True
         found = json.loads(place.table("check.json").read_text(encoding="utf-8"))
+        write_contact_sheet(config, place)
         if as_json:
             out.print_json(data=found)
         else:
-            _summarise(found, failure)
-        if failure is not None:
+            summarise(found, out, name=config.study.name, folder=str(folder))
+        if failed:
             raise typer.Exit(1)
-
-
-def _summarise(found: dict[str, list[dict[str, str]]], failure: CohortError | None) -> None:
-    if failure is not None:
-        show(failure)
-    for warning in found["warnings"]:
-        words = f"{warning['place']}: {warning['found']}. {warning['remedy']}"
-        err.print(f"[yellow]warning[/] {escape(words)}")
-    counts = ", ".join(
-        f"{len(found[kind])} {kind if len(found[kind]) != 1 else kind.removesuffix('s')}"
-        for kind in ("errors", "warnings")
-    )
-    out.print(f"{counts}. Details: results/check.json")

@@ -79,11 +79,11 @@ _TIES = (  # as _DEFECTS, but about what several patients share
 )  # fmt: skip
 
 _REMARKS = (
-    ("outcome_missing", "Patients without outcome", "They neither train nor test a model."),
+    ("outcome_missing", "Patients without outcome", "Nothing can be learnt from them or tested on them."),
     ("external_set_aside", "Patients of the external set",
-     "They neither train nor test; the finished bundle predicts them once."),
+     "They are kept for one test of the finished model."),
     ("modality_missing", "Patients without a modality",
-     "A model predicts only those who bring its modality."),
+     "Models are then compared on different patients."),
     ("date_order", "Dates of an open order",
      "Day and month could be the other way round."),
     ("excluded", "Patients who are not eligible",
@@ -108,14 +108,14 @@ _REMARKS = (
      "Sizes in mm cannot be trusted, and the value is not used."),
     ("pixel_mm_conflict", "Pixel sizes that disagree",
      "The table and the file declare different sizes of a pixel."),
-    ("constant", "Clinical column without variation", "It cannot help a model."),
-    ("sparse", "Clinical column mostly empty", "Most values that a model sees are imputed."),
+    ("constant", "Clinical column without variation", "Every patient has the same value, or none."),
+    ("sparse", "Clinical column mostly empty", "For most patients a model gets the same stand-in value."),
 )  # fmt: skip
 
 _TRAITS = (  # warnings about the cohort as a whole, or what several images share
     ("image_repeated", "Same image twice in one group", "One image counts as several."),
     ("groups_of_one_class", "Groups with one outcome each",
-     "The evidence is that of the groups, not of the patients."),
+     "Whatever tells the groups apart tells the outcome, too."),
     ("metadata_predicts", "Outcome told by metadata",
      "A model can learn where an image comes from instead of the disease."),
     ("missingness", "Gaps that tell the outcome",

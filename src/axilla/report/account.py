@@ -10,6 +10,7 @@ from axilla.report.wording import counted
 
 _SHOWN_PATIENTS = 8
 _SHOWN_SITES = 12
+_ORDER = {"error": 0, "warning": 1, "accepted": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Remark:
     expected: str
     remedy: str
     patients: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def flow_notes(flow: Any, *, group: str) -> tuple[str, ...]:
 
 
 def remarks(check: Any) -> tuple[Remark, ...]:
-    """Return the findings of check.json, errors first, each as text."""
+    """Return the findings of check.json, errors first and accepted last, each as text."""
     found = []
     for item in _findings(check):
         patients = [str(patient) for patient in item.get("patients") or ()]
@@ -89,9 +91,10 @@ def remarks(check: Any) -> tuple[Remark, ...]:
                 expected=str(item.get("expected") or ""),
                 remedy=str(item.get("remedy") or ""),
                 patients=shown,
+                reason=str(item.get("reason") or ""),
             )
         )
-    return tuple(sorted(found, key=lambda remark: remark.severity != "error"))
+    return tuple(sorted(found, key=lambda remark: _ORDER.get(remark.severity, 1)))
 
 
 def choices(
@@ -136,7 +139,12 @@ def _chosen(value: Any) -> str:
 
 def _findings(check: Any) -> list[Mapping[str, Any]]:
     if isinstance(check, Mapping):
-        pairs = (("errors", "error"), ("warnings", "warning"), ("findings", None))
+        pairs = (
+            ("errors", "error"),
+            ("warnings", "warning"),
+            ("accepted", "accepted"),
+            ("findings", None),
+        )
         return [
             item if severity is None else {"severity": severity, **item}
             for key, severity in pairs
