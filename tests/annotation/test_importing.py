@@ -1,10 +1,13 @@
 """Annotation files become rois.csv: whole or not at all, and back."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
 
 from axilla.annotation.importing import Choice
 from axilla.annotation.stage import export_rois, import_rois
@@ -324,3 +327,21 @@ def test_an_export_says_what_it_cannot_read(drawn):
         export_rois(drawn.config, drawn.root, "coco", drawn.root / "all.json")
     assert [problem.place for problem in raised.value.problems] == [i.text for i in images[:2]]
     assert not (drawn.root / "all.json").exists()
+
+
+def test_lesions_on_dicom_images(drawn):
+    source = get_testdata_file("examples_rgb_color.dcm")
+    shutil.copy(source, drawn.root / "images" / "scan.dcm")
+    table = pd.read_csv(drawn.root / "cohort.csv", dtype=str, keep_default_na=False)
+    table.loc[0, "ultrasound"] = "images/scan.dcm"
+    table.to_csv(drawn.root / "cohort.csv", index=False)
+    height, width = dcmread(source).pixel_array.shape[:2]
+    content = drawn.labelme(
+        drawn.lesions[0], {"shape_type": "rectangle", "points": [[5, 6], [50, 60]]}
+    )
+    content |= {"imagePath": "scan.dcm", "imageWidth": width, "imageHeight": height}
+    take(drawn, drawn.write("a.json", content))
+    assert rows(drawn)["images/scan.dcm"].roi == Roi(5, 6, 45, 54)
+    content |= {"imageWidth": width + 1}
+    (problem,) = refused(drawn, drawn.write("a.json", content))
+    assert f"{width} x {height} px, as images/scan.dcm has" in problem.expected
