@@ -79,7 +79,8 @@ _TIES = (  # as _DEFECTS, but about what several patients share
 )  # fmt: skip
 
 _REMARKS = (
-    ("outcome_missing", "Patients without outcome", "Nothing can be learnt from them or tested on them."),
+    ("outcome_missing", "Patients without outcome",
+     "Nothing can be learnt from them or tested on them."),
     ("external_set_aside", "Patients of the external set",
      "They are kept for one test of the finished model."),
     ("modality_missing", "Patients without a modality",
@@ -109,7 +110,8 @@ _REMARKS = (
     ("pixel_mm_conflict", "Pixel sizes that disagree",
      "The table and the file declare different sizes of a pixel."),
     ("constant", "Clinical column without variation", "Every patient has the same value, or none."),
-    ("sparse", "Clinical column mostly empty", "For most patients a model gets the same stand-in value."),
+    ("sparse", "Clinical column mostly empty",
+     "For most patients a model gets the same stand-in value."),
 )  # fmt: skip
 
 _TRAITS = (  # warnings about the cohort as a whole, or what several images share
