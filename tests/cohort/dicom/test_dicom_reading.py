@@ -11,7 +11,7 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import apply_color_lut
 
 from axilla.cohort.dicom.reading import dicom_size, frames_in, is_dicom, read_dicom
-from axilla.cohort.dicom.sharpness import sharpness
+from axilla.cohort.dicom.sharpness import sharpest, sharpness
 from axilla.records.errors import UnreadableImage
 
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -108,6 +108,25 @@ def test_blur_lowers_sharpness(breast):
     assert sharpness(blurred.astype(np.uint8)) < 0.7 * sharpness(breast)
     colour = np.repeat(breast[:, :, None], 3, axis=2)
     assert sharpness(colour) == pytest.approx(sharpness(breast), rel=1e-4)
+
+
+@pytest.mark.parametrize("clearest", [0, 7, 24, 40])
+def test_long_clips_are_searched_in_steps(monkeypatch, breast, clearest):
+    blurred = [breast]
+    for _ in range(41):
+        last = blurred[-1].astype(int)
+        blurred.append(((last[:, :-2] + 2 * last[:, 1:-1] + last[:, 2:]) // 4).astype(np.uint8))
+    asked = []
+
+    def frame(index):
+        asked.append(index)
+        return blurred[abs(index - clearest)][:, :200]
+
+    monkeypatch.setattr("axilla.cohort.dicom.sharpness._MAX_COMPARED_PIXELS", 240 * 200 * 10)
+    index, pixels = sharpest(frame, 41, parts=())
+    assert index == clearest
+    assert np.array_equal(pixels, breast[:, :200])
+    assert len(asked) == len(set(asked)) < 20
 
 
 def test_a_clip_without_compression(tmp_path, breast, make):

@@ -14,14 +14,13 @@ from axilla.cohort.dicom.header import UNDEFINED_LENGTH, Header, Pixels
 from axilla.cohort.dicom.layout import Layout
 from axilla.cohort.dicom.palettes import palette_table
 from axilla.cohort.dicom.refusals import Refused, damaged
+from axilla.cohort.dicom.sharpness import Frames
 from axilla.cohort.dicom.tones import tone_table
 
 # Noise may grow under compression; more than this is no frame.
 _MAX_GROWTH = 4
 _SLACK_BYTES = 1 << 16
 _PACKED = "YBR_FULL_422"
-
-Frames = Callable[[int], NDArray[np.uint8]]
 
 
 def frames_of(header: Header, layout: Layout) -> Frames:
@@ -61,8 +60,9 @@ def _plain(header: Header, pixels: Pixels, layout: Layout) -> Callable[[int], De
     present = min(pixels.length, header.stream.seek(0, os.SEEK_END) - pixels.offset)
     size, packed = layout.frame_bytes, False
     # Some files say 422 and hold a value for each pixel and sample: believe their length.
-    if layout.photometric == _PACKED and present < size * layout.frames:
-        size, packed = size // 3 * 2, layout.width_px % 2 == 0 and layout.bits_allocated == 8  # noqa: PLR2004
+    pairs = layout.width_px % 2 == 0 and layout.bits_allocated == 8  # noqa: PLR2004
+    if layout.photometric == _PACKED and pairs and present < size * layout.frames:
+        size, packed = size // 3 * 2, True
     if present < size * layout.frames:
         raise damaged(f"{present} bytes of pixels where {size * layout.frames} are declared")
     swapped = not header.little_endian and pixels.words and layout.bits_allocated == 8  # noqa: PLR2004

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axilla.cohort.dicom.calibration import Remark
-from axilla.cohort.dicom.frames import Frames, frames_of
+from axilla.cohort.dicom.frames import frames_of
 from axilla.cohort.dicom.header import Header, opens_like_dicom, read_header
 from axilla.cohort.dicom.kinds import refuse_others
 from axilla.cohort.dicom.layout import Layout, layout_of
 from axilla.cohort.dicom.refusals import DAMAGED, Refused, damaged
 from axilla.cohort.dicom.regions import Regions, regions_in
-from axilla.cohort.dicom.sharpness import sharpest
+from axilla.cohort.dicom.sharpness import Frames, sharpest
 from axilla.cohort.dicom.tags import tags_of
 from axilla.cohort.picture import Picture
 from axilla.records.errors import Problem, UnreadableImage

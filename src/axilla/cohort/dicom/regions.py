@@ -137,11 +137,8 @@ def _cut(region: _Region, layout: Layout, *, resized: bool) -> Roi | None:
     left, top = int(region.left / shrinking), int(region.top / shrinking)
     width = min(region.right, layout.width_px) - left
     height = min(region.bottom, layout.height_px) - top
-    return (
-        Roi(left, top, width, height)
-        if min(left, top, width - _LEAST_PX, height - _LEAST_PX) >= 0
-        else None
-    )
+    fits = left >= 0 and top >= 0 and min(width, height) >= _LEAST_PX
+    return Roi(left, top, width, height) if fits else None
 
 
 def _doppler(declared: Sequence[_Region], place: str) -> Iterator[Remark]:

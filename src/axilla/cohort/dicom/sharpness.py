@@ -1,14 +1,18 @@
 """The sharpest frame of a clip."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from axilla.records.roi import Roi
 
-# Of longer clips only every second (third ...) frame is compared, so that none takes minutes.
-_MAX_COMPARED_PIXELS = 64_000_000
+# Of longer clips every second (third ...) frame is compared first: JPEG 2000 takes 50 ms a frame.
+_MAX_COMPARED_PIXELS = 24_000_000
+# A frame by its index, and a frame with its index.
+Frames = Callable[[int], NDArray[np.uint8]]
+Numbered = tuple[int, NDArray[np.uint8]]
+
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -26,24 +30,33 @@ def sharpness(pixels: NDArray[np.uint8]) -> float:
     return float(laplacian.var(dtype=np.float64))
 
 
-def sharpest(
-    frames: Callable[[int], NDArray[np.uint8]], count: int, *, parts: Sequence[Roi]
-) -> tuple[int, NDArray[np.uint8]]:
+def sharpest(frames: Frames, count: int, *, parts: Sequence[Roi]) -> Numbered:
     """Return the index (from 0) and pixels of the frame that is sharpest within `parts`.
 
-    Of equally sharp frames the first. Holds two frames at a time; of clips with more than 64
-    megapixels in total it compares evenly spaced frames only. Without `parts`, the whole frame.
+    Holds two frames at a time. Of clips with more than 24 megapixels in total, evenly spaced
+    frames are compared, then the neighbours of the sharpest. Without `parts`, the whole frame.
     """
-    best, kept = 0, frames(0)
+    best = (0, frames(0))
     if count == 1:
-        return best, kept
-    step = -(-count * kept.shape[0] * kept.shape[1] // _MAX_COMPARED_PIXELS)
-    most = _sharpness_within(kept, parts)
-    for index in range(step, count, step):
+        return best
+    height, width = best[1].shape[:2]
+    step = -(-count * height * width // _MAX_COMPARED_PIXELS)
+    best = _sharper(frames, range(step, count, step), best, parts=parts)
+    near = range(max(best[0] - step + 1, 0), min(best[0] + step, count))
+    return _sharper(frames, [index for index in near if index != best[0]], best, parts=parts)
+
+
+def _sharper(
+    frames: Frames, indices: Iterable[int], best: Numbered, *, parts: Sequence[Roi]
+) -> Numbered:
+    """Return the sharpest of the frames `indices` and the `best` so far, which wins a tie."""
+    most = _sharpness_within(best[1], parts)
+    for index in indices:
         pixels = frames(index)
-        if (found := _sharpness_within(pixels, parts)) > most:
-            best, kept, most = index, pixels, found
-    return best, kept
+        found = _sharpness_within(pixels, parts)
+        if found > most:
+            best, most = (index, pixels), found
+    return best
 
 
 def _sharpness_within(pixels: NDArray[np.uint8], parts: Sequence[Roi]) -> float:
