@@ -56,8 +56,10 @@ def _ultrasound(
     scales = read_scales(row, "ultrasound_pixel_mm", count=len(paths), what="mm")
     frames = read_frames(row, "ultrasound_frame", paths=paths, sizes=sizes)
     for n, path in enumerate(paths):
-        yield path and ImageFile(
-            path, roi=rois[n], mask=masks[n], pixel_mm=scales[n], frame=frames[n]
+        yield (
+            ImageFile(path, roi=rois[n], mask=masks[n], pixel_mm=scales[n], frame=frames[n])
+            if path
+            else None
         )
 
 
@@ -66,7 +68,7 @@ def _pathology(
 ) -> Iterator[ImageFile | None]:
     scales = read_scales(row, "pathology_mpp", count=len(paths), what="micrometres")
     for path, mpp in zip(paths, scales, strict=True):
-        yield path and ImageFile(path, mpp=mpp)
+        yield ImageFile(path, mpp=mpp) if path else None
 
 
 def _bag(row: ImageRow, text: str, file: ImageFile, *, wanted: Wanted) -> tuple[ImageFile, ...]:
