@@ -1,5 +1,6 @@
 """Whole slides for the tests: a real one, and files written from its pixels."""
 
+import struct
 from io import BytesIO
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGBaseline8Bit, VLWholeSlideMicroscopyImageStorage, generate_uid
 
 SVS = Path(__file__).parents[1] / "data" / "cmu_small_region.svs"
 
@@ -71,3 +76,135 @@ def write_tiff(path, rgb, *, mpp=None, halvings=0, tile=256):
 @pytest.fixture(scope="session")
 def make_tiff():
     return write_tiff
+
+
+def write_dicom(path):
+    """Write the real slide's JPEG tiles as one VL Whole Slide Microscopy file, TILED_FULL."""
+    with tifffile.TiffFile(SVS) as file:
+        tile_px = file.pages[0].tilewidth
+        frames = list(jpeg_tiles(file))
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = VLWholeSlideMicroscopyImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.TransferSyntaxUID = JPEGBaseline8Bit
+    slide = Dataset()
+    slide.file_meta = meta
+    slide.SOPClassUID = meta.MediaStorageSOPClassUID
+    slide.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    slide.StudyInstanceUID, slide.SeriesInstanceUID = generate_uid(), generate_uid()
+    slide.FrameOfReferenceUID = generate_uid()
+    slide.Modality = "SM"
+    slide.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    slide.PatientName, slide.PatientID = "Nobody^Test", "T1"
+    slide.ContainerIdentifier = "CMU-1"
+    slide.VolumetricProperties = "VOLUME"
+    slide.FocusMethod, slide.ExtendedDepthOfField = "AUTO", "NO"
+    slide.SamplesPerPixel, slide.PlanarConfiguration = 3, 0
+    slide.PhotometricInterpretation = "RGB"
+    slide.BitsAllocated = slide.BitsStored = 8
+    slide.HighBit, slide.PixelRepresentation = 7, 0
+    slide.BurnedInAnnotation, slide.SpecimenLabelInImage = "NO", "NO"
+    slide.LossyImageCompression = "01"
+    slide.Rows = slide.Columns = tile_px
+    slide.NumberOfFrames = len(frames)
+    slide.TotalPixelMatrixColumns, slide.TotalPixelMatrixRows = 2220, 2967
+    slide.TotalPixelMatrixFocalPlanes = 1
+    slide.ImagedVolumeWidth, slide.ImagedVolumeHeight = 2220 * 0.000499, 2967 * 0.000499
+    slide.ImagedVolumeDepth = 1.0
+    slide.ImageOrientationSlide = [0, -1, 0, -1, 0, 0]
+    slide.TotalPixelMatrixOriginSequence = [Dataset()]
+    slide.TotalPixelMatrixOriginSequence[0].XOffsetInSlideCoordinateSystem = "20"
+    slide.TotalPixelMatrixOriginSequence[0].YOffsetInSlideCoordinateSystem = "20"
+    slide.DimensionOrganizationType = "TILED_FULL"
+    slide.DimensionOrganizationSequence = [Dataset()]
+    slide.DimensionOrganizationSequence[0].DimensionOrganizationUID = generate_uid()
+    slide.NumberOfOpticalPaths = 1
+    slide.OpticalPathSequence = [_light()]
+    slide.SharedFunctionalGroupsSequence = [_shared(slide.ImageType)]
+    slide.PixelData = encapsulate(frames)
+    slide["PixelData"].is_undefined_length = True
+    slide.save_as(path, enforce_file_format=True)
+    return path
+
+
+def _light():
+    light = Dataset()
+    light.OpticalPathIdentifier = "1"
+    light.IlluminationTypeCodeSequence = [_code("111744", "Brightfield illumination")]
+    light.IlluminationColorCodeSequence = [_code("414298005", "Full Spectrum", "SCT")]
+    return light
+
+
+def _shared(image_type):
+    measures, kind, shared = Dataset(), Dataset(), Dataset()
+    measures.PixelSpacing = ["0.000499", "0.000499"]
+    measures.SliceThickness = "0.001"
+    kind.FrameType = image_type
+    shared.PixelMeasuresSequence = [measures]
+    shared.WholeSlideMicroscopyImageFrameTypeSequence = [kind]
+    return shared
+
+
+def _code(value, meaning, scheme="DCM"):
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code
+
+
+@pytest.fixture(scope="session")
+def dicom_slide(tmp_path_factory):
+    """The real slide as a DICOM whole slide of one level, alone in its folder."""
+    return write_dicom(tmp_path_factory.mktemp("series") / "slide.dcm")
+
+
+def write_endless(path, rgb, *, side_px, halvings=3):
+    """Write a BigTIFF pyramid that repeats one 256 px JPEG tile: huge, but small as a file.
+
+    All tiles of a level are the same bytes, so each level is exactly the one before, reduced 4 x.
+    """
+    levels = []
+    body = bytearray(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0))
+    for level in range(halvings + 1):
+        step = 4**level
+        small = np.asarray(Image.fromarray(rgb).reduce(step))
+        stream = BytesIO()
+        Image.fromarray(np.tile(small, (step, step, 1))).save(stream, "JPEG", quality=90)
+        levels.append((side_px // step, len(body), len(stream.getvalue())))
+        body += stream.getvalue() + b"\0" * (-len(stream.getvalue()) % 8)
+    link = 8
+    for level, (side, at, size) in enumerate(levels):
+        count = (-(-side // 256)) ** 2
+        offsets, sizes = len(body), len(body) + 8 * count
+        body += np.full(count, at, dtype="<u8").tobytes()
+        body += np.full(count, size, dtype="<u4").tobytes() + b"\0" * (-4 * count % 8)
+        struct.pack_into("<Q", body, link, len(body))
+        tags = [
+            (254, 4, 1, int(level > 0)),
+            (256, 4, 1, side),
+            (257, 4, 1, side),
+            (258, 3, 3, 8 | 8 << 16 | 8 << 32),
+            (259, 3, 1, 7),
+            (262, 3, 1, 6),
+            (277, 3, 1, 3),
+            (282, 5, 1, 40_000 | 1 << 32),
+            (283, 5, 1, 40_000 | 1 << 32),
+            (284, 3, 1, 1),
+            (296, 3, 1, 3),
+            (322, 4, 1, 256),
+            (323, 4, 1, 256),
+            (324, 16, count, offsets),
+            (325, 4, count, sizes),
+            (530, 3, 2, 2 | 2 << 16),
+        ]
+        body += struct.pack("<Q", len(tags))
+        for tag in tags:
+            body += struct.pack("<HHQQ", *tag)
+        link = len(body)
+        body += struct.pack("<Q", 0)
+    path.write_bytes(body)
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_endless():
+    return write_endless

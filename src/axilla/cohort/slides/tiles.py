@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from axilla.cohort.slides.opening import opened_slide
 from axilla.records.roi import Roi
@@ -13,7 +14,7 @@ from axilla.records.roi import Roi
 if TYPE_CHECKING:
     import openslide
 
-_STRIP_PIXELS = 4_000_000
+_STRIP_PIXELS = 2_000_000
 _BLOCK_PX = 256
 _WHITE = 255.0
 
@@ -74,7 +75,7 @@ def read_area(
 ) -> NDArray[np.uint8]:
     """Return `area` (full-resolution pixels) as RGB (height_px, width_px, 3).
 
-    Read in strips of 4 megapixels, so that even a huge area of a slide without levels fits.
+    Read in strips of 2 megapixels, so that even a huge area of a slide without levels fits.
     """
     wanted = min(area.width_px / width_px, area.height_px / height_px)
     level = slide.get_best_level_for_downsample(max(1.0, wanted * 1.01))
@@ -83,19 +84,20 @@ def read_area(
     rows = math.ceil(area.height_px / step)
     across = _shares(width_px, span=area.width_px / step, pixels=columns)
     down = _shares(height_px, span=area.height_px / step, pixels=rows)
-    total = np.zeros((height_px, width_px, 3), dtype=np.float32)
+    total = np.zeros((height_px, columns * 3), dtype=np.float32)
     strip = max(1, _STRIP_PIXELS // columns)
     for top in range(0, rows, strip):
         size = (columns, min(strip, rows - top))
         corner = (area.left_px, area.top_px + round(top * step))
         seen = _on_white(np.asarray(slide.read_region(corner, level, size)))
-        narrow = np.matmul(across, seen)
-        total += np.tensordot(down[:, top : top + size[1]], narrow, axes=1)
-    return np.asarray(np.rint(total).clip(0, _WHITE), dtype=np.uint8)
+        total += down[:, top : top + size[1]] @ seen.reshape(size[1], -1)
+    turned = total.reshape(height_px, columns, 3).swapaxes(0, 1).reshape(columns, -1)
+    mean = (across @ turned).reshape(width_px, height_px, 3).swapaxes(0, 1)
+    return np.ascontiguousarray(np.rint(mean).clip(0, _WHITE), dtype=np.uint8)
 
 
-def _shares(count: int, *, span: float, pixels: int) -> NDArray[np.float32]:
-    """Return (count, pixels): how much of each output pixel each input pixel covers.
+def _shares(count: int, *, span: float, pixels: int) -> sparse.csr_array:
+    """Return (count, pixels): the share of each output pixel that each input pixel covers.
 
     The output divides the first `span` input pixels evenly; each row sums to 1.
     """
@@ -104,10 +106,12 @@ def _shares(count: int, *, span: float, pixels: int) -> NDArray[np.float32]:
     overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
     shares: NDArray[np.float32] = overlap.clip(0).astype(np.float32)
     shares /= shares.sum(axis=1, keepdims=True)
-    return shares
+    return sparse.csr_array(shares)
 
 
 def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.float32]:
-    opacity = rgba[:, :, 3:].astype(np.float32) / _WHITE
-    over: NDArray[np.float32] = rgba[:, :, :3] * opacity + _WHITE * (1 - opacity)
-    return over
+    rgb: NDArray[np.float32] = rgba[:, :, :3].astype(np.float32)
+    if rgba[:, :, 3].min() < _WHITE:
+        opacity = rgba[:, :, 3:] * np.float32(1 / _WHITE)
+        rgb = rgb * opacity + _WHITE * (1 - opacity)
+    return rgb
