@@ -10,6 +10,7 @@ from PIL import Image
 
 from axilla.cohort.cells import Cell
 from axilla.cohort.images import image_size
+from axilla.cohort.reading import read_cohort
 from axilla.cohort.rois import (
     COLUMNS,
     DrawnRoi,
@@ -181,3 +182,16 @@ def test_rows_of_no_image_are_one_warning():
     assert "'images/c.jpg' (row 4)" in finding.problem.found
     assert "and 1 more" in finding.problem.found
     assert not unmatched_rois(rois, list(rois))
+
+
+def test_a_rectangle_of_rois_csv_replaces_the_tables_own_and_names_the_cohort(paired, study):
+    root = study.write()
+    image = study.rows[0]["ultrasound"]
+    before = read_cohort(paired(), root)
+    drawn = []
+    for left in (3, 4):
+        write(root / "rois.csv", row(image, roi=(left, 4, 50, 60)))
+        drawn.append(read_cohort(paired(), root))
+    assert [c.patients[0].ultrasound[0].roi.left_px for c in drawn] == [3, 4]
+    assert drawn[0].patients[1:] == before.patients[1:]
+    assert len({c.digest for c in (before, *drawn)}) == 3

@@ -1,20 +1,22 @@
 """From a cohort table to patients, with every problem of the table at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
 from typing import TypeVar
 
+from axilla.cohort.ages import with_ages
 from axilla.cohort.attributes import check_attributes, read_attributes
 from axilla.cohort.cells import name_of
 from axilla.cohort.columns import check_columns
+from axilla.cohort.derived import with_derived
 from axilla.cohort.eligibility import Screening, screen
 from axilla.cohort.findings import Finding, cohort_error, error, errors_in, warning
 from axilla.cohort.grouping import group_patients
 from axilla.cohort.image_row import Listed
 from axilla.cohort.outcomes import check_outcome, check_reader, outcome_labels, reader_opinions
-from axilla.cohort.rois import study_rois
+from axilla.cohort.rois import DrawnRoi, study_rois
 from axilla.cohort.rows import RowContent, read_row
 from axilla.cohort.sheets import Sheet, read_sheet
 from axilla.cohort.slides.identity import slide_digest
@@ -36,13 +38,15 @@ _Item = TypeVar("_Item")
 class Reading:
     """What could be understood of a table, what is wrong with it, and the files it lists.
 
-    `patients` are those who are eligible; `screening` tells who is not.
+    `patients` are those who are eligible; `screening` tells who is not. `drawn` are the
+    rectangles of rois.csv.
     """
 
     patients: tuple[Patient, ...]
     findings: tuple[Finding, ...]
     listed: tuple[Listed, ...]
     screening: Screening = field(default_factory=Screening)
+    drawn: Mapping[str, DrawnRoi] = field(default_factory=dict)
 
 
 def read_cohort(config: StudyConfig, folder: Path, *, progress: Progress = _SILENT) -> Cohort:
@@ -74,12 +78,15 @@ def read_cases(table: Path, wanted: Wanted, *, progress: Progress = _SILENT) -> 
 def cohort_of(reading: Reading, table: Path) -> Cohort:
     """Return the cohort of a reading without errors; raise `CohortError` with all of them.
 
-    The digest names the bytes of the table and of every image and mask that was read.
+    The digest names the bytes of the table, of every image and mask that was read, and the
+    rectangles of rois.csv.
     """
     if faults := errors_in(reading.findings):
         raise cohort_error(faults)
     paths = dict.fromkeys(listed.path for listed in reading.listed)
-    return Cohort(reading.patients, digest_of(digest_of_files([table]), *map(slide_digest, paths)))
+    drawn = sorted((image, str(one.roi)) for image, one in reading.drawn.items())
+    contents = [digest_of_files([table]), *map(slide_digest, paths)]
+    return Cohort(reading.patients, digest_of(contents, drawn))
 
 
 def read_table(
@@ -90,18 +97,21 @@ def read_table(
     `strict` is what a study needs; see `read_cases` for less. Raises `CohortError` only if the
     file itself is not a table.
     """
-    whole, said = translate(read_sheet(table), wanted)
+    named, said = translate(read_sheet(table), wanted)
+    aged, about_ages = with_ages(named, wanted)
+    whole, about_derived = with_derived(aged, wanted)
     screening = Screening((True,) * len(whole.rows))
     if strict:
-        screening, about = screen(whole, wanted, labels=outcome_labels(whole, wanted))
-        said += about
+        screening, about_criteria = screen(whole, wanted, labels=outcome_labels(whole, wanted))
+        said += about_criteria
+    said += screening.about_those_who_stay((*about_ages, *about_derived))
     sheet = replace(whole, rows=_those_who(screening.stays, whole.rows))
     ids = tuple(name_of(row) for row in sheet.rows)
     labels = outcome_labels(sheet, wanted)
     groups = group_patients(whole, wanted.group, patient_ids=[name_of(row) for row in whole.rows])
     contents = _contents(sheet, wanted, folder=table.parent, progress=progress)
     findings = [
-        *said,
+        *dict.fromkeys(said),
         *check_columns(sheet, wanted, strict=strict),
         *check_attributes(sheet, wanted),
         *check_outcome(sheet, wanted, strict=strict),
@@ -123,6 +133,7 @@ def read_table(
         tuple(findings),
         tuple(listed for content in contents for listed in content.listed),
         screening,
+        wanted.drawn,
     )
 
 
