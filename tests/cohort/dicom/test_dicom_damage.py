@@ -132,6 +132,21 @@ def test_many_scans_are_refused(tmp_path, breast, make):
         read_dicom(make.saved(dataset, tmp_path / "a.dcm"))
 
 
+def test_an_open_end_of_jpeg_ls_is_refused(tmp_path, breast, make):
+    dataset = make.ultrasound(breast)
+    dataset.compress(uid.JPEGLSLossless, generate_instance_uid=False)
+    stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    end = stream.rindex(b"\xff\xd9")
+    for cut in (stream[:end], stream[: end // 2], stream[: end + 2] + b"\1\1"):
+        dataset.PixelData = encapsulate([cut])
+        with pytest.raises(UnreadableImage, match="truncated JPEG-LS data"):
+            read_dicom(make.saved(dataset, tmp_path / "a.dcm"))
+    dataset.PixelData = encapsulate([stream + b"\0\0"])
+    assert np.array_equal(
+        read_dicom(make.saved(dataset, tmp_path / "a.dcm")).pixels[:, :, 0], breast
+    )
+
+
 def test_deflated_bombs_are_refused(tmp_path, breast, make, monkeypatch):
     dataset = make.ultrasound(breast)
     dataset.file_meta.TransferSyntaxUID = uid.DeflatedExplicitVRLittleEndian

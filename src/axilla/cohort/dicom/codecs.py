@@ -21,6 +21,7 @@ from axilla.cohort.dicom.codestreams import (
     jpeg2000_header,
     jpeg_header,
     refuse_many_scans,
+    refuse_open_end,
 )
 from axilla.cohort.dicom.layout import Layout
 from axilla.cohort.dicom.refusals import DAMAGED, damaged, unsupported
@@ -133,6 +134,7 @@ def _decode_jpeg_ls(stream: bytes, layout: Layout) -> Decoded:
     _check(header, layout)
     if header.process != _LS:
         raise damaged("JPEG data declared as JPEG-LS")
+    refuse_open_end(stream)
     try:
         plain, found = jpeg_ls.decode_pixel_data(stream)
     except DAMAGED as error:

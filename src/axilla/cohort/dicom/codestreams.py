@@ -58,6 +58,16 @@ def jpeg_header(stream: bytes) -> Codestream:
     return replace(frame, jfif=jfif, adobe=adobe)
 
 
+def refuse_open_end(stream: bytes) -> None:
+    """Raise `Refused` unless the stream ends with its end marker, zeros apart.
+
+    CharLS looks for the next bit of a stream without one for up to 2**31 steps, some seconds.
+    """
+    end = stream.rfind(bytes((0xFF, _END)))
+    if end < 0 or stream[end + 2 :].strip(b"\0"):
+        raise damaged("truncated JPEG-LS data")
+
+
 def refuse_many_scans(stream: bytes) -> None:
     """Raise `Refused` for more scans than colours, each of which would take a decoder's time."""
     scans = sum(marker == _SCAN for marker, _, _ in _segments(stream, whole=True))
