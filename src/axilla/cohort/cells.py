@@ -15,6 +15,8 @@ from axilla.records.patients import ClinicalValue
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # How people write that they do not know.
 UNKNOWN_WORDS = frozenset({"", "na", "n/a", "nan", "null", "unknown"})
+_EXCEL_ERRORS = frozenset(["#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#DIV/0!"])
+_MEND_FORMULA = "Mend the formula in Excel, or clear the cell."
 _SAME_CODE = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 
 # Clinical columns whose values are fixed; (low, high) of numbers in years and percent.
@@ -135,6 +137,8 @@ def clinical_value(cell: Cell, kind: ClinicalKind) -> ClinicalValue | Finding:
     if kind == "number":
         low, high = RANGES.get(cell.column, (-math.inf, math.inf))
         return number_in(cell, low, high=high)
+    if cell.text in _EXCEL_ERRORS:
+        return cell.refuse("unknown_value", "a category or an empty cell", remedy=_MEND_FORMULA)
     words = WORDS.get(cell.column)
     if not cell.text or not words:
         return cell.text or None

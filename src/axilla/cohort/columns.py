@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from axilla.cohort.cells import RANGES, WORDS
+from axilla.cohort.dates import BIRTH
 from axilla.cohort.findings import Finding, error
 from axilla.cohort.sheets import Sheet
 from axilla.cohort.wanted import Wanted
@@ -81,6 +82,8 @@ def _missing(place: str, column: str, *, sheet: Sheet, asked_by: str) -> Finding
     near = ours.get(column) or nearest(column, sheet.columns)
     mend = "" if asked_by == sheet.name else f", or correct {asked_by}"
     remedy = f"Did you mean {near}?" if near else f"Add the column to {sheet.name}{mend}."
+    if column == BIRTH:
+        remedy = "Dates of birth are read for the age only: ask for age."
     columns = ", ".join(sheet.columns)
     problem = Problem(
         place, f"no column {column!r}", f"one of the columns of {sheet.name}: {columns}", remedy

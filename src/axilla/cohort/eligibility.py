@@ -1,6 +1,6 @@
 """Who belongs to the study: the paper's criteria (section 2.1), then the study's own rules."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from axilla.cohort.cells import UNKNOWN_WORDS, cell_in, code_of, name_of
@@ -45,6 +45,11 @@ class Screening:
     stays: tuple[bool, ...] = ()
     excluded: tuple[Exclusion, ...] = ()
     not_assessed: Mapping[str, int] = field(default_factory=dict)
+
+    def about_those_who_stay(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Leave out what concerns only patients who are excluded."""
+        gone = {patient for one in self.excluded for patient in one.patients}
+        return tuple(f for f in findings if not f.patients or set(f.patients) - gone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a cohort table is read for."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,7 @@ class Wanted:
     columns: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     eligibility: EligibilitySection | None = None
-    tiles: TilesSection = TilesSection()
+    tiles: TilesSection = field(default_factory=TilesSection)
     tile_px: int = 224
     drawn: "Mapping[str, DrawnRoi]" = field(default_factory=dict)
     plans: Path | None = None
@@ -49,6 +50,16 @@ class Wanted:
     def attributes(self) -> tuple[str, ...]:
         """Columns that describe patients and enter no model, each once."""
         return tuple(dict.fromkeys((*self.subgroups, *self.table1)))
+
+    def asks_for(self, column: str) -> bool:
+        """Tell whether models, tables or eligibility rules use a column."""
+        rules = self.eligibility.include.values() if self.eligibility else ()
+        word = re.compile(rf"\b{re.escape(column)}\b")
+        return (
+            column in self.clinical
+            or column in self.attributes
+            or any(word.search(rule) for rule in rules)
+        )
 
 
 def wanted_by(config: StudyConfig) -> Wanted:
