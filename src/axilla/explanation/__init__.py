@@ -1,0 +1,1 @@
+"""Why the model says so: heatmaps, their truthfulness, blinded readings."""
