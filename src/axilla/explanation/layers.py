@@ -1,0 +1,79 @@
+"""Where in a network its last picture of the image is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from axilla.records.errors import ConfigError, Problem
+
+_IMAGE_DIMENSIONS = 4
+_LEAST_ROWS = 6
+
+
+def spatial_layer(network: nn.Module, example: torch.Tensor) -> nn.Module:
+    """Return the last layer, in order of execution, whose output is still a picture.
+
+    `example` (B, K, S, S) is run once through `network`; the layer's output is (B, C, h, w) with
+    at least 6 rows, or as many as the last plane has where the network never had more. Raises
+    `ConfigError` for a network that has no plane of features.
+    """
+    last: list[nn.Module] = []
+    most = 0
+
+    def note(module: nn.Module, _inputs: object, output: object) -> None:
+        nonlocal most
+        rows = _rows(output)
+        if rows >= min(_LEAST_ROWS, max(most, 2)):
+            last[:] = [module]
+            most = max(most, rows)
+
+    handles = [module.register_forward_hook(note) for module in network.modules()]
+    try:
+        with torch.inference_mode():
+            network(example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not last:
+        raise ConfigError(
+            Problem(
+                type(network).__name__,
+                "no layer whose output is a plane of features",
+                "a convolutional network, or a transformer with attention layers",
+                "Choose integrated gradients for it.",
+            )
+        )
+    return last[0]
+
+
+def channels_first(output: torch.Tensor) -> torch.Tensor:
+    """Return a layer's plane as (B, C, h, w), whichever way its network keeps it."""
+    return output.permute(0, 3, 1, 2) if _channels_last(output) else output
+
+
+def _rows(output: object) -> int:
+    """Return the rows of a plane of features, 0 of anything else."""
+    if not isinstance(output, torch.Tensor) or output.dim() != _IMAGE_DIMENSIONS:
+        return 0
+    return int(output.shape[1 if _channels_last(output) else 2])
+
+
+def _channels_last(output: torch.Tensor) -> bool:
+    """Tell by the square plane, which network input always is, where the channels are."""
+    return output.shape[1] == output.shape[2] != output.shape[3]
+
+
+@contextmanager
+def watched(layer: nn.Module) -> Iterator[list[torch.Tensor]]:
+    """Yield a list that receives the layer's output, as later layers see it, at each forward pass.
+
+    The output is held, not copied: an activation that works in place afterwards is part of it.
+    """
+    outputs: list[torch.Tensor] = []
+    handle = layer.register_forward_hook(lambda _m, _i, output: outputs.append(output))
+    try:
+        yield outputs
+    finally:
+        handle.remove()
