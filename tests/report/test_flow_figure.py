@@ -4,11 +4,22 @@ import dataclasses
 import io
 import itertools
 import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import axilla
+from axilla.cohort.eligibility import screen
+from axilla.cohort.flow import inclusion_flow
+from axilla.cohort.outcomes import outcome_labels
+from axilla.cohort.sheets import Sheet, read_sheet
+from axilla.cohort.wanted import Wanted
+from axilla.records.patients import Patient
+from axilla.records.study import EligibilitySection
+from axilla.report.account import flow_notes, flow_steps
 from axilla.report.flow_figure import draw_flow
 from axilla.report.inclusion import Leaving, flow_stages
 from axilla.report.results import load_results
@@ -84,6 +95,53 @@ def test_a_long_reason_stays_inside_its_box(results):
     assert not ink[:, -3:].any()
     assert not ink[:3].any()
     assert not ink[-3:].any()
+
+
+def test_what_the_check_counts_is_what_the_figure_and_the_table_show(results):
+    """From a real table with planted criteria to the diagram, nobody lost or counted twice."""
+    folder = Path(axilla.__file__).parent / "sample"
+    rows = read_sheet(folder / "cohort.csv").rows
+    planted = {"P003": "contralateral_history", "P007": "neoadjuvant", "P011": "exceeds_probe"}
+    sheet = Sheet(
+        "cohort.csv",
+        ("patient_id", "malignant", "age", *planted.values()),
+        tuple(
+            replace(row, cells=dict.fromkeys(planted.values(), "no") | row.cells
+                    | {planted.get(row.cells["patient_id"], ""): "yes"})
+            for row in rows
+        ),
+    )  # fmt: skip
+    rules = EligibilitySection(include={"under 40 years": "age >= 40"})
+    wanted = Wanted(modalities=("clinical",), outcome="malignant", eligibility=rules)
+    labels = outcome_labels(sheet, wanted)
+    screening, _ = screen(sheet, wanted, labels=labels)
+    left = [
+        Patient(row.cells["patient_id"], label, group=row.cells["patient_id"])
+        for row, label, stays in zip(rows, labels, screening.stays, strict=True)
+        if stays
+    ]
+    flow = inclusion_flow(left, ("clinical",), screening=screening)
+    kept = {patient.patient_id for patient in left}
+    predictions = results.predictions[results.predictions["patient_id"].isin(kept)]
+    screened = replace(results, flow=flow, predictions=predictions)
+    young = sum(0 < float(row.cells["age"] or 0) < 40 for row in rows)
+    known = flow_stages(screened)[1]
+    assert known.leaving == (
+        Leaving("contralateral breast cancer in the history", 1),
+        Leaving("chemotherapy or radiotherapy before surgery", 1),
+        Leaving("lesion larger than the ultrasound probe", 1),
+        Leaving("under 40 years", young),
+    )
+    assert known.count == len(left) == 211 - 3 - young
+    assert known.label == "Eligible, outcome known"
+    steps = {step.label: step for step in flow_steps(flow)}
+    excluded = [step for label, step in steps.items() if label.startswith("Excluded: ")]
+    assert sum(step.count for step in excluded) + steps["Outcome known"].count == 211
+    positive = sum(step.positive for step in (*excluded, steps["Outcome known"]))
+    assert positive == sum(label == 1 for label in labels)
+    unknown = sum(not row.cells["age"] for row in rows if row.cells["patient_id"] in kept)
+    assert flow_notes(flow, group="")[0].endswith(f"under 40 years: {unknown}.")
+    assert f"left out {young}: under 40 years" in draw_flow(screened).description
 
 
 def test_page_shows_it_beside_the_tables(paired):

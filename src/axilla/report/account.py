@@ -52,6 +52,7 @@ def flow_steps(flow: Any) -> tuple[FlowStep, ...]:
     modalities, sites = _mapping(flow.get("modalities")), _mapping(flow.get("sites"))
     steps = [
         _counted("In the cohort table", flow.get("in_table")),
+        *(_excluded(item) for item in _list(flow.get("excluded"))),
         _counted("Outcome unknown, left out", flow.get("without_outcome"), positive_only=True),
         _classes("Outcome known", flow),
     ]
@@ -65,7 +66,7 @@ def flow_steps(flow: Any) -> tuple[FlowStep, ...]:
 
 
 def flow_notes(flow: Any, *, group: str) -> tuple[str, ...]:
-    """Return what flow.json counts besides patients: groups, and sites too many to list."""
+    """Return what else flow.json counts: groups, sites too many to list, criteria left open."""
     known = _mapping(flow)
     groups, sites = known.get("groups"), _mapping(known.get("sites"))
     notes = []
@@ -73,6 +74,14 @@ def flow_notes(flow: Any, *, group: str) -> tuple[str, ...]:
         notes.append(f"They form {counted(groups, 'group')} by {group}.")
     if len(sites) > _SHOWN_SITES:
         notes.append(f"They come from {len(sites)} sites.")
+    unknown = {
+        reason: count
+        for reason, count in _mapping(known.get("not_assessed")).items()
+        if isinstance(count, int) and count
+    }
+    if unknown:
+        parts = "; ".join(f"{reason}: {count:,}" for reason, count in unknown.items())
+        notes.append(f"Cells left open whether a criterion excludes, and these stayed: {parts}.")
     return tuple(notes)
 
 
@@ -158,6 +167,15 @@ def _counted(label: str, count: Any, *, positive_only: bool = False) -> FlowStep
     if not isinstance(count, int) or (positive_only and not count):
         return None
     return FlowStep(label, count)
+
+
+def _excluded(item: Any) -> FlowStep | None:
+    found = _mapping(item)
+    step = _counted(f"Excluded: {found.get('reason')}", found.get("count"), positive_only=True)
+    classes = _classes("", found)
+    if step is None or classes is None:
+        return step
+    return FlowStep(step.label, step.count, classes.positive, classes.negative)
 
 
 def _classes(label: str, found: Any, *, part: bool = False) -> FlowStep | None:
