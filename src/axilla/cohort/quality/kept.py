@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from axilla.cohort.quality.lettering import Line
 from axilla.cohort.quality.look import Marked, Measures
 from axilla.cohort.quality.measuring import VERSION
 from axilla.records.errors import Problem
@@ -109,10 +110,12 @@ def _record(seen: Measures, *, number: int) -> Record:
         [code, problem.place, problem.found, problem.expected, problem.remedy]
         for code, problem in seen.remarks
     ]
-    return record | {"thumbnail": number, "remarks": remarks}
+    lines = [[*_rectangle(line.box), line.letters] for line in seen.lines]
+    return record | {"thumbnail": number, "remarks": remarks, "lines": lines}
 
 
 def _measures(record: Record, thumbnails: NDArray[np.uint8]) -> Measures:
     remarks = tuple((code, Problem(*words)) for code, *words in record["remarks"])
+    lines = tuple(Line(Roi(*box), letters) for *box, letters in record["lines"])
     thumbnail = thumbnails[record["thumbnail"]]
-    return Measures(**record | {"thumbnail": thumbnail, "remarks": remarks})
+    return Measures(**record | {"thumbnail": thumbnail, "remarks": remarks, "lines": lines})

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axilla.cohort.cells import Cell
+from axilla.cohort.quality.lettering import Line
 from axilla.records.errors import Problem
 from axilla.records.patients import ImageFile
 from axilla.records.roi import Roi
@@ -22,13 +23,22 @@ class Measures:
 
     `spread_levels` is how far the darkest and brightest 0.5 % of pixels are apart, of 255.
     `thumbnail` is the gray image stretched to a square of `THUMBNAIL_PX`, uint8. `pixel_mm`
-    and `remarks` are the file's own (`Picture`).
+    and `remarks` are the file's own (`Picture`). The others are described where they are taken:
+    `sharpness` of every image; `flatness`, `uprightness`, `seam`, `coloured_share` and `lines` of
+    lettering (in pixels of the image) of ultrasound; `tissue_share` of pathology.
     """
 
     width_px: int
     height_px: int
     spread_levels: float
     thumbnail: NDArray[np.uint8]
+    sharpness: float
+    flatness: float | None = None
+    uprightness: float | None = None
+    seam: float | None = None
+    coloured_share: float | None = None
+    tissue_share: float | None = None
+    lines: tuple[Line, ...] = ()
     pixel_mm: float | None = None
     remarks: tuple[tuple[str, Problem], ...] = ()
 

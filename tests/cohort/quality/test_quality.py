@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage.measure import regionprops
-from tests.cohort.quality_study import Cases, open_plain, sample_rows
 
 from axilla.cohort.images import decode_mask
 from axilla.cohort.picture import Picture
@@ -14,8 +13,8 @@ from axilla.records.units import IMAGE_MODALITIES
 
 
 @pytest.fixture
-def cases(tmp_path):
-    return Cases(sample_rows()[:12], tmp_path)
+def cases(sample_cases):
+    return sample_cases(12)
 
 
 def found(inspection, patient_id=None):
@@ -111,9 +110,9 @@ def test_an_roi_beside_its_mask(cases):
 
 
 @pytest.mark.parametrize(("file_mm", "conflicts"), [(0.0715, False), (0.08, True)])
-def test_two_sizes_of_a_pixel(cases, file_mm, conflicts):
+def test_two_sizes_of_a_pixel(cases, open_sample, file_mm, conflicts):
     def open_with_scale(file):
-        return replace(open_plain(file), pixel_mm=file_mm)
+        return replace(open_sample(file), pixel_mm=file_mm)
 
     codes = dict(found(cases.inspect(open_picture=open_with_scale), "P002"))  # 0.06944 in the table
     assert ("pixel_mm_conflict" in codes) == conflicts
@@ -128,11 +127,11 @@ def test_magnification_is_compared_with_the_cohort(cases):
     assert finding.patients == ("P006",)
 
 
-def test_what_the_decoder_says_is_a_finding(cases):
+def test_what_the_decoder_says_is_a_finding(cases, open_sample):
     remark = ("doppler", Problem("x.dcm", "a colour region", "B-mode only", "Use another frame."))
 
     def open_with_remark(file):
-        return replace(open_plain(file), remarks=(remark,) if "P003_us" in file.path.name else ())
+        return replace(open_sample(file), remarks=(remark,) if "P003_us" in file.path.name else ())
 
     finding = one(cases.inspect(open_picture=open_with_remark), "doppler")
     assert (finding.severity, finding.patients) == ("warning", ("P003",))
@@ -140,12 +139,12 @@ def test_what_the_decoder_says_is_a_finding(cases):
     assert finding.problem.found == "'P003_us.jpg', a colour region"
 
 
-def test_a_second_look_decodes_nothing(cases, tmp_path):
+def test_a_second_look_decodes_nothing(cases, open_sample, tmp_path):
     opened = []
 
     def open_counting(file):
         opened.append(file.path.name)
-        return replace(open_plain(file), remarks=(("doppler", Problem("a", "b", "c", "d")),))
+        return replace(open_sample(file), remarks=(("doppler", Problem("a", "b", "c", "d")),))
 
     first = cases.inspect(open_picture=open_counting, cache=tmp_path / "cache")
     assert sorted(opened) == sorted(look.file.path.name for look in first.looks)
@@ -169,12 +168,12 @@ def test_a_damaged_store_is_as_good_as_none(cases, tmp_path, damage):
     assert store.stat().st_size > 1000
 
 
-def test_only_the_first_tile_of_a_slide_is_looked_at(cases):
+def test_only_the_first_tile_of_a_slide_is_looked_at(cases, open_sample):
     opened = []
 
     def open_tile(file):
         opened.append(file)
-        return Picture(open_plain(file).pixels)
+        return Picture(open_sample(file).pixels)
 
     old = cases.patient("P001")
     tiles = tuple(replace(old.pathology[0], tile=Roi(x, 0, 64, 64)) for x in (0, 64, 128))

@@ -4,7 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from tests.cohort.quality_study import Cases, sample_rows
 
 from axilla.cohort.quality.copies import MIRRORED, TURNED, find_copies
 from axilla.cohort.quality.descriptors import describe, describe_windows, windows
@@ -46,8 +45,8 @@ COPIES = {
 
 
 @pytest.fixture
-def cases(tmp_path):
-    return Cases(sample_rows()[:10], tmp_path)
+def cases(sample_cases):
+    return sample_cases(10)
 
 
 def repeats(cases):

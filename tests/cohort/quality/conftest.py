@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import axilla
@@ -103,3 +104,14 @@ def _listed(patient, row):
                         patient_id=patient.patient_id,
                     )
                     yield Listed(path, cell, kind)
+
+
+@pytest.fixture
+def sample_cases(tmp_path):
+    """Return a function that takes the first patients of the sample, or all of them."""
+    return lambda count=None: Cases(sample_rows()[:count], tmp_path)
+
+
+@pytest.fixture
+def open_sample():
+    return open_plain
