@@ -15,6 +15,7 @@ from axilla.inference.manifest import (
 )
 from axilla.inference.model_card import model_card
 from axilla.inference.recalibration import PlattMap
+from axilla.records.study import TilesSection
 
 # Mitchell et al., Model Cards for Model Reporting, FAT* 2019, figure 1.
 HEADINGS = [
@@ -175,3 +176,20 @@ def test_the_card_travels_in_the_bundle(tmp_path):
     write_bundle(bundle, tmp_path / "a.axilla")
     with zipfile.ZipFile(tmp_path / "a.axilla") as archive:
         assert archive.read("model_card.md").decode() == model_card(manifest())
+
+
+def test_the_card_says_how_the_stain_was_normalised():
+    plain = manifest()
+    assert "stain of pathology" not in model_card(plain)
+    stained = plain.preprocessing.model_copy(update={"stain": "macenko"})
+    card = model_card(plain.model_copy(update={"preprocessing": stained}))
+    assert "The stain of pathology is normalised (Macenko, fixed reference)." in card
+
+
+def test_a_manifest_of_before_slides_has_their_defaults():
+    old = {"image_size_px": 224, "roi_margin": 0.25, "harmonise": True, "outside_mask": 0.4}
+    settings = PreprocessingManifest.model_validate(old)
+    assert settings.stain == "none"
+    assert settings.tiles == TilesSection()
+    written = settings.model_dump_json()
+    assert PreprocessingManifest.model_validate_json(written) == settings

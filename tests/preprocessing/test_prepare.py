@@ -1,5 +1,8 @@
 """One image file into planes: against numpy slicing, torchvision and scikit-image."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,12 +11,15 @@ from skimage.exposure import equalize_hist
 from torchvision.transforms.v2 import functional as transforms
 
 from axilla.annotation.boxes import roi_from_mask, with_margin
+from axilla.cohort.slides import read_tile
 from axilla.preprocessing.prepare import PixelSettings, prepare, resized
+from axilla.preprocessing.stain import normalise_stain
 from axilla.records.errors import RoiError, UnreadableImage
 from axilla.records.patients import ImageFile
 from axilla.records.roi import Roi
 from axilla.records.study import PreprocessingSection
 
+SVS = Path(__file__).parents[1] / "cohort" / "data" / "cmu_small_region.svs"
 RNG = np.random.default_rng(11)
 GREY = RNG.integers(0, 256, (60, 90), dtype=np.uint8)
 COLOUR = RNG.integers(0, 256, (50, 40, 3), dtype=np.uint8)
@@ -180,3 +186,24 @@ def test_stored_planes_are_brought_to_another_side():
 def test_pixel_settings_are_those_of_the_study():
     section = PreprocessingSection(image_size_px=96, roi_margin=0.1, harmonise=False)
     assert PixelSettings.of(section) == PixelSettings(96, roi_margin=0.1, harmonise=False)
+
+
+def test_a_slides_tile_is_read_at_the_input_side():
+    tile = Roi(998, 1147, 224, 224)
+    settings = PixelSettings(image_size_px=112, roi_margin=0.25, harmonise=True)
+    planes = prepare(ImageFile(SVS, tile=tile), "pathology", settings=settings)
+    expected = read_tile(SVS, tile, side_px=112)
+    assert np.array_equal(planes.permute(1, 2, 0).numpy(), expected)
+    stained = prepare(
+        ImageFile(SVS, tile=tile), "pathology", settings=replace(settings, stain="macenko")
+    )
+    assert np.array_equal(stained.permute(1, 2, 0).numpy(), normalise_stain(expected, "macenko"))
+    assert not torch.equal(stained, planes)
+
+
+def test_a_microscope_images_tile_is_that_rectangle(save):
+    tile = Roi(5, 10, 20, 20)
+    path = save(COLOUR)
+    planes = prepare(ImageFile(path, tile=tile), "pathology", settings=PLAIN)
+    cut = save(COLOUR[10:30, 5:25], "cut.png")
+    assert torch.equal(planes, prepare(ImageFile(cut), "pathology", settings=PLAIN))

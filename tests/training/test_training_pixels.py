@@ -120,3 +120,25 @@ def test_writing_to_loaded_planes_does_not_reach_the_file(patients, tmp_path):
     kept = stored(patients, tmp_path)
     kept.load().zero_()
     assert kept.load().any()
+
+
+def test_what_names_pixels_is_read_once_per_file(patients, monkeypatch):
+    read = []
+    monkeypatch.setattr(pixels_module, "slide_digest", lambda path: read.append(path) or path.name)
+    image = patients[1].pathology[0]
+    tiles = [replace(image, tile=Roi(left, 0, 10, 10)) for left in range(5)]
+    names = pixels_module.identities([*tiles, replace(image, frame=2), replace(image, mpp=0.5)])
+    assert read == [image.path]
+    assert len(set(names)) == 7
+    assert names == pixels_module.identities(
+        [*tiles, replace(image, frame=2), replace(image, mpp=0.5)]
+    )
+
+
+def test_tiles_of_one_image_are_stored_apart(patients, tmp_path):
+    image = patients[1].pathology[0]
+    bag = tuple(replace(image, tile=Roi(left, 0, 20, 20)) for left in (0, 25))
+    pixels = stored([replace(patients[1], pathology=bag)], tmp_path, "pathology")
+    first, second = pixels.load()
+    assert not torch.equal(first, second)
+    assert torch.equal(second, prepare(bag[1], "pathology", settings=SETTINGS))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from axilla import RESEARCH_USE_ONLY
 from axilla.inference.recalibration import Recalibration
 from axilla.records.errors import BundleError, Problem
+from axilla.records.study import TilesSection
 from axilla.records.units import Modality
 
 FORMAT: Final = 1
@@ -40,6 +41,8 @@ class PreprocessingManifest(_Record):
     roi_margin: float
     harmonise: bool
     outside_mask: float
+    stain: Literal["none", "macenko", "reinhard"] = "none"
+    tiles: TilesSection = TilesSection()
 
 
 class Performance(_Record):

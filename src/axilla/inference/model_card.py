@@ -57,6 +57,10 @@ _MADE: Final[Mapping[Modality, str]] = MappingProxyType(
     }
 )
 
+_STAINS: Final[Mapping[str, str]] = MappingProxyType(
+    {"macenko": "Macenko, fixed reference", "reinhard": "Reinhard, fixed reference"}
+)
+
 
 def model_card(manifest: Manifest) -> str:
     """Return the card of a bundle as Markdown, from its manifest alone."""
@@ -130,6 +134,8 @@ def _preparation(manifest: Manifest) -> Iterator[str]:
                 " In training lesions were outlined by masks; a rectangle in place of a mask "
                 "changes what the network sees."
             )
+    if "pathology" in used and settings.stain != "none":
+        text += f" The stain of pathology is normalised ({_STAINS[settings.stain]})."
     yield text
 
 

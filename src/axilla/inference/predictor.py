@@ -70,6 +70,7 @@ class Predictor:
             image_size_px=settings.image_size_px,
             roi_margin=settings.roi_margin,
             harmonise=settings.harmonise,
+            stain=settings.stain,
         )
         try:
             self._parts = [_part(bundle, m, self._device) for m in bundle.manifest.modalities]

@@ -11,7 +11,9 @@ from axilla.annotation.boxes import roi_from_mask, with_margin
 from axilla.cohort.images import decode_mask
 from axilla.cohort.opening import open_picture
 from axilla.cohort.picture import Picture
+from axilla.cohort.slides import is_slide, read_tile
 from axilla.preprocessing.harmonise import harmonise
+from axilla.preprocessing.stain import StainMethod, normalise_stain
 from axilla.records.errors import Problem, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile
 from axilla.records.roi import Roi
@@ -29,6 +31,7 @@ class PixelSettings:
     image_size_px: int
     roi_margin: float
     harmonise: bool
+    stain: StainMethod = "none"
 
     @classmethod
     def of(cls, section: PreprocessingSection) -> "PixelSettings":
@@ -37,6 +40,7 @@ class PixelSettings:
             image_size_px=section.image_size_px,
             roi_margin=section.roi_margin,
             harmonise=section.harmonise,
+            stain=section.stain,
         )
 
 
@@ -44,14 +48,11 @@ def prepare(file: ImageFile, modality: ImageModality, *, settings: PixelSettings
     """Read one image file into uint8 planes (C, S, S), the same in training and serving.
 
     Ultrasound: two planes, harmonised grey and lesion mask, cut to the ROI with its margin.
-    Pathology: red, green, blue. Raises `UnreadableImage` or `RoiError`.
+    Pathology: red, green, blue, of a slide or microscope image the rectangle `file.tile`.
+    Raises `UnreadableImage` or `RoiError`.
     """
     if modality == "pathology":
-        return (
-            _resize(_planes(open_picture(file).pixels), settings.image_size_px)
-            .round()
-            .to(torch.uint8)
-        )
+        return _prepare_pathology(file, settings)
     return _prepare_ultrasound(file, settings)
 
 
@@ -61,6 +62,19 @@ def resized(planes: torch.Tensor, side_px: int) -> torch.Tensor:
         return planes
     scaled: torch.Tensor = transforms.resize(planes, [side_px, side_px], antialias=True)
     return scaled
+
+
+def _prepare_pathology(file: ImageFile, settings: PixelSettings) -> torch.Tensor:
+    side_px = settings.image_size_px
+    if file.tile is not None and is_slide(file.path):
+        planes = _planes(read_tile(file.path, file.tile, side_px=side_px))
+    else:
+        planes = _resize(_planes(open_picture(file).pixels), side_px).round()
+    stored = planes.to(torch.uint8)
+    if settings.stain == "none":
+        return stored
+    rgb = np.ascontiguousarray(stored.permute(1, 2, 0).numpy())
+    return torch.from_numpy(normalise_stain(rgb, settings.stain)).permute(2, 0, 1).contiguous()
 
 
 def _prepare_ultrasound(file: ImageFile, settings: PixelSettings) -> torch.Tensor:

@@ -94,6 +94,11 @@ def _preprocessing(config: StudyConfig) -> str:
             )
             ulnet = "ulnet" in config.models.ultrasound
             text += "; ULNet gets the lesion mask as a channel instead." if ulnet else "."
+    if config.models.pathology and settings.stain != "none":
+        text += (
+            f" The stain of pathology is normalised ({settings.stain.capitalize()}) towards a "
+            "fixed reference, which is not of this study."
+        )
     if settings.crops:
         text += (
             f" {counted(settings.crops, 'random crop')} of at least "

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from axilla.cohort.slides import slide_digest
 from axilla.preprocessing.prepare import PixelSettings, prepare
-from axilla.records.digests import digest_of, digest_of_files
+from axilla.records.digests import digest_of
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress
 from axilla.records.units import ImageModality
@@ -51,7 +52,7 @@ def store_pixels(
     """Decode a modality's images unless the cache has them by content and settings."""
     images = [(n, file) for n, patient in enumerate(patients) for file in patient.images(modality)]
     files = [file for _, file in images]
-    digest = digest_of("pixels", 1, modality, repr(settings), [_identity(file) for file in files])
+    digest = digest_of("pixels", 2, modality, repr(settings), identities(files))
     path = cache / "pixels" / f"{digest}.npy"
     if not is_whole_array(path):
         _decode_all(files, modality, settings=settings, path=path, progress=progress)
@@ -59,9 +60,18 @@ def store_pixels(
     return Pixels(modality, path, owner, patients=len(patients), digest=digest)
 
 
-def _identity(file: ImageFile) -> tuple[str, str]:
-    files = [file.path] if file.mask is None else [file.path, file.mask]
-    return digest_of_files(files), str(file.roi)
+def identities(files: Sequence[ImageFile]) -> list[tuple[str, ...]]:
+    """Return what decides each image's pixels; a file of many tiles or frames is read once."""
+    paths = dict.fromkeys(path for file in files for path in (file.path, file.mask) if path)
+    contents = {path: slide_digest(path) for path in paths}
+    return [
+        (
+            contents[file.path],
+            contents[file.mask] if file.mask else "",
+            *map(str, (file.roi, file.frame, file.tile, file.mpp)),
+        )
+        for file in files
+    ]
 
 
 def _decode_all(

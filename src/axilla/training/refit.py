@@ -39,7 +39,7 @@ def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundl
     fusion = final.fusion
     inner_logits = fusion.inner_logits if fusion else only.inner_logits
     point = operating_point(inner_logits, final.labels, validation=config.validation)
-    settings = {"image_size_px", "roi_margin", "harmonise", "outside_mask"}
+    settings = {"image_size_px", "roi_margin", "harmonise", "outside_mask", "stain"}
     manifest = Manifest(
         axilla_version=__version__,
         study=config.study.name,
@@ -48,7 +48,9 @@ def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundl
         model=fusion.name if fusion else only.model,
         strategy=fusion.name if fusion else None,
         modalities=tuple(_describe(config, final, m, c) for m, c in parts.items()),
-        preprocessing=PreprocessingManifest(**config.preprocessing.model_dump(include=settings)),
+        preprocessing=PreprocessingManifest(
+            **config.preprocessing.model_dump(include=settings), tiles=config.tiles
+        ),
         recalibration=point.recalibration,
         threshold=point.threshold,
         threshold_rule=config.validation.threshold,
