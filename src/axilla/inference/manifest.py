@@ -32,6 +32,7 @@ class ModalityManifest(_Record):
     backbone: str | None = None
     side_px: int | None = None
     encoder: list[dict[str, Any]] | None = None
+    pooling: str = "mean"
 
 
 class PreprocessingManifest(_Record):

@@ -1,23 +1,20 @@
 """Predict cases with a bundle: the same preparation, networks and arithmetic as in training."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
-from torch import nn
 
+from axilla.inference.bags import CaseBags
 from axilla.inference.bundle import Bundle
-from axilla.inference.manifest import ModalityManifest
+from axilla.inference.parts import Part, fusion_of, misfit, part_of
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
-from axilla.models.fusion import Fusion, fusions
-from axilla.models.projection import Projection
 from axilla.preprocessing.augment import served_views
-from axilla.preprocessing.clinical import ClinicalEncoder
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import PixelSettings, prepare, resized
 from axilla.records.errors import BundleError, ConfigError, Problem
-from axilla.records.patients import Patient
+from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress, Silent
 from axilla.records.units import ImageModality, Modality, Probability
 
@@ -29,7 +26,8 @@ class Prediction:
     """What the bundle says of one patient, and from which modalities.
 
     The bundle's recalibration, if any, is in `probability`; below a fusion, `by_modality` is not
-    recalibrated.
+    recalibrated. `attention` holds, for a modality whose pooling was learnt, each image with its
+    share of the bag; shares add up to 1. A modality whose images count alike is not in it.
     """
 
     patient_id: str
@@ -38,23 +36,12 @@ class Prediction:
     used: tuple[Modality, ...]
     by_modality: dict[Modality, Probability]
     warnings: tuple[str, ...]
+    attention: Mapping[Modality, tuple[tuple[ImageFile, float], ...]] = field(default_factory=dict)
 
     @property
     def positive(self) -> bool:
         """Tell whether the probability reaches the operating threshold."""
         return self.probability >= self.threshold
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One modality's networks, ready to run."""
-
-    manifest: ModalityManifest
-    backbone: nn.Module | None
-    encoder: ClinicalEncoder | None
-    projection: Projection | None
-    weight: torch.Tensor
-    bias: torch.Tensor
 
 
 class Predictor:
@@ -73,10 +60,12 @@ class Predictor:
             stain=settings.stain,
         )
         try:
-            self._parts = [_part(bundle, m, self._device) for m in bundle.manifest.modalities]
-            self._fusion = _fusion(bundle)
+            self._parts = [
+                part_of(bundle, m, device=self._device) for m in bundle.manifest.modalities
+            ]
+            self._fusion = fusion_of(bundle)
         except (RuntimeError, LookupError, TypeError, ConfigError) as error:
-            raise _misfit() from error
+            raise misfit() from error
 
     def predict(
         self, cases: Sequence[Patient], *, progress: Progress | None = None
@@ -95,10 +84,12 @@ class Predictor:
                 ]
             )
         steps = (progress or Silent()).task("Predicting", total=len(cases) * len(self._parts))
-        embeddings, logits = [], []
+        embeddings, logits, shares = [], [], []
         with steps as advance, torch.inference_mode():
             for part in self._parts:
-                embedding, logit = self._describe(part, cases)
+                raw, of_images = self._raw(part, cases)
+                embedding, logit = self._describe(part, raw)
+                shares.append(of_images)
                 embeddings.append(embedding)
                 logits.append(logit)
                 advance(len(cases))
@@ -111,17 +102,24 @@ class Predictor:
                 else votes[:, 0]
             )
         return [
-            self._prediction(case, fused[row], unimodal[row], present[row])
+            self._prediction(
+                case, fused[row], unimodal[row], present[row], shares=[bags[row] for bags in shares]
+            )
             for row, case in enumerate(cases)
         ]
 
-    def _describe(self, part: _Part, cases: Sequence[Patient]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return components (N, K) and unimodal logits (N,), NaN where the modality is absent."""
-        raw = self._clinical(part, cases) if part.encoder else self._images(part, cases)
-        components = part.projection(raw) if part.projection else raw
-        return components, (raw @ part.weight.T + part.bias).squeeze(1)
+    def _raw(self, part: Part, cases: Sequence[Patient]) -> tuple[torch.Tensor, list[list[float]]]:
+        """Return embeddings (N, D), NaN where the modality is absent, and each image's share."""
+        if part.encoder:
+            return self._clinical(part, cases), [[] for _ in cases]
+        bags = self._images(part, cases)
+        return bags.vectors(), bags.shares()
 
-    def _clinical(self, part: _Part, cases: Sequence[Patient]) -> torch.Tensor:
+    def _describe(self, part: Part, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return components (N, K) and unimodal logits (N,) of embeddings (N, D)."""
+        return part.components(raw), (raw @ part.weight.T + part.bias).squeeze(1)
+
+    def _clinical(self, part: Part, cases: Sequence[Patient]) -> torch.Tensor:
         encoder = part.encoder
         if encoder is None:
             raise BundleError("a clinical part without its encoder; copy the bundle again.")
@@ -129,23 +127,22 @@ class Predictor:
         absent = torch.tensor([not case.has("clinical") for case in cases], dtype=torch.bool)
         return features.masked_fill(absent.unsqueeze(1), torch.nan)
 
-    def _images(self, part: _Part, cases: Sequence[Patient]) -> torch.Tensor:
-        """Return each case's embedding (N, D), averaged over its images, original and flip."""
+    def _images(self, part: Part, cases: Sequence[Patient]) -> CaseBags:
+        """Pool each case's images, each embedded as the mean of original and flip."""
         modality: ImageModality = (
             "ultrasound" if part.manifest.modality == "ultrasound" else "pathology"
         )
         files = [(row, file) for row, case in enumerate(cases) for file in case.images(modality)]
-        total = torch.zeros(len(cases), part.weight.shape[1])
-        count = torch.zeros(len(cases))
+        bags = CaseBags(len(cases), width=part.weight.shape[1])
         for start in range(0, len(files), _BATCH):
             batch = files[start : start + _BATCH]
             planes = torch.stack([prepare(f, modality, settings=self._pixels) for _, f in batch])
             rows = torch.tensor([row for row, _ in batch])
-            total.index_add_(0, rows, self._embed(part, planes, modality))
-            count.index_add_(0, rows, torch.ones(len(rows)))
-        return (total / count.unsqueeze(1)).masked_fill((count == 0).unsqueeze(1), torch.nan)
+            embedded = self._embed(part, planes, modality)
+            bags.add(rows, embedded, part.pool.scores(part.components(embedded)))
+        return bags
 
-    def _embed(self, part: _Part, planes: torch.Tensor, modality: ImageModality) -> torch.Tensor:
+    def _embed(self, part: Part, planes: torch.Tensor, modality: ImageModality) -> torch.Tensor:
         name, network = part.manifest.backbone, part.backbone
         if name is None or network is None:
             raise BundleError("an image part without its backbone; copy the bundle again.")
@@ -164,7 +161,13 @@ class Predictor:
         return torch.stack(views).mean(0).float().cpu()
 
     def _prediction(
-        self, case: Patient, fused: torch.Tensor, unimodal: torch.Tensor, present: torch.Tensor
+        self,
+        case: Patient,
+        fused: torch.Tensor,
+        unimodal: torch.Tensor,
+        present: torch.Tensor,
+        *,
+        shares: Sequence[Sequence[float]],
     ) -> Prediction:
         modalities = [part.manifest.modality for part in self._parts]
         used = tuple(m for m, has in zip(modalities, present.tolist(), strict=True) if has)
@@ -182,7 +185,15 @@ class Predictor:
                 if modality in used
             },
             tuple(self._warnings(case, used)),
+            {
+                modality: tuple(zip(case.images(modality), shares[place], strict=True))
+                for place, modality in enumerate(modalities)
+                if modality in used and modality != "clinical" and self._learnt(place)
+            },
         )
+
+    def _learnt(self, place: int) -> bool:
+        return self._parts[place].manifest.pooling != "mean"
 
     def _recalibrated(self, probability: float) -> float:
         recalibration = self.manifest.recalibration
@@ -200,59 +211,3 @@ class Predictor:
         if "ultrasound" in used and any(f.mask is None and f.roi is None for f in case.ultrasound):
             said.append("no ROI and no mask: the whole ultrasound image stands in for the lesion")
         return said
-
-
-def _part(bundle: Bundle, manifest: ModalityManifest, device: torch.device) -> _Part:
-    prefix = manifest.modality
-    backbone = None
-    if manifest.backbone is not None:
-        backbone = find_backbone(manifest.backbone).build()
-        backbone.load_state_dict(bundle.part(f"{prefix}.backbone"))
-        backbone = backbone.eval().to(memory_format=torch.channels_last).to(device)
-    projection = bundle.part(f"{prefix}.projection")
-    classifier = bundle.part(f"{prefix}.classifier")
-    encoder = ClinicalEncoder.from_json(manifest.encoder) if manifest.encoder is not None else None
-    width = encoder.width if encoder else find_backbone(manifest.backbone or "").embedding_dim
-    inputs = [classifier["weight"].shape[1], *(projection[k].shape[0] for k in projection)]
-    if any(size != width for size in inputs):
-        raise _misfit()
-    return _Part(
-        manifest,
-        backbone,
-        encoder,
-        Projection(mean=projection["mean"], axes=projection["axes"]) if projection else None,
-        classifier["weight"],
-        classifier["bias"],
-    )
-
-
-def _misfit() -> BundleError:
-    return BundleError(
-        Problem(
-            "bundle",
-            "tensors that do not fit its networks",
-            "those it was written with",
-            "Copy the bundle again.",
-        )
-    )
-
-
-def _fusion(bundle: Bundle) -> Fusion | None:
-    if bundle.manifest.strategy is None:
-        return None
-    fusion = fusions[bundle.manifest.strategy](
-        [_width(bundle, part.modality) for part in bundle.manifest.modalities]
-    )
-    fusion.load_state_dict(bundle.part("fusion"))
-    return fusion.eval()
-
-
-def _width(bundle: Bundle, modality: Modality) -> int:
-    """Return the number of components a modality brings into fusion."""
-    projection = bundle.part(f"{modality}.projection")
-    shape = (
-        projection["axes"].shape
-        if projection
-        else bundle.part(f"{modality}.classifier")["weight"].shape
-    )
-    return int(shape[1])

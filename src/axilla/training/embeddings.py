@@ -57,6 +57,11 @@ def load_embeddings(path: Path, pixels: Pixels) -> torch.Tensor:
     return per_patient(images, pixels.owner, patients=pixels.patients)
 
 
+def map_embeddings(path: Path) -> torch.Tensor:
+    """Map the embeddings (I, V, D) of all images into memory; pages are read when touched."""
+    return torch.from_numpy(np.load(path, mmap_mode="c"))
+
+
 def fixed_backbone(name: str, *, pretrained: bool, seed: int) -> nn.Module:
     """Build a backbone for inference, channels last, pretrained or from a seeded random start."""
     with torch.random.fork_rng(devices=[]):

@@ -96,7 +96,7 @@ def _candidate(
         inner_score=chosen.inner_scores[chosen.point],
         parts={
             "projection": projection.state_dict(),
-            "classifier": _on_embedding(projection, chosen.outer.state),
+            "classifier": on_embedding(projection, chosen.outer.state),
         },
     )
 
@@ -105,7 +105,7 @@ def _output(components: torch.Tensor, trained: Trained, *, present: torch.Tensor
     return Output(components, trained.logits.where(present, torch.nan))
 
 
-def _on_embedding(projection: Projection, head: State) -> State:
+def on_embedding(projection: Projection, head: State) -> State:
     """Write a linear head on components as the same classifier on the embedding itself."""
     axes, mean = projection.axes.double(), projection.mean.double()
     weight = head["output.weight"].double() @ axes.T

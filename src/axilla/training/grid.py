@@ -1,7 +1,7 @@
 """The grid of heads: every rate and batch size, all folds and inner splits side by side."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,6 +60,22 @@ def search_heads(
     widths = [embedding.shape[2] for embedding in trials[0].embeddings]
     trainable = any(True for _ in strategy(widths).parameters())
     grid = search.grid if trainable else search.grid[:1]
+    return search_grid(
+        lambda schedule: train_stacked(strategy, trials, labels, schedule=schedule),
+        grid,
+        search=search,
+        optimisation=optimisation,
+    )
+
+
+def search_grid(
+    train: Callable[[Schedule], list[Trained]],
+    grid: Sequence[GridPoint],
+    *,
+    search: HeadSearch,
+    optimisation: Optimisation,
+) -> Tried:
+    """Train at every point of `grid`, all else being as `search` and `optimisation` have it."""
     models, seconds = [], []
     for point in grid:
         start = time.perf_counter()
@@ -70,7 +86,7 @@ def search_heads(
             epochs=search.epochs,
             modality_dropout=search.modality_dropout,
         )
-        models.append(train_stacked(strategy, trials, labels, schedule=schedule))
+        models.append(train(schedule))
         seconds.append(time.perf_counter() - start)
     return Tried(grid, models, seconds)
 

@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 import torch
+from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -32,17 +33,17 @@ class Inputs:
     present: torch.Tensor
 
 
-class Program:
-    """T heads of one strategy, parameters and buffers (T, ...), run side by side.
+class Heads:
+    """T heads of one kind side by side: parameters and buffers (T, ...).
 
     Each head starts from its own seed, and none from the global random state. `weights` (P,) holds
     all parameters of all heads in one piece, so that an optimiser makes one step, not one each.
     """
 
-    def __init__(self, strategy: Strategy, widths: Sequence[int], *, seeds: Sequence[int]) -> None:
+    def __init__(self, make: Callable[[], nn.Module], *, seeds: Sequence[int]) -> None:
         with torch.random.fork_rng(devices=[]):
-            heads = [_seeded(strategy, widths, seed) for seed in seeds]
-        parameters, self.buffers = stack_module_state(list(heads))
+            heads = [_seeded(make, seed) for seed in seeds]
+        parameters, self.buffers = stack_module_state(heads)
         sizes = [tensor.numel() for tensor in parameters.values()]
         flat = [tensor.detach().reshape(-1) for tensor in parameters.values()]
         self.weights = torch.cat([torch.empty(0), *flat])
@@ -53,6 +54,40 @@ class Program:
             )
         }
         self.head = heads[0]
+
+    def states(self) -> State:
+        """Return the parameters and buffers of all heads (T, ...)."""
+        return self.parameters | self.buffers
+
+    def step(self, given: Sequence[Any], labels: torch.Tensor) -> Callable[..., torch.Tensor]:
+        """Capture a training step; its operations depend on nothing but the arguments' shapes.
+
+        What is returned takes parameters, buffers, arguments (T, B, ...) and labels (T, B), and
+        returns the gradient (P,) of every head's mean loss.
+        """
+        head = self.head.train()
+
+        def loss(
+            parameters: State, buffers: State, given: tuple[Any, ...], labels: torch.Tensor
+        ) -> torch.Tensor:
+            output = functional_call(head, (parameters, buffers), given)
+            return binary_cross_entropy_with_logits(output, labels)
+
+        def flat_gradient(*arguments: Any) -> torch.Tensor:
+            return torch.cat([g.reshape(-1) for g in vmap(grad(loss))(*arguments).values()])
+
+        step = make_fx(flat_gradient)(self.parameters, self.buffers, tuple(given), labels)
+        step.graph.eliminate_dead_code()
+        step.recompile()
+        return torch.no_grad()(step)
+
+
+class Program(Heads):
+    """T heads of one fusion strategy, run side by side."""
+
+    def __init__(self, strategy: Strategy, widths: Sequence[int], *, seeds: Sequence[int]) -> None:
+        super().__init__(partial(strategy, widths), seeds=seeds)
+        self.head: Fusion
         self._captured = partial(_captured, strategy, tuple(widths), len(seeds))
 
     def gradient(self, inputs: Inputs, labels: torch.Tensor) -> torch.Tensor:
@@ -75,40 +110,21 @@ class Program:
         state = self.states()
         return torch.cat([run(state, list(z), votes, has) for z, votes, has in parts], dim=1)
 
-    def states(self) -> State:
-        """Return the parameters and buffers of all heads (T, ...)."""
-        return self.parameters | self.buffers
-
 
 @lru_cache(maxsize=_PROGRAMS_KEPT)
 def _captured(
     strategy: Strategy, widths: tuple[int, ...], heads: int, batch_size: int
 ) -> Callable[..., torch.Tensor]:
-    """Capture the operations of a training step; they depend on nothing but these arguments."""
-    program = Program(strategy, widths, seeds=range(heads))
-    head = program.head.train()
-
-    def loss(
-        parameters: State, buffers: State, given: tuple[torch.Tensor, ...], labels: torch.Tensor
-    ) -> torch.Tensor:
-        output = functional_call(head, (parameters, buffers), given)
-        return binary_cross_entropy_with_logits(output, labels)
-
-    def flat_gradient(*arguments: Any) -> torch.Tensor:
-        return torch.cat([g.reshape(-1) for g in vmap(grad(loss))(*arguments).values()])
-
+    """Capture the training step of these heads once for all that ask for it."""
     case = (heads, batch_size)
     given = (
         [torch.zeros(*case, width) for width in widths],
         torch.zeros(*case, len(widths)),
         torch.ones(*case, len(widths), dtype=torch.bool),
     )
-    step = make_fx(flat_gradient)(program.parameters, program.buffers, given, torch.zeros(case))
-    step.graph.eliminate_dead_code()
-    step.recompile()
-    return torch.no_grad()(step)
+    return Program(strategy, widths, seeds=range(heads)).step(given, torch.zeros(case))
 
 
-def _seeded(strategy: Strategy, widths: Sequence[int], seed: int) -> Fusion:
+def _seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     torch.manual_seed(seed)
-    return strategy(widths)
+    return make()

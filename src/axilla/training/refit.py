@@ -131,7 +131,11 @@ def _describe(
         side_px = config.training.network_size_px or side_px
     side_px = find_backbone(name).fixed_size_px or side_px
     return ModalityManifest(
-        modality=modality, model=candidate.model, backbone=name, side_px=side_px
+        modality=modality,
+        model=candidate.model,
+        backbone=name,
+        side_px=side_px,
+        pooling=config.models.pooling,
     )
 
 

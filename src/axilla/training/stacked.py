@@ -5,7 +5,7 @@ seed; what is shared is only the arithmetic. Heads are small, so one step of for
 more than one step of one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -75,12 +75,27 @@ def train_stacked(
 
 
 def _alike(trials: Sequence[Trial], batch_size: int) -> list[list[int]]:
-    groups: dict[object, list[int]] = {}
-    for position, trial in enumerate(trials):
-        shapes = tuple(tuple(embedding.shape) for embedding in trial.embeddings)
-        batch = min(batch_size, len(trial.train))
-        groups.setdefault((shapes, batch, -(-len(trial.train) // batch)), []).append(position)
+    return grouped(
+        (
+            *(tuple(embedding.shape) for embedding in trial.embeddings),
+            *steps_of(len(trial.train), batch_size),
+        )
+        for trial in trials
+    )
+
+
+def grouped(keys: Iterable[Hashable]) -> list[list[int]]:
+    """Return the positions of equal keys together, in the order in which they first appear."""
+    groups: dict[Hashable, list[int]] = {}
+    for position, key in enumerate(keys):
+        groups.setdefault(key, []).append(position)
     return list(groups.values())
+
+
+def steps_of(patients: int, batch_size: int) -> tuple[int, int]:
+    """Return the size and the number of an epoch's full batches."""
+    batch = min(batch_size, patients)
+    return batch, -(-patients // batch)
 
 
 def _train_group(
@@ -117,17 +132,27 @@ def _fit(
     *,
     schedule: Schedule,
 ) -> None:
-    optimiser, halving = schedule.optimisation.make(
-        [program.weights], rate_factor=schedule.rate_factor
-    )
     rngs = [torch.Generator().manual_seed(trial.seed) for trial in trials]
-    for _ in range(schedule.epochs):
+
+    def gradients() -> Iterator[torch.Tensor]:
         epochs = [
             _draw(trial, schedule, dropout=program.head.input_dropout, rng=rng)
             for trial, rng in zip(trials, rngs, strict=True)
         ]
         for batch, truth in _batches(inputs, labels, epochs):
-            program.weights.grad = program.gradient(batch, truth)
+            yield program.gradient(batch, truth)
+
+    descend(program.weights, gradients, schedule=schedule)
+
+
+def descend(
+    weights: torch.Tensor, gradients: Callable[[], Iterator[torch.Tensor]], *, schedule: Schedule
+) -> None:
+    """Optimise `weights` in place for all epochs, one step per gradient that an epoch yields."""
+    optimiser, halving = schedule.optimisation.make([weights], rate_factor=schedule.rate_factor)
+    for _ in range(schedule.epochs):
+        for gradient in gradients():
+            weights.grad = gradient
             optimiser.step()
         halving.step()
 
@@ -150,7 +175,7 @@ def _draw(trial: Trial, schedule: Schedule, *, dropout: float, rng: torch.Genera
     chosen = shuffled_batches(trial.train, schedule.batch_size, rng)
     drawn = [torch.randint(e.shape[1], chosen.shape, generator=rng) for e in trial.embeddings]
     sizes = [(*chosen.shape, e.shape[2]) for e in trial.embeddings]
-    scales = [_dropout(size, dropout, rng=rng) for size in sizes]
+    scales = [draw_dropout(size, dropout, rng=rng) for size in sizes]
     withheld = None
     if schedule.modality_dropout:
         present = trial.present[chosen].flatten(0, 1)
@@ -159,7 +184,7 @@ def _draw(trial: Trial, schedule: Schedule, *, dropout: float, rng: torch.Genera
     return _Epoch(chosen, drawn, scales, withheld)
 
 
-def _dropout(size: Sequence[int], rate: float, *, rng: torch.Generator) -> torch.Tensor | None:
+def draw_dropout(size: Sequence[int], rate: float, *, rng: torch.Generator) -> torch.Tensor | None:
     """Draw what embeddings are multiplied with; scaled so that expectations are unchanged."""
     return (torch.rand(size, generator=rng) >= rate) / (1 - rate) if rate else None
 
@@ -199,8 +224,7 @@ def _side_by_side(drawn: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
 
 def shuffled_batches(train: torch.Tensor, batch_size: int, rng: torch.Generator) -> torch.Tensor:
     """Shuffle the training patients into full batches (steps, batch)."""
-    batch = min(batch_size, len(train))
-    steps = -(-len(train) // batch)
+    batch, steps = steps_of(len(train), batch_size)
     order = train[torch.randperm(len(train), generator=rng)]
     return torch.cat([order, order])[: steps * batch].view(steps, batch)
 

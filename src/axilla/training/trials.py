@@ -8,8 +8,9 @@ import torch
 
 from axilla.cohort.splits import Fold
 from axilla.records.digests import digest_of
-from axilla.training.candidates import SearchRow
-from axilla.training.embeddings import load_embeddings
+from axilla.training.bags import BagIndex
+from axilla.training.candidates import Candidate, SearchRow
+from axilla.training.embeddings import load_embeddings, map_embeddings
 from axilla.training.fits import file_of
 from axilla.training.frozen import train_frozen
 from axilla.training.fused import FusionCandidate, Selected, keep_fused, load_fused
@@ -18,9 +19,14 @@ from axilla.training.grid import HeadSearch
 from axilla.training.kept import keep
 from axilla.training.optimisation import Optimisation
 from axilla.training.pixels import Pixels
+from axilla.training.pooled import train_pooled
 
 _FORMAT = 2
 """Raised when the same settings come to mean other numbers: old results are then not found."""
+
+_POOLED_FORMAT = 1
+
+Trained = tuple[list[Candidate], list[SearchRow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,7 @@ class FrozenTrial:
     optimisation: Optimisation
     seed: int
     cache: Path
+    pooling: str = "mean"
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -49,13 +56,18 @@ class FrozenTrial:
             *("frozen", _FORMAT, self.name, self.embeddings.name, self.pixels.owner.tolist()),
             *(self.labels, _splits(self.folds), asdict(self.search), self.seed),
             asdict(self.optimisation),
+            *(() if self.pooling == "mean" else ("pooling", _POOLED_FORMAT, self.pooling)),
         )
         return file_of(self.cache, digest_of(*key))
 
     def run(self, device: torch.device) -> None:
         """Train the heads; they are small, and so stay on the CPU."""
         del device
-        candidates, rows = train_frozen(
+        candidates, rows = self._averaged() if self.pooling == "mean" else self._pooled()
+        keep(self.path, candidates, rows)
+
+    def _averaged(self) -> Trained:
+        return train_frozen(
             self.name,
             self.pixels.modality,
             load_embeddings(self.embeddings, self.pixels),
@@ -65,7 +77,21 @@ class FrozenTrial:
             optimisation=self.optimisation,
             seed=self.seed,
         )
-        keep(self.path, candidates, rows)
+
+    def _pooled(self) -> Trained:
+        owner = torch.from_numpy(self.pixels.owner)
+        return train_pooled(
+            self.name,
+            self.pixels.modality,
+            map_embeddings(self.embeddings),
+            _tensor(self.labels),
+            self.folds,
+            bags=BagIndex.of(owner, patients=self.pixels.patients),
+            pooling=self.pooling,
+            search=self.search,
+            optimisation=self.optimisation,
+            seed=self.seed,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,7 @@ def _frozen_trial(name: str, pixels: Pixels, material: Material) -> FrozenTrial:
         of_network(name, config.training.of(name)),
         seed=config.study.seed,
         cache=material.folder.cache,
+        pooling=config.models.pooling,
     )
 
 

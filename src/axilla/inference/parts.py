@@ -1,0 +1,99 @@
+"""A bundle's networks, built from its tensors: what each modality needs to be predicted from."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from axilla.inference.bundle import Bundle
+from axilla.inference.manifest import ModalityManifest
+from axilla.models.backbones import find_backbone
+from axilla.models.fusion import Fusion, fusions
+from axilla.models.pooling import Pool, pools
+from axilla.models.projection import Projection
+from axilla.preprocessing.clinical import ClinicalEncoder
+from axilla.records.errors import BundleError, Problem
+from axilla.records.units import Modality
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One modality's networks, ready to run."""
+
+    manifest: ModalityManifest
+    backbone: nn.Module | None
+    encoder: ClinicalEncoder | None
+    projection: Projection | None
+    weight: torch.Tensor
+    bias: torch.Tensor
+    pool: Pool
+
+    def components(self, raw: torch.Tensor) -> torch.Tensor:
+        """Return what fusion and pooling see of embeddings (..., D): (..., K)."""
+        return self.projection(raw) if self.projection else raw
+
+
+def part_of(bundle: Bundle, manifest: ModalityManifest, *, device: torch.device) -> Part:
+    """Build one modality's networks from a bundle's tensors; raise `BundleError` on a misfit."""
+    prefix = manifest.modality
+    backbone = None
+    if manifest.backbone is not None:
+        backbone = find_backbone(manifest.backbone).build()
+        backbone.load_state_dict(bundle.part(f"{prefix}.backbone"))
+        backbone = backbone.eval().to(memory_format=torch.channels_last).to(device)
+    projection = bundle.part(f"{prefix}.projection")
+    classifier = bundle.part(f"{prefix}.classifier")
+    encoder = ClinicalEncoder.from_json(manifest.encoder) if manifest.encoder is not None else None
+    width = encoder.width if encoder else find_backbone(manifest.backbone or "").embedding_dim
+    inputs = [classifier["weight"].shape[1], *(projection[k].shape[0] for k in projection)]
+    if any(size != width for size in inputs):
+        raise misfit()
+    return Part(
+        manifest,
+        backbone,
+        encoder,
+        Projection(mean=projection["mean"], axes=projection["axes"]) if projection else None,
+        classifier["weight"],
+        classifier["bias"],
+        _pool(bundle, manifest),
+    )
+
+
+def _pool(bundle: Bundle, manifest: ModalityManifest) -> Pool:
+    pool = pools[manifest.pooling](_width(bundle, manifest.modality))
+    pool.load_state_dict(bundle.part(f"{manifest.modality}.pooling"))
+    return pool.eval()
+
+
+def misfit() -> BundleError:
+    """Return the error that a bundle's tensors are not those of its networks."""
+    return BundleError(
+        Problem(
+            "bundle",
+            "tensors that do not fit its networks",
+            "those it was written with",
+            "Copy the bundle again.",
+        )
+    )
+
+
+def fusion_of(bundle: Bundle) -> Fusion | None:
+    """Build the bundle's fusion strategy, if it has one."""
+    if bundle.manifest.strategy is None:
+        return None
+    fusion = fusions[bundle.manifest.strategy](
+        [_width(bundle, part.modality) for part in bundle.manifest.modalities]
+    )
+    fusion.load_state_dict(bundle.part("fusion"))
+    return fusion.eval()
+
+
+def _width(bundle: Bundle, modality: Modality) -> int:
+    """Return the number of components a modality brings into fusion."""
+    projection = bundle.part(f"{modality}.projection")
+    shape = (
+        projection["axes"].shape
+        if projection
+        else bundle.part(f"{modality}.classifier")["weight"].shape
+    )
+    return int(shape[1])
