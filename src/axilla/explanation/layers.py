@@ -1,5 +1,6 @@
 """Where in a network its last picture of the image is."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,28 +16,15 @@ _LEAST_ROWS = 6
 def spatial_layer(network: nn.Module, example: torch.Tensor) -> nn.Module:
     """Return the last layer, in order of execution, whose output is still a picture.
 
-    `example` (B, K, S, S) is run once through `network`; the layer's output is (B, C, h, w) with
-    at least 6 rows, or as many as the last plane has where the network never had more. Raises
-    `ConfigError` for a network that has no plane of features.
+    `example` (B, K, S, S) is run through `network` in evaluation mode; the layer's output is
+    (B, C, h, w) with at least 6 rows, or as many as the network has where it never has more, and
+    all that the network sees passes through it. Raises `ConfigError` if there is no such layer.
     """
-    last: list[nn.Module] = []
-    most = 0
-
-    def note(module: nn.Module, _inputs: object, output: object) -> None:
-        nonlocal most
-        rows = _rows(output)
-        if rows >= min(_LEAST_ROWS, max(most, 2)):
-            last[:] = [module]
-            most = max(most, rows)
-
-    handles = [module.register_forward_hook(note) for module in network.modules()]
-    try:
-        with torch.inference_mode():
-            network(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    if not last:
+    planes = _planes(network, example)
+    least = min(_LEAST_ROWS, max((rows for _, rows in planes), default=0))
+    large = (module for module, rows in reversed(planes) if rows >= least)
+    last = next((module for module in large if _is_gate(network, module, example)), None)
+    if last is None:
         raise ConfigError(
             Problem(
                 type(network).__name__,
@@ -45,7 +33,38 @@ def spatial_layer(network: nn.Module, example: torch.Tensor) -> nn.Module:
                 "Choose integrated gradients for it.",
             )
         )
-    return last[0]
+    return last
+
+
+def _planes(network: nn.Module, example: torch.Tensor) -> list[tuple[nn.Module, int]]:
+    """Return the layers that make a plane of features, in order of execution, and its rows."""
+    seen: list[tuple[nn.Module, int]] = []
+
+    def note(module: nn.Module, _inputs: object, output: object) -> None:
+        seen.append((module, _rows(output)))
+
+    handles = [module.register_forward_hook(note) for module in network.modules()]
+    try:
+        with torch.inference_mode():
+            network(example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    calls = Counter(module for module, _ in seen)
+    # A layer that runs several times, as an activation may, is no one place.
+    return [(module, rows) for module, rows in seen if rows > 1 and calls[module] == 1]
+
+
+def _is_gate(network: nn.Module, layer: nn.Module, example: torch.Tensor) -> bool:
+    """Tell whether nothing goes around the layer: blind there, the network sees no difference."""
+    one, other = example[:1], example[:1].flip(2) - example[:1].roll(3, dims=3)
+    handle = layer.register_forward_hook(lambda _m, _i, output: torch.zeros_like(output))
+    try:
+        with torch.inference_mode():
+            blind = network(torch.cat([one, other]))
+    finally:
+        handle.remove()
+    return torch.equal(blind[0], blind[1])
 
 
 def channels_first(output: torch.Tensor) -> torch.Tensor:
