@@ -25,8 +25,16 @@ def predict(
     ] = None,
     roi: Annotated[str | None, typer.Option(metavar="L,T,W,H", help="Lesion box, px.")] = None,
     mask: Annotated[Path | None, typer.Option(help="Lesion mask of the ultrasound image.")] = None,
+    frame: Annotated[
+        int | None,
+        typer.Option(min=1, help="Frame of a DICOM clip, from 1; default: the sharpest."),
+    ] = None,
     pathology: Annotated[
-        list[Path] | None, typer.Option(help="Pathology image(s) of the case.")
+        list[Path] | None, typer.Option(help="Pathology image(s) or whole slide(s) of the case.")
+    ] = None,
+    mpp: Annotated[
+        float | None,
+        typer.Option(help="Micrometres per pathology pixel, if the file does not say.", min=0.01),
     ] = None,
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A clinical value.")
@@ -49,31 +57,34 @@ def predict(
 
         predictor = prediction.open_predictor(bundle)
         if cohort is not None:
-            if any((ultrasound, roi, mask, pathology, values)) or output is None:
+            if any((ultrasound, roi, mask, frame, pathology, mpp, values)) or output is None:
                 raise ConfigError(
                     "--cohort stands alone and needs --out: the table names each case's files."
                 )
             prediction.predict_cohort(predictor, cohort, output, bundle=bundle)
             out.print(f"Predictions: {output}")
             return
-        case = _case(ultrasound or [], roi, mask, pathology or [], values or [])
+        case = _case(
+            _ultrasound(ultrasound or [], roi=roi, mask=mask, frame=frame),
+            [ImageFile(path, mpp=mpp) for path in pathology or []],
+            values or [],
+        )
         prediction.predict_case(predictor, case, as_json=as_json)
 
 
-def _case(
-    ultrasound: list[Path],
-    roi: str | None,
-    mask: Path | None,
-    pathology: list[Path],
-    values: list[str],
-) -> Patient:
-    if (roi or mask) and len(ultrasound) != 1:
-        raise ConfigError("--roi and --mask belong to exactly one --ultrasound image.")
+def _ultrasound(
+    paths: list[Path], *, roi: str | None, mask: Path | None, frame: int | None
+) -> list[ImageFile]:
+    if (roi or mask or frame) and len(paths) != 1:
+        raise ConfigError("--roi, --mask and --frame belong to exactly one --ultrasound image.")
     box = _roi(roi) if roi else None
-    missing = [
-        path for path in (*ultrasound, *pathology, *((mask,) if mask else ())) if not path.is_file()
-    ]
-    if missing:
+    return [ImageFile(path, roi=box, mask=mask, frame=frame) for path in paths]
+
+
+def _case(ultrasound: list[ImageFile], pathology: list[ImageFile], values: list[str]) -> Patient:
+    files = [file.path for file in (*ultrasound, *pathology)]
+    masks = [file.mask for file in ultrasound if file.mask]
+    if missing := [path for path in (*files, *masks) if not path.is_file()]:
         raise BundleError(
             [Problem(str(p), "no such file", "an image", "Check the path.") for p in missing]
         )
@@ -81,8 +92,8 @@ def _case(
         patient_id="case",
         label=None,
         group="case",
-        ultrasound=tuple(ImageFile(path, roi=box, mask=mask) for path in ultrasound),
-        pathology=tuple(ImageFile(path) for path in pathology),
+        ultrasound=tuple(ultrasound),
+        pathology=tuple(pathology),
         clinical=dict(map(_value, values)),
     )
 

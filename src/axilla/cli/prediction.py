@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import bars, err, out
+from axilla.cohort.bags import tiles_of
 from axilla.cohort.reading import read_cases
 from axilla.cohort.wanted import ClinicalKind, Wanted
 from axilla.inference.bundle import read_bundle
@@ -16,7 +17,7 @@ from axilla.inference.predicted import predicted_table
 from axilla.inference.predictor import Prediction, Predictor
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.folder import write_bytes
-from axilla.records.patients import ClinicalValue, Patient
+from axilla.records.patients import ClinicalValue, ImageFile, Patient
 
 
 def open_predictor(path: Path) -> Predictor:
@@ -27,7 +28,9 @@ def open_predictor(path: Path) -> Predictor:
 def predict_case(predictor: Predictor, case: Patient, *, as_json: bool) -> None:
     """Predict one case and print it."""
     clinical = _typed(case.clinical, predictor.manifest)
-    (prediction,) = predictor.predict([replace(case, clinical=clinical)])
+    pathology, remarks = _in_tiles(case.pathology, predictor.manifest)
+    (prediction,) = predictor.predict([replace(case, clinical=clinical, pathology=pathology)])
+    prediction = replace(prediction, warnings=(*prediction.warnings, *remarks))
     if as_json:
         out.print_json(data=_as_json(prediction, predictor.manifest))
         return
@@ -53,6 +56,20 @@ def predict_case(predictor: Predictor, case: Patient, *, as_json: bool) -> None:
     out.print(RESEARCH_USE_ONLY)
 
 
+def _in_tiles(
+    files: Sequence[ImageFile], manifest: Manifest
+) -> tuple[tuple[ImageFile, ...], tuple[str, ...]]:
+    """Cut slides into tiles as in training; return them, and what is odd about a slide."""
+    settings = manifest.preprocessing
+    cut = [
+        tiles_of(file, settings.tiles, side_px=settings.image_size_px, kept=None) for file in files
+    ]
+    return (
+        tuple(tile for tiles, _ in cut for tile in tiles),
+        tuple(f"{p.place}: {p.found}. {p.remedy}" for _, remarks in cut for _, p in remarks),
+    )
+
+
 def predict_cohort(predictor: Predictor, table: Path, output: Path, *, bundle: Path) -> None:
     """Predict every row of a cohort table and write predictions.csv."""
     manifest = predictor.manifest
@@ -62,6 +79,8 @@ def predict_cohort(predictor: Predictor, table: Path, output: Path, *, bundle: P
         outcome=manifest.outcome,
         positive=manifest.positive,
         asked_by=bundle.name,
+        tiles=manifest.preprocessing.tiles,
+        tile_px=manifest.preprocessing.image_size_px,
     )
     cases = read_cases(table, wanted, progress=bars)
     if cases.digest == manifest.cohort_digest:

@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from axilla.inference.bundle import Bundle
-from axilla.inference.manifest import ModalityManifest
+from axilla.inference.manifest import Manifest, ModalityManifest
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import Fusion, fusions
 from axilla.models.pooling import Pool, pools
 from axilla.models.projection import Projection
 from axilla.preprocessing.clinical import ClinicalEncoder
+from axilla.preprocessing.prepare import PixelSettings
 from axilla.records.errors import BundleError, Problem
 from axilla.records.units import Modality
 
@@ -31,6 +32,17 @@ class Part:
     def components(self, raw: torch.Tensor) -> torch.Tensor:
         """Return what fusion and pooling see of embeddings (..., D): (..., K)."""
         return self.projection(raw) if self.projection else raw
+
+
+def pixel_settings(manifest: Manifest) -> PixelSettings:
+    """Return how the bundle's images are prepared."""
+    settings = manifest.preprocessing
+    return PixelSettings(
+        image_size_px=settings.image_size_px,
+        roi_margin=settings.roi_margin,
+        harmonise=settings.harmonise,
+        stain=settings.stain,
+    )
 
 
 def part_of(bundle: Bundle, manifest: ModalityManifest, *, device: torch.device) -> Part:

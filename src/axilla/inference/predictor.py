@@ -7,12 +7,12 @@ import torch
 
 from axilla.inference.bags import CaseBags
 from axilla.inference.bundle import Bundle
-from axilla.inference.parts import Part, fusion_of, misfit, part_of
+from axilla.inference.parts import Part, fusion_of, misfit, part_of, pixel_settings
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.augment import served_views
 from axilla.preprocessing.normalise import network_input
-from axilla.preprocessing.prepare import PixelSettings, prepare, resized
+from axilla.preprocessing.prepare import prepare, resized
 from axilla.records.errors import BundleError, ConfigError, Problem
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress, Silent
@@ -52,13 +52,7 @@ class Predictor:
         self.manifest = bundle.manifest
         self._device = device or torch.device("cpu")
         keep_freed_memory()
-        settings = bundle.manifest.preprocessing
-        self._pixels = PixelSettings(
-            image_size_px=settings.image_size_px,
-            roi_margin=settings.roi_margin,
-            harmonise=settings.harmonise,
-            stain=settings.stain,
-        )
+        self._pixels = pixel_settings(bundle.manifest)
         try:
             self._parts = [
                 part_of(bundle, m, device=self._device) for m in bundle.manifest.modalities

@@ -1,0 +1,90 @@
+"""Heatmaps of a model's images: one signed map each, in units of the case's own logit."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from axilla.explanation.cam import Explained, Score, class_activation
+from axilla.explanation.case_model import CaseModel, Described
+from axilla.explanation.integrated import integrated_gradients
+from axilla.explanation.layers import spatial_layer
+from axilla.explanation.rollout import attention_layers, rollout
+from axilla.records.units import ImageModality
+
+Method = Literal["gradcam", "layercam", "integrated"]
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """Maps (I, h, w) of images `which` (I,), by `method`; `logits` (I,) of the whole cases.
+
+    A map's mean is what the image adds to the logit, to first order (for Grad-CAM on a network
+    that ends in average pooling and a linear score: exactly); so values of maps with different
+    numbers of positions compare.
+    """
+
+    method: str
+    which: torch.Tensor
+    values: torch.Tensor
+    logits: torch.Tensor
+
+
+class Explainer:
+    """Explains the images of one modality by one method; made once, used for many batches."""
+
+    def __init__(self, model: CaseModel, modality: ImageModality, *, method: Method) -> None:
+        """Find the layers that the method needs.
+
+        Transformers have no plane of features: asked for a class activation map, they are
+        explained by gradient attention rollout.
+        """
+        self._model, self._modality = model, modality
+        self._network = model.network(modality)
+        self._asked = method
+        self._attention = attention_layers(self._network) if method != "integrated" else ()
+        self._layer: nn.Module | None = None
+
+    @property
+    def method(self) -> str:
+        """The method that is really used."""
+        return "rollout" if self._attention else self._asked
+
+    def explain(self, described: Described, which: torch.Tensor) -> Maps:
+        """Map images `which` (I,) of `described`, each with its mirror image, as in serving."""
+        images = described.images[self._modality]
+        values, logits = [], []
+        for part in which.split(_BATCH):
+            score = self._model.score_of(self._modality, part, described)
+            views = self._model.views(images.planes[part], self._modality)
+            found = self._one(views, score)
+            values.append(found.maps.cpu() * (found.maps.shape[1] * found.maps.shape[2]))
+            logits.append(found.logits.cpu())
+        return Maps(self.method, which, torch.cat(values), torch.cat(logits))
+
+    def _one(self, views: torch.Tensor, score: Score) -> Explained:
+        """Explain views (2B, K, S, S): images, then their mirror images."""
+        if self._asked == "integrated":
+            return integrated_gradients(self._network, views[: len(views) // 2], score=score)
+
+        def paired(embeddings: torch.Tensor) -> torch.Tensor:
+            return score(embeddings.view(2, -1, embeddings.shape[-1]).mean(0))
+
+        if self._attention:
+            return _joined(rollout(self._network, views, layers=self._attention, score=paired))
+        if self._layer is None:
+            self._layer = spatial_layer(self._network, views[:1])
+        return _joined(
+            class_activation(
+                self._network, views, layer=self._layer, score=paired, method=self._asked
+            )
+        )
+
+
+def _joined(found: Explained) -> Explained:
+    """Turn the mirror images' maps back, and add them to those of the images."""
+    stored, mirrored = found.maps.chunk(2)
+    return Explained(stored + mirrored.flip(-1), found.logits)
