@@ -142,6 +142,12 @@ def test_a_slide_smaller_than_a_tile_is_refused(svs):
         plan_tiles(svs, settings=TilesSection(um_per_px=10), side_px=224)
 
 
+def test_a_slide_of_absurd_size_is_refused(svs_rgb, make_endless, tmp_path):
+    path = make_endless(tmp_path / "absurd.tif", svs_rgb[:256, :256], side_px=70_000)
+    with pytest.raises(UnreadableImage, match="4000000 tiles or more"):
+        plan_tiles(path, settings=TilesSection(um_per_px=0.25), side_px=32)
+
+
 def test_the_hilbert_curve_visits_every_cell_by_single_steps():
     cells = np.stack(np.meshgrid(range(32), range(32)), axis=-1).reshape(-1, 2)
     position = hilbert_position(cells)

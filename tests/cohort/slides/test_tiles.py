@@ -152,3 +152,24 @@ def test_a_slide_of_100_000_px_needs_little_memory_and_time(svs_rgb, make_endles
     assert (tiles, candidates, side) == (64, (GIANT_SIDE_PX // 448) ** 2, 1000)
     assert mib < GIANT_MIB
     assert seconds < GIANT_CPU_SECONDS
+
+
+@pytest.mark.parametrize("share", [0.002, 0.5, 0.999])
+def test_a_truncated_dicom_slide_is_a_clear_error(share, dicom_slide, tmp_path):
+    whole = dicom_slide.read_bytes()
+    path = tmp_path / "cut.dcm"
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(UnreadableImage, match=r"cut\.dcm"):
+        plan_tiles(path, settings=TilesSection(), side_px=224)
+
+
+def test_a_frame_table_that_points_elsewhere_is_an_error_not_a_crash(dicom_slide, tmp_path):
+    whole = bytearray(dicom_slide.read_bytes())
+    table = whole.index(b"\xe0\x7f\x10\x00OB\x00\x00\xff\xff\xff\xff") + 20
+    for entry, byte in ((0, 3), (77, 0), (129, 3)):
+        damaged = bytearray(whole)
+        damaged[table + 4 * entry + byte] ^= 0x9C  # OpenSlide 4.0.1 itself ends with SIGSEGV
+        path = tmp_path / f"table-{entry}.dcm"
+        path.write_bytes(damaged)
+        with pytest.raises(UnreadableImage, match="damaged or truncated"):
+            slide_size(path)

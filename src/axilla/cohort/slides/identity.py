@@ -1,14 +1,10 @@
 """A name for the content of a slide that does not need all of its gigabytes."""
 
 import hashlib
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
-
-from axilla.cohort.slides.kinds import is_dicom_slide
+from axilla.cohort.slides.series import other_files
 from axilla.records.digests import digest_of, digest_of_files
 
 WHOLE_BYTES = 256 << 20
@@ -48,24 +44,8 @@ def _companions(path: Path) -> Sequence[Path]:
         return _files_in(path.with_suffix(""))
     if suffix in (".vms", ".vmu"):
         return [file for file in _files_in(path.parent) if file != path]
-    series = _series(path)
-    if series is None:
-        return ()
-    return [file for file in _files_in(path.parent) if file != path and _series(file) == series]
+    return other_files(path)
 
 
 def _files_in(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []
-
-
-def _series(path: Path) -> str | None:
-    """Return which series a DICOM slide file belongs to; none for any other file."""
-    if not is_dicom_slide(path):
-        return None
-    try:
-        header = dcmread(path, specific_tags=["SeriesInstanceUID"], stop_before_pixels=True)
-    except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, TypeError, struct.error):
-        return None
-    except (AttributeError, NotImplementedError, OverflowError):
-        return None  # what pydicom makes of damaged headers
-    return str(header.get("SeriesInstanceUID", "")) or None

@@ -7,6 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from axilla.cohort.slides.kinds import is_dicom_slide
+from axilla.cohort.slides.series import frames_are_whole, other_files
 from axilla.records.errors import Problem, UnreadableImage
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ def opened_slide(path: Path) -> Iterator["openslide.OpenSlide"]:
     library = _library(path)
     try:
         state = path.stat()
+        if is_dicom_slide(path) and not _is_whole_series(path, state.st_mtime_ns, os.getpid()):
+            raise unreadable_slide(path, "a damaged or truncated slide")
         slide = _open(str(path), state.st_mtime_ns, state.st_size, os.getpid())
         yield slide
     except library.OpenSlideUnsupportedFormatError as error:
@@ -66,6 +70,11 @@ def _open(path: str, _changed_ns: int, _size: int, process: int) -> "openslide.O
     slide = openslide.OpenSlide(path)
     slide.set_cache(_tile_cache(process))
     return slide
+
+
+@lru_cache(maxsize=_OPEN_SLIDES)
+def _is_whole_series(path: Path, _changed_ns: int, _process: int) -> bool:
+    return all(frames_are_whole(file) for file in (path, *other_files(path)))
 
 
 @lru_cache(maxsize=1)

@@ -26,6 +26,7 @@ _LARGEST_OVERVIEW_PX = 2400
 _PARTS = (16, 8, 4)
 """Overview pixels along a tile: the most that keep the overview small."""
 
+_MOST_SQUARES = 4_000_000
 _MOST_INK = 0.02
 _SHARPEST, _BLURRED = 90, 0.5
 _BLURRED_ALL = 0.35
@@ -105,6 +106,9 @@ def _grid(slide: "openslide.OpenSlide", *, path: Path, tile_px: int) -> Grid:
             f"a slide of {width_px} x {height_px} px, smaller than a tile of {tile_px} px",
             remedy="Lower tiles.um_per_px.",
         )
+    if grid.columns * grid.rows > _MOST_SQUARES:
+        found = f"a slide of {width_px} x {height_px} px, {_MOST_SQUARES} tiles or more"
+        raise unreadable_slide(path, found, remedy="Raise tiles.um_per_px, if its size is right.")
     return grid
 
 
