@@ -10,7 +10,7 @@ from axilla.cohort.slides.grid import plan_microscope_tiles
 from axilla.cohort.slides.identity import slide_digest
 from axilla.cohort.slides.kinds import is_slide
 from axilla.cohort.slides.plan import plan_tiles
-from axilla.cohort.slides.resolution import Remark
+from axilla.cohort.slides.resolution import Remark, magnification_remark
 from axilla.records.digests import digest_of
 from axilla.records.errors import Problem
 from axilla.records.folder import write_bytes
@@ -38,7 +38,8 @@ def tiles_of(
         cut = plan_microscope_tiles(
             size, mpp=file.mpp, settings=settings, side_px=side_px, name=file.path.name
         )
-        return tuple(replace(file, tile=tile) for tile in cut), ()
+        remark = magnification_remark(file.path.name, mpp=file.mpp, um_per_px=settings.um_per_px)
+        return tuple(replace(file, tile=tile) for tile in cut), (remark,) if remark else ()
     return (file,), ()
 
 

@@ -63,6 +63,8 @@ _EITHER = (
      "study.toml translates a code that no cell holds, or one code in two ways."),
     ("eligibility", "Eligibility rule that cannot be applied",
      "A rule or its column does not say who belongs to the study."),
+    ("low_tissue", "Little tissue",
+     "Most of the image is background; of a slide without tissue no tile is left."),
 )  # fmt: skip
 
 _DEFECTS = (  # errors that a person may look at and let stand
@@ -104,7 +106,6 @@ _REMARKS = (
     ("rois_unmatched", "Regions of no image",
      "They were drawn on images that the table does not list."),
     ("magnification", "Unusual magnification", "Cells of another size look like another tissue."),
-    ("low_tissue", "Little tissue", "Most of the image is background."),
     ("calibration", "Implausible pixel size",
      "Sizes in mm cannot be trusted, and the value is not used."),
     ("pixel_mm_conflict", "Pixel sizes that disagree",

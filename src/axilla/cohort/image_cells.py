@@ -1,10 +1,11 @@
 """The image cells of one row: its files with all that is known of each, bags of tiles included."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from axilla.cohort.bags import tiles_of
-from axilla.cohort.findings import Finding, warning
+from axilla.cohort.findings import Finding, error, warning
 from axilla.cohort.image_row import (
     CellOf,
     ImageRow,
@@ -18,8 +19,9 @@ from axilla.cohort.image_row import (
     unreadable,
 )
 from axilla.cohort.rois import image_key, place_roi
+from axilla.cohort.slides import NoTissue
 from axilla.cohort.wanted import Wanted
-from axilla.records.errors import Problem, UnreadableImage
+from axilla.records.errors import UnreadableImage
 from axilla.records.patients import ImageFile
 from axilla.records.units import ImageModality
 
@@ -76,11 +78,15 @@ def _bag(row: ImageRow, text: str, file: ImageFile, *, wanted: Wanted) -> tuple[
     cell = row.part("pathology", text)
     try:
         tiles, remarks = tiles_of(file, wanted.tiles, side_px=wanted.tile_px, kept=wanted.plans)
-    except UnreadableImage as error:
-        row.findings.append(unreadable(cell, error))
+    except NoTissue as fault:
+        problem = replace(fault.problems[0], place=cell.place)
+        row.findings.append(error("low_tissue", problem, patients=(cell.patient_id,)))
+        return ()
+    except UnreadableImage as fault:
+        row.findings.append(unreadable(cell, fault))
         return ()
     for code, problem in remarks:
-        there = Problem(cell.place, problem.found, problem.expected, problem.remedy)
+        there = replace(problem, place=cell.place)
         row.findings.append(warning(code, there, patients=(cell.patient_id,)))
     return tiles
 
