@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from axilla.records.review import ReviewSection
 from axilla.records.units import Modality
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -279,6 +280,28 @@ class EvaluationSection(Section):
     )
 
 
+class ExplanationSection(Section):
+    """Heatmaps of out-of-fold models, and how their truthfulness is tested."""
+
+    model: str = Field(
+        "multilayer",
+        description="Fusion strategy that is explained; if the study trains none of this name, "
+        "what each fold chose.",
+    )
+    method: Literal["gradcam", "layercam", "integrated"] = Field(
+        "gradcam", description="Transformers are mapped by attention rollout instead of a CAM."
+    )
+    patients: int | None = Field(
+        None, ge=0, description="Most patients that are explained, drawn at random; default: all."
+    )
+    images: int = Field(
+        4, ge=1, description="Most images of a bag that are mapped, those of most attention."
+    )
+    faithfulness_cases: int = Field(
+        16, ge=0, description="Patients on whom the maps' truthfulness is tested; 0 = not tested."
+    )
+
+
 class ComputeSection(Section):
     """Where the work runs."""
 
@@ -325,4 +348,6 @@ class StudyConfig(Section):
     search: SearchSection = SearchSection()
     validation: ValidationSection = ValidationSection()
     evaluation: EvaluationSection = EvaluationSection()
+    review: ReviewSection = ReviewSection()
+    explanation: ExplanationSection = ExplanationSection()
     compute: ComputeSection = ComputeSection()

@@ -1,5 +1,7 @@
 """The bundle of a finished study: the chosen models, refitted on all patients."""
 
+from collections.abc import Iterator, Sequence
+
 import pandas as pd
 import torch
 
@@ -13,13 +15,14 @@ from axilla.inference.manifest import (
 )
 from axilla.models.backbones import find_backbone
 from axilla.records.folder import RunFolder
+from axilla.records.patients import Patient
 from axilla.records.study import StudyConfig
 from axilla.records.units import SELECTED, Modality
 from axilla.training.embeddings import fixed_backbone
+from axilla.training.finals import Final
 from axilla.training.fused import FusionCandidate, Selected
 from axilla.training.kept import Kept
 from axilla.training.results import operating_point
-from axilla.training.stage import Final
 from axilla.training.unimodal import is_trained
 
 _NOTE = (
@@ -56,12 +59,21 @@ def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundl
         threshold_rule=config.validation.threshold,
         cohort_digest=final.cohort_digest,
         patients=len(final.patients),
-        positives=int(final.labels.sum()),
+        positives=sum(patient.label or 0 for patient in final.patients),
         masks_in_training=any(f.mask for p in final.patients for f in p.ultrasound),
         performance=_performance(metrics, SELECTED if fusion else _measured(only, metrics)),
         performance_note=_NOTE,
     )
     return Bundle(manifest, _tensors(config, parts, fusion))
+
+
+def out_of_fold_bundles(
+    config: StudyConfig, final: Final
+) -> Iterator[tuple[Bundle, Sequence[Patient]]]:
+    """Make the bundle of each outer fold, one after the other, and say whom it had not seen."""
+    unmeasured = pd.DataFrame(columns=["model", *Performance.model_fields])
+    for fold in final.out_of_fold:
+        yield bundle_of(config, fold, unmeasured), fold.tested
 
 
 def _parts(final: Final) -> Selected:

@@ -3,7 +3,6 @@
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -12,16 +11,15 @@ import torch
 
 from axilla.cohort.splits import Fold, Split, plan_folds, plan_inner, split_table
 from axilla.models.allocator import keep_freed_memory
-from axilla.preprocessing.clinical import ClinicalEncoder
 from axilla.records.digests import seed_of
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.folder import RunFolder
 from axilla.records.patients import Cohort, Patient
 from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
-from axilla.records.units import BEST_SINGLE, IMAGE_MODALITIES, SELECTED, Modality
-from axilla.training.candidates import SearchRow
-from axilla.training.fused import FusionCandidate, Selected, select_unimodal
+from axilla.records.units import BEST_SINGLE, SELECTED, Modality
+from axilla.training.finals import Final, FinalModels, Trained, best_fusion, select_all
+from axilla.training.fused import select_unimodal
 from axilla.training.fusions import train_fusions
 from axilla.training.preflight import require_models
 from axilla.training.results import Scored, availability_table, prediction_table, search_table
@@ -32,27 +30,6 @@ _REPORTED_VERSIONS = (
     "axilla", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "scikit-image",
     "pandas", "pillow",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """Every model of the study in every fold, and every grid point that was tried."""
-
-    unimodal: Unimodal
-    fusions: list[FusionCandidate]
-    rows: list[SearchRow]
-
-
-@dataclass(frozen=True, slots=True)
-class Final:
-    """The models of the fold that trains on everybody; what a bundle is made of."""
-
-    patients: Sequence[Patient]
-    labels: torch.Tensor
-    selected: Selected
-    fusion: FusionCandidate | None
-    encoder: ClinicalEncoder | None
-    cohort_digest: str
 
 
 def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progress) -> Final:
@@ -93,15 +70,8 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
         _provenance(config, cohort, started=started, seconds=time.perf_counter() - start)
         | {"device": str(device), "selected": _choices(folds, trained)},
     )
-    encoders = trained.unimodal.encoders
-    return Final(
-        patients,
-        labels,
-        selected=_select_all(trained.unimodal, everybody),
-        fusion=_best_fusion(trained.fusions, everybody),
-        encoder=encoders[-1] if encoders else None,
-        cohort_digest=cohort.digest,
-    )
+    made = FinalModels(config, trained, (*folds, everybody), patients, labels, cohort.digest)
+    return made.of(everybody, out_of_fold=[made.of(fold) for fold in folds if fold.repeat == 1])
 
 
 def choose_device(name: str) -> torch.device:
@@ -154,28 +124,18 @@ def train_models(material: Material) -> Trained:
     return Trained(unimodal, fusions, rows=[*unimodal.rows, *rows])
 
 
-def _select_all(unimodal: Unimodal, fold: Fold) -> Selected:
-    """Return the fold's best model of every modality, by its inner score."""
-    return select_unimodal(unimodal.of_fold(fold), (*IMAGE_MODALITIES, "clinical"))
-
-
-def _best_fusion(fusions: Sequence[FusionCandidate], fold: Fold) -> FusionCandidate | None:
-    mine = [candidate for candidate in fusions if candidate.fold == fold]
-    return max(mine, key=lambda candidate: candidate.inner_score) if mine else None
-
-
 def scored_models(fold: Fold, trained: Trained) -> list[Scored]:
     """List one fold's models in the order of predictions.csv, chosen ones after their family."""
     of_fold = trained.unimodal.of_fold(fold)
     scored: list[Scored] = []
-    for modality, chosen in _select_all(trained.unimodal, fold).items():
+    for modality, chosen in select_all(trained.unimodal, fold).items():
         family = [candidate for candidate in of_fold if candidate.modality == modality]
         scored += [Scored.of_unimodal(candidate) for candidate in family]
         if len(family) > 1:
             scored.append(Scored.of_unimodal(chosen, name=f"{modality}/{SELECTED}"))
     scored += [Scored.of_unimodal(c) for c in trained.unimodal.baselines if c.fold == fold]
     scored += [Scored.of_fusion(fusion) for fusion in trained.fusions if fusion.fold == fold]
-    if (winner := _best_fusion(trained.fusions, fold)) is not None:
+    if (winner := best_fusion(trained.fusions, fold)) is not None:
         scored.append(Scored.of_fusion(winner, name=SELECTED))
         single = max(winner.selected.values(), key=lambda candidate: candidate.inner_score)
         scored.append(Scored.of_unimodal(single, name=BEST_SINGLE))
@@ -185,8 +145,8 @@ def scored_models(fold: Fold, trained: Trained) -> list[Scored]:
 def _choices(folds: Sequence[Fold], trained: Trained) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for fold in folds:
-        best = _select_all(trained.unimodal, fold)
-        winner = _best_fusion(trained.fusions, fold)
+        best = select_all(trained.unimodal, fold)
+        winner = best_fusion(trained.fusions, fold)
         rows.append(
             {"repeat": fold.repeat, "fold": fold.fold, "name": fold.name}
             | {modality: candidate.model for modality, candidate in best.items()}
