@@ -129,6 +129,8 @@ def test_the_study_reads_those_who_stay_and_needs_no_files_of_the_others(paired,
         r["patient_id"] for r in study.rows if r["patient_id"] not in out
     ]
     assert {listed.cell.patient_id for listed in reading.listed}.isdisjoint(out)
+    assert reading.passed_over[:2] == (study.rows[0]["ultrasound"], "gone.jpg")
+    assert len(reading.passed_over) == 2 * len(out)
     assert not [f for f in reading.findings if f.severity == "error"]
     flow = inclusion_flow(reading.patients, wanted.modalities, screening=reading.screening)
     assert flow["in_table"] == 10

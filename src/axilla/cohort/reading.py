@@ -18,7 +18,7 @@ from axilla.cohort.image_row import Listed
 from axilla.cohort.outcomes import check_outcome, check_reader, outcome_labels, reader_opinions
 from axilla.cohort.rois import DrawnRoi, study_rois
 from axilla.cohort.rows import RowContent, read_row
-from axilla.cohort.sheets import Sheet, read_sheet
+from axilla.cohort.sheets import Row, Sheet, read_sheet
 from axilla.cohort.slides.identity import slide_digest
 from axilla.cohort.translation import translate
 from axilla.cohort.wanted import Wanted, wanted_by
@@ -38,8 +38,8 @@ _Item = TypeVar("_Item")
 class Reading:
     """What could be understood of a table, what is wrong with it, and the files it lists.
 
-    `patients` are those who are eligible; `screening` tells who is not. `drawn` are the
-    rectangles of rois.csv.
+    `patients` are those who are eligible; `screening` tells who is not, and `passed_over` are the
+    paths of their images as the table writes them. `drawn` are the rectangles of rois.csv.
     """
 
     patients: tuple[Patient, ...]
@@ -47,6 +47,7 @@ class Reading:
     listed: tuple[Listed, ...]
     screening: Screening = field(default_factory=Screening)
     drawn: Mapping[str, DrawnRoi] = field(default_factory=dict)
+    passed_over: tuple[str, ...] = ()
 
 
 def read_cohort(config: StudyConfig, folder: Path, *, progress: Progress = _SILENT) -> Cohort:
@@ -97,21 +98,14 @@ def read_table(
     `strict` is what a study needs; see `read_cases` for less. Raises `CohortError` only if the
     file itself is not a table.
     """
-    named, said = translate(read_sheet(table), wanted)
-    aged, about_ages = with_ages(named, wanted)
-    whole, about_derived = with_derived(aged, wanted)
-    screening = Screening((True,) * len(whole.rows))
-    if strict:
-        screening, about_criteria = screen(whole, wanted, labels=outcome_labels(whole, wanted))
-        said += about_criteria
-    said += screening.about_those_who_stay((*about_ages, *about_derived))
+    whole, screening, said = _screened(read_sheet(table), wanted, strict=strict)
     sheet = replace(whole, rows=_those_who(screening.stays, whole.rows))
     ids = tuple(name_of(row) for row in sheet.rows)
     labels = outcome_labels(sheet, wanted)
     groups = group_patients(whole, wanted.group, patient_ids=[name_of(row) for row in whole.rows])
     contents = _contents(sheet, wanted, folder=table.parent, progress=progress)
     findings = [
-        *dict.fromkeys(said),
+        *said,
         *check_columns(sheet, wanted, strict=strict),
         *check_attributes(sheet, wanted),
         *check_outcome(sheet, wanted, strict=strict),
@@ -134,7 +128,31 @@ def read_table(
         tuple(listed for content in contents for listed in content.listed),
         screening,
         wanted.drawn,
+        passed_over=tuple(_paths(_those_who([not s for s in screening.stays], whole.rows))),
     )
+
+
+def _screened(
+    raw: Sheet, wanted: Wanted, *, strict: bool
+) -> tuple[Sheet, Screening, tuple[Finding, ...]]:
+    """Return the table in our words with all that follows from it, and who of it is eligible."""
+    named, about_names = translate(raw, wanted)
+    aged, about_ages = with_ages(named, wanted)
+    whole, about_derived = with_derived(aged, wanted)
+    screening = Screening((True,) * len(whole.rows))
+    about_criteria: tuple[Finding, ...] = ()
+    if strict:
+        screening, about_criteria = screen(whole, wanted, labels=outcome_labels(whole, wanted))
+    about_cells = screening.about_those_who_stay((*about_ages, *about_derived))
+    said = dict.fromkeys((*about_names, *about_cells, *about_criteria))
+    return whole, screening, tuple(said)
+
+
+def _paths(rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        for modality in IMAGE_MODALITIES:
+            parts = row.cells.get(modality, "").split(";")
+            yield from (path for part in parts if (path := part.strip()))
 
 
 def _those_who(stay: Sequence[bool], everybody: Sequence[_Item]) -> tuple[_Item, ...]:
