@@ -89,6 +89,8 @@ _REMARKS = (
      "Models are then compared on different patients."),
     ("date_order", "Dates of an open order",
      "Day and month could be the other way round."),
+    ("derived_conflict", "Columns that contradict each other",
+     "What the table says is not what follows from its other columns."),
     ("excluded", "Patients who are not eligible",
      "They are counted with their reason, and not used."),
     ("image_blurred", "Blurred image", "Fine structure, which a model may live on, is lost."),
