@@ -12,7 +12,17 @@ from typing import Any
 
 from benchmarks.common import Result, machine
 
-NAMES = ("embedding", "finetune", "heads", "study", "scale", "evidence", "gpu")
+NAMES = (
+    "embedding",
+    "finetune",
+    "heads",
+    "study",
+    "scale",
+    "evidence",
+    "duplicates",
+    "check_speed",
+    "gpu",
+)
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -11,12 +11,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import axilla
 from benchmarks.common import Result, table
+from benchmarks.memory import Peak
 from benchmarks.running import alone
 
 SIZES = (200, 2_000, 20_000)
@@ -43,6 +43,9 @@ batch_sizes = [64]
 [validation]
 folds = 2
 inner_folds = 2
+[[accept]]
+code = "image_duplicate"
+reason = "The sample is repeated on purpose."
 """
 
 
@@ -109,7 +112,7 @@ def _run(root: Path, size: int) -> Result:
         stderr=subprocess.PIPE,
         text=True,
     )
-    peak = _Peak(process.pid)
+    peak = Peak(process.pid)
     output, errors = process.communicate()
     seconds = time.perf_counter() - began
     peak.stop()
@@ -138,57 +141,6 @@ def _write(folder: Path, size: int) -> None:
             changed = {key: f"{patient[key]}-{turn}" for key in ("patient_id", "pathology_donor")}
             writer.writerow(patient | changed)
     (folder / "study.toml").write_text(_STUDY, encoding="utf-8")
-
-
-class _Peak:
-    """Samples the memory of a process and its descendants until told to stop."""
-
-    def __init__(self, pid: int) -> None:
-        self.own = self.whole = 0
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, args=(pid,))
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _watch(self, pid: int) -> None:
-        while not self._stopped.wait(0.2):
-            usage = [_memory(process) for process in _family(pid)]
-            self.own = max(self.own, sum(own for own, _ in usage))
-            self.whole = max(self.whole, sum(whole for _, whole in usage))
-
-
-def _family(pid: int) -> list[int]:
-    found, new = [], [pid]
-    while new:
-        found += new
-        new = [child for parent in new for child in _children(parent)]
-    return found
-
-
-def _children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task")
-    try:
-        return [
-            int(child)
-            for task in tasks.iterdir()
-            for child in (task / "children").read_text(encoding="ascii").split()
-        ]
-    except OSError:
-        return []
-
-
-def _memory(pid: int) -> tuple[int, int]:
-    """Return the bytes a process holds itself, and its proportional share with mapped files."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0, 0
-    sizes = {line.split(":")[0]: line.split()[1] for line in lines[1:]}
-    whole = int(sizes["Pss"]) << 10
-    return int(sizes["Pss_Anon"]) << 10, whole
 
 
 if __name__ == "__main__":

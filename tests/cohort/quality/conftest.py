@@ -112,6 +112,12 @@ def sample_cases(tmp_path):
     return lambda count=None: Cases(sample_rows()[:count], tmp_path)
 
 
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    """Return what there is to say about the whole sample, as it is."""
+    return Cases(sample_rows(), tmp_path_factory.mktemp("clean")).inspect()
+
+
 @pytest.fixture
 def open_sample():
     return open_plain

@@ -107,8 +107,9 @@ def test_blank_images_are_no_copies_of_each_other(cases):
 
 
 @pytest.mark.parametrize(("modality", "turns"), [("us", MIRRORED), ("he", TURNED)])
-def test_copies_of_every_sample_image_are_found_and_nothing_else(sample, modality, turns):
-    images = [Image.open(p).convert("RGB") for p in sorted(sample.glob(f"images/*_{modality}.jpg"))]
+def test_copies_of_every_second_sample_image_are_found_and_nothing_else(sample, modality, turns):
+    paths = sorted(sample.glob(f"images/*_{modality}.jpg"))[::2]
+    images = [Image.open(path).convert("RGB") for path in paths]
     rng = np.random.default_rng(11)
     copies = [
         recompressed(resized(cropped(image, 0.9, *rng.random(2)), rng.choice([0.5, 1.5])))

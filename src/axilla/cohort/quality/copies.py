@@ -56,9 +56,9 @@ class _Candidate:
 
 
 def find_copies(
-    thumbnails: NDArray[np.uint8], *, turns: Sequence[Turn] = MIRRORED
+    thumbnails: NDArray[np.uint8], *, turns: Sequence[Turn] = MIRRORED, least: float = SAME
 ) -> tuple[Pair, ...]:
-    """Return pairs of thumbnails (n, THUMBNAIL_PX, THUMBNAIL_PX) that show the same.
+    """Return pairs of thumbnails (n, THUMBNAIL_PX, THUMBNAIL_PX) that agree by `least` or more.
 
     A pair is left out if both its images are tied to each other through other pairs already.
     Fingerprints of all images meet in one blocked product; those alike are aligned.
@@ -79,7 +79,7 @@ def find_copies(
             prepared[second, candidate.turn],
             window=windows()[candidate.window],
         )
-        if found >= SAME:
+        if found >= least:
             tied.tie(first, second)
             pairs.append(Pair(first, second, found))
     return tuple(pairs)

@@ -1,6 +1,6 @@
 """What an image looks like, in a few numbers: enough to judge it without decoding it again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
@@ -31,7 +31,7 @@ class Measures:
     width_px: int
     height_px: int
     spread_levels: float
-    thumbnail: NDArray[np.uint8]
+    thumbnail: NDArray[np.uint8] = field(compare=False, repr=False)
     sharpness: float
     flatness: float | None = None
     uprightness: float | None = None

@@ -37,7 +37,7 @@ def judge_repeats(looks: Sequence[Look]) -> Iterator[Finding]:
     sets = defaultdict(list)
     for position, look in enumerate(looks):
         sets[tied.root(position)].append(look)
-    for alike in sorted(sets.values(), key=lambda same: looks.index(same[0])):
+    for alike in sets.values():
         if len(alike) > 1:
             yield _repeat(alike)
 
