@@ -45,6 +45,10 @@ def predict(
     output: Annotated[
         Path | None, typer.Option("--out", help="CSV to write with --cohort.")
     ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(help="Study folder whose headers, codes and drawn ROIs --cohort uses."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Predict with a bundle: one case from its files, or a whole cohort from its table.
@@ -61,7 +65,7 @@ def predict(
                 raise ConfigError(
                     "--cohort stands alone and needs --out: the table names each case's files."
                 )
-            prediction.predict_cohort(predictor, cohort, output, bundle=bundle)
+            prediction.predict_cohort(predictor, cohort, output, bundle=bundle, study=study)
             out.print(f"Predictions: {output}")
             return
         case = _case(

@@ -9,7 +9,7 @@ from rich.markup import escape
 from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import bars, err, out
 from axilla.cohort.bags import tiles_of
-from axilla.cohort.reading import read_cases
+from axilla.cohort.reading import read_cases, study_wanted
 from axilla.cohort.wanted import ClinicalKind, Wanted
 from axilla.inference.bundle import read_bundle
 from axilla.inference.manifest import Manifest
@@ -18,6 +18,7 @@ from axilla.inference.predictor import Prediction, Predictor
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.folder import write_bytes
 from axilla.records.patients import ClinicalValue, ImageFile, Patient
+from axilla.records.toml import read_study
 
 
 def open_predictor(path: Path) -> Predictor:
@@ -70,10 +71,17 @@ def _in_tiles(
     )
 
 
-def predict_cohort(predictor: Predictor, table: Path, output: Path, *, bundle: Path) -> None:
-    """Predict every row of a cohort table and write predictions.csv."""
+def predict_cohort(
+    predictor: Predictor, table: Path, output: Path, *, bundle: Path, study: Path | None = None
+) -> None:
+    """Predict every row of a cohort table and write predictions.csv.
+
+    The table is read as that of `study` is, if one is named: its headers, codes, drawn ROIs.
+    """
     manifest = predictor.manifest
-    wanted = Wanted(
+    read = _as_in(study) if study else Wanted(())
+    wanted = replace(
+        read,
         modalities=tuple(part.modality for part in manifest.modalities),
         clinical=clinical_columns(manifest),
         outcome=manifest.outcome,
@@ -95,6 +103,15 @@ def predict_cohort(predictor: Predictor, table: Path, output: Path, *, bundle: P
     )
     write_bytes(output, content.to_csv(index=False, lineterminator="\n").encode())
     err.print(RESEARCH_USE_ONLY)
+
+
+def _as_in(study: Path) -> Wanted:
+    """Return how a study reads a table, whatever it reads it for."""
+    config = read_study(study / "study.toml")
+    whole = study_wanted(config, study)
+    return Wanted(
+        (), columns=whole.columns, values=whole.values, drawn=whole.drawn, plans=whole.plans
+    )
 
 
 def clinical_columns(manifest: Manifest) -> dict[str, ClinicalKind]:

@@ -69,7 +69,7 @@ def _checked(
         [
             *reading.findings,
             *inspected.findings,
-            *unmatched_rois(wanted.drawn, images),
+            *unmatched_rois(wanted.drawn, [*images, *reading.passed_over]),
             *remarks_on(reading.patients, wanted, table=table),
             *metadata_findings(metadata, table=table, seed=seed),
             *missingness_findings(reading.patients, wanted, table=table, seed=seed),

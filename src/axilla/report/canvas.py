@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup, escape
-from matplotlib import rc_context
+from matplotlib import font_manager, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -18,12 +18,29 @@ from axilla.report.palette import INK, MUTED, PAPER, RULE, THEME_VARIABLES
 
 _DOTS_PER_INCH = 200
 
+_EAST_ASIAN = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "SimHei",
+)
+
+
+def _families() -> list[str]:
+    """Return DejaVu Sans, and what this machine has for Chinese names, which DejaVu lacks."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return ["DejaVu Sans", *(name for name in _EAST_ASIAN if name in installed)]
+
+
 # DejaVu Sans travels inside matplotlib, and SVG text becomes paths: every machine draws the same.
 _STYLE: dict[Any, Any] = {
     "text.parse_math": False,
     "svg.hashsalt": "axilla",
     "svg.fonttype": "path",
-    "font.family": ["DejaVu Sans"],
+    "font.family": _families(),
     "font.size": 8.0,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
