@@ -5,7 +5,7 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from axilla.training.projection import fit_projection
+from axilla.training.projection import fit_bag_projection, fit_projection
 from axilla.training.stacked import shuffled_batches
 
 
@@ -37,3 +37,37 @@ def test_a_constant_feature_is_ignored() -> None:
     embeddings[:, :, 2] = 7.0
     projection = fit_projection(embeddings, components=3)
     assert torch.equal(projection.axes[2], torch.zeros(3))
+
+
+@pytest.mark.parametrize("features", [90, 7])
+def test_each_patient_counts_once_however_many_images_they_bring(features: int) -> None:
+    """A bag's images, repeated until all bags are equally large, give the same projection."""
+    rng = torch.Generator().manual_seed(2)
+    sizes = torch.tensor([1, 2, 4, 4, 1, 2, 4, 1, 2, 4])
+    owner = torch.arange(10).repeat_interleave(sizes)
+    images = torch.randn(len(owner), 2, features, generator=rng)
+    images += torch.randn(10, 1, features, generator=rng)[owner]
+    ours = fit_bag_projection(images, owner, components=5)
+    repeats = (4 // sizes)[owner]
+    repeated = fit_projection(images.repeat_interleave(repeats, 0), components=5)
+    torch.testing.assert_close(ours.mean, repeated.mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours.axes, repeated.axes, rtol=1e-3, atol=1e-4)
+    careless = fit_projection(images, components=5)
+    assert not torch.allclose(ours.mean, careless.mean, atol=1e-2)
+
+
+@pytest.mark.parametrize("features", [90, 7])
+def test_a_bag_of_one_is_a_patient(features: int) -> None:
+    embeddings = torch.randn(20, 2, features, generator=torch.Generator().manual_seed(3))
+    ours = fit_bag_projection(embeddings, torch.arange(20), components=6)
+    theirs = fit_projection(embeddings, components=6)
+    torch.testing.assert_close(ours.mean, theirs.mean, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(ours.axes, theirs.axes, rtol=1e-4, atol=1e-5)
+
+
+def test_bags_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = torch.Generator().manual_seed(4)
+    images, owner = torch.randn(40, 2, 9, generator=rng), torch.arange(40) // 3
+    whole = fit_bag_projection(images, owner, components=4)
+    monkeypatch.setattr("axilla.training.projection._ROWS", 7)
+    torch.testing.assert_close(fit_bag_projection(images, owner, components=4).axes, whole.axes)

@@ -44,13 +44,13 @@ class BagIndex:
 
     @classmethod
     def of(cls, owner: torch.Tensor, *, patients: int) -> "BagIndex":
-        """Index the bags of `patients` by the owner (I,) of every image."""
+        """Index the bags of `patients` by the owner (I,) of each image, at least one."""
         count = torch.bincount(owner, minlength=patients)
         order = torch.argsort(owner, stable=True)
         first = (count.cumsum(0) - count).unsqueeze(1)
-        number = torch.arange(int(count.max()) if len(owner) else 1)
+        number = torch.arange(int(count.max()))
         held = number < count.unsqueeze(1)
-        at = torch.where(held, first + number, first).clamp(max=max(len(owner) - 1, 0))
+        at = torch.where(held, first + number, first).clamp(max=len(owner) - 1)
         return cls(order[at], held, owner)
 
     @property
@@ -111,8 +111,9 @@ def serve_bags(pooling: str, state: State, images: torch.Tensor, *, bags: BagInd
     An image's share comes from the mean of its original and mirror image, and is that of all its
     views: pooling the views and averaging them may be done in either order.
     """
-    head = BagHead(pooling, images.shape[2])
-    head.load_state_dict(state)
+    with torch.device("meta"):  # no weights are drawn that the state replaces anyway
+        head = BagHead(pooling, images.shape[2])
+    head.load_state_dict(state, assign=True)
     scores = head.pool.scores(images[:, :SERVED_VIEWS].mean(1))
     shares = shares_in_bags(scores, bags.owner, bags=bags.patients)
     vectors = pooled_by(shares, images, bags.owner, bags=bags.patients)
