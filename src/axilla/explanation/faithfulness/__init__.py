@@ -1,0 +1,1 @@
+"""Whether heatmaps are true: tests that a flattering map fails, each with its interval."""
