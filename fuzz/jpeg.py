@@ -38,7 +38,7 @@ def joined(parts: list[Segment], scan: bytes) -> bytes:
 def change_frame(content: bytes, rng: random.Random) -> bytes:
     """Lie about size, precision, components or sampling."""
     parts, scan = segments(content)
-    which = next(i for i, (marker, _) in enumerate(parts) if marker in _FRAMES)
+    which = rng.choice([i for i, (marker, _) in enumerate(parts) if marker in _FRAMES])
     marker, payload = parts[which]
     frame = bytearray(payload)
     match rng.randrange(4):

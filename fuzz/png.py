@@ -110,7 +110,7 @@ def change_pixels(content: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.randint(1, 20)):
         raw[rng.randrange(len(raw))] = rng.randrange(256)
     packed = zlib.compress(bytes(raw[: rng.choice((len(raw), len(raw) // 2, len(raw) - 1))]))
-    first = next(i for i, (kind, _) in enumerate(parts) if kind == b"IDAT")
+    first = [kind for kind, _ in parts].index(b"IDAT")
     others = [part for part in parts if part[0] != b"IDAT"]
     return joined([*others[:first], (b"IDAT", packed), *others[first:]])
 

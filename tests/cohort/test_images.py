@@ -195,3 +195,49 @@ def test_damaged_files_decode_or_say_so(tmp_path, kind, options):
                 read(path)
             except UnreadableImage as error:
                 assert error.problems  # noqa: PT017
+
+
+def modes():
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    alpha = np.dstack([COLOUR, RNG.integers(0, 2, (5, 8), dtype=np.uint8)])
+    return {
+        "gray.png": (GRAY, {}),
+        "colour.jpg": (COLOUR, {}),
+        "alpha.png": (alpha, {}),
+        "palette.png": (Image.fromarray(COLOUR).quantize(9), {"transparency": 2}),
+        "bit.png": (GRAY > 99, {}),
+        "deep.png": (GRAY.astype(np.uint16) * 200, {}),
+        "turned.tif": (COLOUR, {"exif": turned}),
+        "turned.png": (COLOUR, {"exif": turned}),
+    }
+
+
+@pytest.mark.parametrize("name", modes())
+def test_strips_join_without_a_seam(tmp_path, monkeypatch, name):
+    pixels, options = modes()[name]
+    path = save(tmp_path, pixels, name, **options)
+    whole, mask = decode(path), decode_mask(path)
+    monkeypatch.setattr(images, "_STRIP_PIXELS", 9)
+    assert np.array_equal(decode(path), whole)
+    assert np.array_equal(decode_mask(path), mask)
+
+
+@pytest.mark.parametrize("size", [(70_000, 1), (1, 70_000)])
+def test_a_side_that_no_image_has_is_refused(tmp_path, size):
+    path = save(tmp_path, Image.new("L", size), "a.png")
+    with pytest.raises(UnreadableImage, match="65535 px a side"):
+        image_size(path)
+
+
+def test_endless_jpeg_scans_are_refused(tmp_path, monkeypatch):
+    path = save(tmp_path, COLOUR, "a.jpg", progressive=True)
+    scans = path.read_bytes().count(b"\xff\xda")
+    assert scans > 3
+    monkeypatch.setattr(images, "_MAX_SCAN_PIXELS", scans * GRAY.size)
+    monkeypatch.setattr(images, "_CHUNK_BYTES", 2)  # markers fall between chunks
+    decode(path)
+    monkeypatch.setattr(images, "_MAX_SCAN_PIXELS", scans * GRAY.size - 1)
+    with pytest.raises(UnreadableImage, match=f"a JPEG of {scans} scans"):
+        decode(path)
+    assert image_size(path) == (8, 5)

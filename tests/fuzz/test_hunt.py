@@ -66,7 +66,7 @@ def test_each_wrong_is_called_by_its_name(worker):
 def test_what_sleeps_is_ended_by_the_clock(tmp_path, monkeypatch):
     (tmp_path / "planted.py").write_text(PLANTED, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with Worker(replace(LIMITS, kill_wall_seconds=5), formats="planted") as worker:
+    with Worker(replace(LIMITS, kill_wall_seconds=2), formats="planted") as worker:
         assert worker.attempt(Asked("sleeps")).outcome == "hang"
 
 
@@ -79,9 +79,7 @@ def test_a_file_can_be_put_to_the_doors(tmp_path):
 
 
 def test_a_case_is_made_again_from_its_number():
-    for form in FORMATS.values():
-        if form.name == "bundle":  # its seeds need torch
-            continue
+    for form in (FORMATS["tiff"], FORMATS["xlsx"], FORMATS["csv"], FORMATS["annotation"]):
         first, later = (make_case(form, 40, seed=5) for _ in range(2))
         assert first == later
         others = {

@@ -1,6 +1,7 @@
 """Whatever happens to a bundle's bytes, reading it gives the bundle or one clear error."""
 
 import io
+import json
 import pickle
 import zipfile
 
@@ -11,7 +12,13 @@ from hypothesis import strategies as st
 from safetensors.torch import load, save
 
 from axilla.inference.bundle import Bundle, read_bundle, write_bundle
-from axilla.inference.manifest import Manifest, PreprocessingManifest, read_manifest
+from axilla.inference.manifest import (
+    Manifest,
+    ModalityManifest,
+    PreprocessingManifest,
+    read_manifest,
+)
+from axilla.inference.predictor import Predictor
 from axilla.records.errors import BundleError
 
 MANIFEST = Manifest(
@@ -196,3 +203,29 @@ def test_members_are_json_safetensors_and_the_card_and_nothing_else(written):
     parts = members(written)
     assert list(parts) == ["manifest.json", "model_card.md", "weights.safetensors"]
     assert save(load(parts["weights.safetensors"])) == parts["weights.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image_size_px": 0},
+        {"image_size_px": 10**9},
+        {"roi_margin": 1e300},
+        {"outside_mask": -1.0},
+    ],
+)
+def test_preparation_that_no_study_has_is_an_error(written, tmp_path, change):
+    manifest = json.loads(members(written)["manifest.json"])
+    manifest["preprocessing"] |= change
+    text = json.dumps(manifest).encode()
+    with pytest.raises(BundleError, match="do not belong together"):
+        read(zipped(members(written) | {"manifest.json": text}), tmp_path)
+
+
+def test_an_encoder_of_another_kind_is_an_error():
+    encoder = [{"name": "age", "median": 1, "mean": 1, "sd": 0, "kind": "number"}]
+    part = ModalityManifest(modality="clinical", model="clinical/logistic", encoder=encoder)
+    tensors = {"clinical.classifier.weight": torch.ones(1, 1)}
+    bundle = Bundle(MANIFEST.model_copy(update={"modalities": (part,)}), tensors)
+    with pytest.raises(BundleError, match="do not fit its networks"):
+        Predictor(bundle)

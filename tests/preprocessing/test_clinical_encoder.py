@@ -106,3 +106,21 @@ def test_text_in_a_number_column_says_how_to_give_one():
     encoder = fit_encoder(PATIENTS, KINDS)
     with pytest.raises(BundleError, match="age=53"):
         encoder([{"age": "fifty"}])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sd": 0.0},
+        {"sd": -1.0},
+        {"mean": float("nan")},
+        {"median": "old"},
+        {"kind": "text"},
+        {"kind": None},
+        {"levels": [1, 2], "kind": "category"},
+    ],
+)
+def test_a_column_that_no_study_fits_is_refused(change):
+    column = fit_encoder([{"age": 40.0}, {"age": 50.0}], {"age": "number"}).to_json()[0]
+    with pytest.raises(ValueError, match="validation error"):
+        ClinicalEncoder.from_json([column | change])

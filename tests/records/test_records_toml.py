@@ -190,3 +190,38 @@ def test_presets_ship_with_the_package():
     found = {entry.name for entry in folder.iterdir() if re.search(r"\.toml$", entry.name)}
     assert found == {f"{name}.toml" for name in preset_names()}
     assert "quick" in preset_names()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + "[" * 5_000,
+        "x = " + "{a=" * 5_000,
+        "x = " + "[" * 200 + "]" * 200,
+        ".".join("a" * 3_000) + " = 1",
+        f"[clinical.{'.'.join('a' * 50)}]\nb = 1",
+    ],
+    ids=["arrays", "tables", "closed", "dotted", "header"],
+)
+def test_what_is_nested_too_deeply_is_refused(study, text):
+    (problem,) = problems(study(f"{OUTCOME}\n{text}"))
+    assert problem.found == "deeply nested values"
+
+
+def test_a_number_of_thousands_of_digits_is_no_toml(study):
+    (problem,) = problems(study(f"[study]\noutcome = {'9' * 5_000}"))
+    assert problem.expected == "valid TOML in UTF-8"
+
+
+def test_a_folder_or_a_vast_file_is_no_study(study, tmp_path):
+    (problem,) = problems(tmp_path)
+    assert "directory" in problem.found
+    (problem,) = problems(study(OUTCOME + "#" * 2_000_000))
+    assert problem.found == "more than 1 MiB"
+
+
+def test_long_values_and_many_faults_are_cut_short(study):
+    many = "\n".join(f"k{n} = {'1' * 900}" for n in range(300))
+    found = problems(study(f"{OUTCOME}[clinical]\n{many}"))
+    assert len(found) == 100
+    assert all(len(problem.found) < 210 for problem in found)

@@ -21,6 +21,7 @@ _BOMS = (
     (b"\xfe\xff", "utf-16"),
 )
 _SAMPLE_BYTES = 20_000
+_BETWEEN = re.compile(rb"[,;\t ]")  # never the second byte of a character
 _MANY = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _BY_CHANCE = 4  # characters that may be UTF-8 by accident, as 医院 in GB 18030 is
 _FEWEST_DAMAGED = 5  # sequences of UTF-8 that show a file to be damaged UTF-8, not another encoding
@@ -96,8 +97,16 @@ def _damaged(content: bytes) -> bool:
 
 
 def _sample(content: bytes) -> bytes:
-    """Return the distinct lines that are not ASCII, up to a limit; the others tell nothing."""
-    lines = dict.fromkeys(line for line in content.splitlines() if not line.isascii())
+    """Return the distinct lines that are not ASCII, up to a limit; the others tell nothing.
+
+    Of a line beyond that limit, the cells or words within it stand for the whole.
+    """
+    lines = dict.fromkeys(
+        part
+        for line in content.splitlines()
+        for part in ([line] if len(line) <= _SAMPLE_BYTES else _BETWEEN.split(line))
+        if not part.isascii() and len(part) <= _SAMPLE_BYTES
+    )
     kept: list[bytes] = []
     size = 0
     for line in lines:

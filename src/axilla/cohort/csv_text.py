@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from axilla.cohort.charsets import decode_text
+from axilla.cohort.extent import bounded, refuse_large_file, refuse_wide
 from axilla.records.errors import CohortError, Problem
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -23,6 +24,7 @@ def csv_records(path: Path) -> list[list[str]]:
     The delimiter is what a first line `sep=;` says, or else the one of comma, semicolon, tab and
     bar that gives the first rows one length.
     """
+    refuse_large_file(path)
     text = _text(path)
     if marked := _SEP.match(text):
         text, delimiter = text[marked.end() :], marked[1]
@@ -31,7 +33,9 @@ def csv_records(path: Path) -> list[list[str]]:
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records: list[list[str]] = []
     try:
-        for record in reader:  # not a comprehension: an error needs the rows so far
+        for record in bounded(
+            reader, path.name
+        ):  # not a comprehension: an error needs the rows so far
             records += [record]
     except csv.Error as error:
         raise CohortError(
@@ -42,6 +46,7 @@ def csv_records(path: Path) -> list[list[str]]:
                 "Mend the row, or save the table as .xlsx.",
             )
         ) from error
+    refuse_wide(records, path.name)
     return records if delimiter in ",|" else _decimal_points(records)
 
 

@@ -13,6 +13,14 @@ from axilla.records.errors import Problem, UnreadableImage
 
 # Also where Pillow starts to warn of decompression bombs; 0.3 GB as RGB.
 MAX_PIXELS = 89_000_000
+_MAX_SIDE_PX = 65_535  # JPEG's; Pillow keeps an address per row, and takes whole rows at a time
+# Pixels are handed over in strips: whole copies of a large image would take several times its size.
+_STRIP_PIXELS = 4_000_000
+# Each JPEG scan costs a pass over all pixels; a progressive image has about ten.
+_MAX_SCAN_PIXELS = 24 * MAX_PIXELS
+_JPEG_KINDS = ("JPEG", "MPO")
+_SCAN_MARKER = b"\xff\xda"
+_CHUNK_BYTES = 1 << 20
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 _DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -44,12 +52,17 @@ def decode(path: Path) -> NDArray[np.uint8]:
     Transparency is dropped; of several pages the first is read. Raises `UnreadableImage`.
     """
     with _loaded(path) as image:
-        if image.mode in _DEEP_MODES:
-            gray = _eight_bit(np.asarray(image), path)
-            return np.repeat(gray[:, :, np.newaxis], 3, axis=2)
         if image.mode == "F":
             raise _unreadable(path, "pixels in floating point", remedy="Save it in 8 or 16 bits.")
-        return np.array(image.convert("RGB"), dtype=np.uint8)
+        pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
+        full = _full_range(image, path) if image.mode in _DEEP_MODES else 0
+        for rows, strip in _strips(image):
+            if full:
+                gray = np.rint(np.asarray(strip) * (255 / full)).astype(np.uint8)
+                pixels[rows] = gray[:, :, np.newaxis]
+            else:
+                pixels[rows] = np.asarray(strip.convert("RGB"))
+        return pixels
 
 
 def decode_mask(path: Path) -> NDArray[np.bool_]:
@@ -57,13 +70,16 @@ def decode_mask(path: Path) -> NDArray[np.bool_]:
 
     Fully transparent pixels are false. Raises `UnreadableImage`.
     """
-    lossy = path.suffix.lower() in (".jpg", ".jpeg")
+    level = _JPEG_MASK_LEVEL if path.suffix.lower() in (".jpg", ".jpeg") else 0
     with _loaded(path) as image:
-        if image.mode in (*_DEEP_MODES, "F"):
-            return np.asarray(image) > 0
-        pixels = np.asarray(image.convert("RGBA"))
-    level = _JPEG_MASK_LEVEL if lossy else 0
-    return np.asarray((pixels[:, :, :3].max(axis=2) > level) & (pixels[:, :, 3] > 0))
+        mask = np.empty((image.height, image.width), dtype=np.bool_)
+        for rows, strip in _strips(image):
+            if image.mode in (*_DEEP_MODES, "F"):
+                mask[rows] = np.asarray(strip) > 0
+            else:
+                red, green, blue, alpha = (np.asarray(c) for c in strip.convert("RGBA").split())
+                mask[rows] = ((red > level) | (green > level) | (blue > level)) & (alpha > 0)
+        return mask
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -78,8 +94,19 @@ def image_size(path: Path) -> tuple[int, int]:
 @contextmanager
 def _loaded(path: Path) -> Iterator[Image.Image]:
     with _opened(path) as image:
+        if image.format in _JPEG_KINDS:
+            _refuse_endless(image, path)
         image.load()
-        yield ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        yield image
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """Yield the image from top to bottom, each strip with the rows that it holds."""
+    height = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, height):
+        rows = slice(top, min(top + height, image.height))
+        yield rows, image.crop((0, rows.start, image.width, rows.stop))
 
 
 @contextmanager
@@ -100,8 +127,19 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 def _refuse_bomb(image: Image.Image, path: Path) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    if width * height > MAX_PIXELS or max(width, height) > _MAX_SIDE_PX:
         raise _too_large(path, f"{width} x {height} px")
+
+
+def _refuse_endless(image: Image.Image, path: Path) -> None:
+    scans, last = 0, b""
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            scans += (last + chunk).count(_SCAN_MARKER)
+            last = chunk[-1:]
+    if scans * image.width * image.height > _MAX_SCAN_PIXELS:
+        remedy = "Open it in an image viewer and export it again."
+        raise _unreadable(path, f"a JPEG of {scans} scans", remedy=remedy)
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
@@ -113,14 +151,16 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
     return (height, width) if orientation in _QUARTER_TURNS else (width, height)
 
 
-def _eight_bit(deep: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
-    low, high = int(deep.min()), int(deep.max())
+def _full_range(image: Image.Image, path: Path) -> int:
+    """Return the smallest usual range that holds all gray values."""
+    extremes = [(int(a.min()), int(a.max())) for a in (np.asarray(s) for _, s in _strips(image))]
+    low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
     full = next((limit for limit in _DEEP_RANGES if high <= limit), None)
     if low < 0 or full is None:
         raise _unreadable(
             path, f"gray values from {low} to {high}", remedy="Save it in 8 or 16 bits."
         )
-    return np.asarray(np.rint(deep.astype(np.float64) * (255 / full)), dtype=np.uint8)
+    return full
 
 
 def _reason(error: Exception) -> str:
@@ -133,7 +173,7 @@ def _reason(error: Exception) -> str:
 
 
 def _too_large(path: Path, found: str) -> UnreadableImage:
-    limit = f"at most {MAX_PIXELS // 1_000_000} megapixels"
+    limit = f"at most {MAX_PIXELS // 1_000_000} megapixels and {_MAX_SIDE_PX} px a side"
     remedy = "Export the region that was diagnosed, or a smaller copy."
     return UnreadableImage(Problem(path.name, found, limit, remedy))
 

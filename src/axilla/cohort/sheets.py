@@ -1,5 +1,6 @@
 """Spreadsheets as people make them: CSV in several dialects and Excel, every cell as text."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from openpyxl.utils import get_column_letter
 
 from axilla.cohort.csv_text import csv_records
+from axilla.cohort.extent import refuse_wide
 from axilla.cohort.workbooks import excel_records
 from axilla.records.errors import CohortError, Problem
 
@@ -78,6 +80,7 @@ def read_sheet(path: Path) -> Sheet:
 
 def _sheet(name: str, raw: Sequence[Sequence[str]]) -> Sheet:
     records = [[_trimmed(cell) for cell in record] for record in raw]
+    refuse_wide(records, name)
     filled = [(n, record) for n, record in enumerate(records, start=1) if any(record)]
     if not filled or filled[0][0] != 1:
         raise CohortError(
@@ -111,9 +114,12 @@ def _at(record: Sequence[str], index: int) -> str:
 
 
 def _header_problems(name: str, header: Sequence[str]) -> Iterator[Problem]:
-    for column in dict.fromkeys(header):
-        letters = [get_column_letter(i) for i, c in enumerate(header, start=1) if c == column]
-        if column and len(letters) > 1:
+    letters_of = defaultdict[str, list[str]](list)
+    for i, column in enumerate(header, start=1):
+        if column:
+            letters_of[column].append(get_column_letter(i))
+    for column, letters in letters_of.items():
+        if len(letters) > 1:
             yield Problem(
                 f"{name}, row 1",
                 f"column name {column!r} in {' and '.join(letters)}",

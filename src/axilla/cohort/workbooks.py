@@ -9,17 +9,17 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import IO, Any
 from xml.etree.ElementTree import Element
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipInfo
 
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.xml.functions import iterparse
 
+from axilla.cohort.extent import LARGEST_RATIO, MOST_BYTES, MOST_CELLS, bounded, too_large
 from axilla.records.errors import CohortError, Problem
 
-_MOST_BYTES = 100_000_000  # unpacked; a table of 20,000 patients and 60 columns has half of it
-
+_SURELY_HARMLESS_BYTES = 1_000_000
 # What openpyxl lets through on files that are not, or no longer, Excel workbooks.
 _CORRUPT = (
     InvalidFileException,
@@ -66,30 +66,32 @@ def excel_records(path: Path) -> list[list[str]]:
         ) from error
     if problems := [*_not_computed(path.name, layout), *_across(path.name, layout)]:
         raise CohortError(problems)
-    return _filled_down(records, layout)
+    return _filled_down(path.name, records, layout)
 
 
 def _read(path: Path) -> tuple[list[list[str]], _Layout]:
     with path.open("rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of styles and validation, which we skip
         reader = ExcelReader(stream, read_only=True, data_only=True)
-        if sum(entry.file_size for entry in reader.archive.infolist()) > _MOST_BYTES:
-            raise CohortError(
-                Problem(
-                    path.name,
-                    f"more than {_MOST_BYTES // 1_000_000} MB when unpacked",
-                    "a table of patients",
-                    "Remove sheets and pictures that are not part of it, or save it as CSV.",
-                )
-            )
+        _refuse_bomb(reader.archive.infolist(), path.name)
         reader.read()
         sheets = [sheet for sheet in reader.wb.worksheets if sheet.sheet_state == "visible"]
         sheet = (sheets or reader.wb.worksheets)[0]
         sheet.reset_dimensions()  # some programs write a wrong table size
-        records = [[_text(cell) for cell in row] for row in sheet.iter_rows()]
+        rows = bounded(sheet.iter_rows(), path.name)
+        records = [[_text(cell) for cell in row] for row in rows]
         targets = {about.name: rel.target for about, rel in reader.parser.find_sheets()}
         with reader.archive.open(targets[sheet.title]) as source:
             return records, _layout(source)
+
+
+def _refuse_bomb(members: Sequence[ZipInfo], name: str) -> None:
+    if sum(entry.file_size for entry in members) > MOST_BYTES:
+        raise too_large(name, f"more than {MOST_BYTES // 1_000_000} MB when unpacked")
+    for entry in members:
+        ratio = entry.file_size / max(1, entry.compress_size)
+        if entry.file_size > _SURELY_HARMLESS_BYTES and ratio > LARGEST_RATIO:
+            raise too_large(name, f"a part that unpacks to {ratio:.0f} times its size")
 
 
 def _text(cell: Any) -> str:
@@ -119,13 +121,18 @@ def _number(value: float, form: str) -> str:
 
 def _layout(source: IO[bytes]) -> _Layout:
     layout = _Layout()
-    for _, element in iterparse(source):
-        match element.tag.rpartition("}")[2]:
-            case "c":
+    rows: Element | None = None
+    for event, element in iterparse(source, ("start", "end")):
+        match event, element.tag.rpartition("}")[2]:
+            case "start", "sheetData":
+                rows = element
+            case "end", "c":
                 if _never_computed(element):
                     layout.not_computed.append(element.get("r", ""))
                 element.clear()
-            case "mergeCell":
+            case "end", "row" if rows is not None:
+                rows.clear()
+            case "end", "mergeCell":
                 layout.merged.append(range_boundaries(element.get("ref", "")))
     return layout
 
@@ -161,7 +168,10 @@ def _across(name: str, layout: _Layout) -> Iterator[Problem]:
             )
 
 
-def _filled_down(records: list[list[str]], layout: _Layout) -> list[list[str]]:
+def _filled_down(name: str, records: list[list[str]], layout: _Layout) -> list[list[str]]:
+    # Merged cells lie side by side, so that they span no more than the sheet has; damaged ones may.
+    if sum(bottom - top for _, top, _, bottom in layout.merged) > MOST_CELLS:
+        raise too_large(name, "overlapping merged cells")
     for column, top, _, bottom in layout.merged:
         shared = _at(records[top - 1], column - 1) if top <= len(records) else ""
         for record in records[top:bottom]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.inference.recalibration import Recalibration
@@ -18,6 +18,7 @@ from axilla.records.units import Modality
 FORMAT: Final = 1
 MANIFEST_MEMBER: Final = "manifest.json"
 _LARGEST_BYTES = 16 << 20
+_LARGEST_SIDE_PX = 4096
 
 
 class _Record(BaseModel):
@@ -30,7 +31,7 @@ class ModalityManifest(_Record):
     modality: Modality
     model: str
     backbone: str | None = None
-    side_px: int | None = None
+    side_px: int | None = Field(None, ge=1, le=_LARGEST_SIDE_PX)
     encoder: list[dict[str, Any]] | None = None
     pooling: str = "mean"
 
@@ -38,10 +39,10 @@ class ModalityManifest(_Record):
 class PreprocessingManifest(_Record):
     """How images were prepared in training, and therefore are in serving."""
 
-    image_size_px: int
-    roi_margin: float
+    image_size_px: int = Field(ge=1, le=_LARGEST_SIDE_PX)
+    roi_margin: float = Field(ge=0, le=2)
     harmonise: bool
-    outside_mask: float
+    outside_mask: float = Field(ge=0, le=1)
     stain: Literal["none", "macenko", "reinhard"] = "none"
     tiles: TilesSection = TilesSection()
 
@@ -72,7 +73,7 @@ class Manifest(_Record):
     modalities: tuple[ModalityManifest, ...]
     preprocessing: PreprocessingManifest
     recalibration: Recalibration | None = None
-    threshold: float
+    threshold: FiniteFloat
     threshold_rule: str
     cohort_digest: str
     patients: int

@@ -58,7 +58,7 @@ class Predictor:
                 part_of(bundle, m, device=self._device) for m in bundle.manifest.modalities
             ]
             self._fusion = fusion_of(bundle)
-        except (RuntimeError, LookupError, TypeError, ConfigError) as error:
+        except (RuntimeError, LookupError, TypeError, ValueError, ConfigError) as error:
             raise misfit() from error
 
     def predict(

@@ -5,10 +5,11 @@ The fitted encoder is plain data, so that a bundle can carry it without pickling
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, FiniteFloat, TypeAdapter
 
 from axilla.records.errors import BundleError, Problem
 from axilla.records.patients import ClinicalValue
@@ -21,9 +22,9 @@ class NumberColumn:
     """A number: missing becomes the training median, then (x - mean) / sd."""
 
     name: str
-    median: float
-    mean: float
-    sd: float
+    median: FiniteFloat
+    mean: FiniteFloat
+    sd: Annotated[FiniteFloat, Field(gt=0)]
     kind: Literal["number"] = "number"
 
     @property
@@ -87,15 +88,13 @@ class ClinicalEncoder:
 
     @classmethod
     def from_json(cls, columns: Sequence[Mapping[str, Any]]) -> "ClinicalEncoder":
-        """Read an encoder from a bundle's JSON."""
-        return cls(
-            tuple(
-                NumberColumn(**column)
-                if column["kind"] == "number"
-                else CategoryColumn(column["name"], tuple(column["levels"]))
-                for column in columns
-            )
-        )
+        """Read an encoder from a bundle's JSON; raise `ValueError` for another's."""
+        return cls(_COLUMNS.validate_python(columns))
+
+
+_COLUMNS: TypeAdapter[tuple[NumberColumn | CategoryColumn, ...]] = TypeAdapter(
+    tuple[Annotated[NumberColumn | CategoryColumn, Field(discriminator="kind")], ...]
+)
 
 
 def fit_encoder(

@@ -11,6 +11,10 @@ from pydantic import BaseModel, ValidationError
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.study import StudyConfig
 
+_LARGEST_BYTES = 1 << 20
+_DEEPEST = 20
+_LONGEST_QUOTE = 200
+_MOST_FAULTS = 100
 _PRESETS = files("axilla.records") / "presets"
 
 
@@ -40,12 +44,13 @@ def read_study(
     try:
         return StudyConfig.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError([_explain(fault, place=path.name) for fault in error.errors()]) from error
+        faults = error.errors()[:_MOST_FAULTS]
+        raise ConfigError([_explain(fault, place=path.name) for fault in faults]) from error
 
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        settings = tomllib.loads(_text(path))
     except FileNotFoundError as error:
         raise ConfigError(
             Problem(
@@ -55,10 +60,47 @@ def _parse(path: Path) -> dict[str, Any]:
                 "Make one with `axilla init DIR`.",
             )
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
         raise ConfigError(
             Problem(path.name, str(error), "valid TOML in UTF-8", "Mend that line.")
         ) from error
+    except OSError as error:
+        remedy = "Give the path of a file that can be read."
+        raise ConfigError(
+            Problem(path.name, (error.strerror or "an error").lower(), "study.toml", remedy)
+        ) from error
+    except RecursionError as error:
+        raise _too_deep(path.name) from error
+    if _depth_exceeds(settings, _DEEPEST):
+        raise _too_deep(path.name)
+    return settings
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as stream:
+        content = stream.read(_LARGEST_BYTES + 1)
+    if len(content) > _LARGEST_BYTES:
+        found, expected = "more than 1 MiB", "the settings of one study"
+        raise ConfigError(Problem(path.name, found, expected, "Give the path of study.toml."))
+    return content.decode("utf-8-sig")
+
+
+def _depth_exceeds(settings: object, depth: int) -> bool:
+    level = [settings]
+    for _ in range(depth):
+        level = [inner for value in level for inner in _inside(value)]
+    return bool(level)
+
+
+def _inside(value: object) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _too_deep(place: str) -> ConfigError:
+    remedy = "Mend that value, or that dotted key."
+    return ConfigError(Problem(place, "deeply nested values", "sections of plain values", remedy))
 
 
 def _preset(name: object, *, place: str) -> dict[str, Any]:
@@ -98,7 +140,10 @@ def _explain(fault: Any, *, place: str) -> Problem:
         *above, missing = location
         remedy = f"Add {missing} to [{'.'.join(above)}]." if above else f"Add [{missing}]."
         return Problem(where, "nothing", "a value", remedy)
-    return Problem(where, repr(fault["input"]), _expected(fault, location))
+    found = repr(fault["input"])
+    if len(found) > _LONGEST_QUOTE:
+        found = f"{found[:_LONGEST_QUOTE]} ..."
+    return Problem(where, found, _expected(fault, location))
 
 
 def _expected(fault: Any, location: list[str]) -> str:
