@@ -95,26 +95,6 @@ def table(found: Sequence[Verdict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"passed": "boolean"})
 
 
-def conclusions(found: Sequence[Verdict]) -> list[str]:
-    """Say of each method on each modality, in one sentence, which checks it failed."""
-    sentences = []
-    for modality, method in dict.fromkeys((one.modality, one.method) for one in found):
-        mine = [one for one in found if (one.modality, one.method) == (modality, method)]
-        judged = [one for one in mine if one.passed is not None]
-        failed = [one.check.replace("_", " ") for one in judged if not one.passed]
-        who = f"{method} on {modality}"
-        if not judged:
-            sentences.append(f"{who} could not be judged: too few patients or groups.")
-        elif failed:
-            sentences.append(
-                f"{who} fails {len(failed)} of {len(judged)} checks ({', '.join(failed)}): its "
-                "maps must not be read as the model's reasons without that caution."
-            )
-        else:
-            sentences.append(f"{who} passes all {len(judged)} checks.")
-    return sentences
-
-
 def _judged(mine: Sequence[Measured]) -> Iterator[Verdict]:
     for kind in _DID:
         for rival in _RIVALS:
@@ -144,7 +124,8 @@ def _contest(mine: Sequence[Measured], kind: str, rival: str) -> Verdict:
         said = f"FAILS: does worse than {_RIVALS[rival]}"
     else:
         said = f"FAILS: not shown to beat {_RIVALS[rival]}"
-    note = f"{said}; {_DID[kind]} moves the logit by {own:.2f}, {_RIVALS[rival]} {other:.2f}"
+    moved = f"moves the logit by {own:.2f} of its range, {_RIVALS[rival]} by {other:.2f}"
+    note = f"{said}; {_DID[kind]} {moved}"
     return _verdict(
         mine, f"{kind}_vs_{rival}", estimate, rival=_RIVALS[rival], passed=passed, note=note
     )

@@ -41,7 +41,7 @@ def curves_of(
 ) -> list[Curves]:
     """Remove and insert the cells of each mapped image in the order of its map and of rivals.
 
-    Source: Petsiuk, Das & Saenko, BMVC 2018 (RISE), 4.2. Their measure is a class probability;
+    Source: Petsiuk, Das & Saenko, BMVC 2018 (RISE). Their measure is a class probability;
     here it is the logit towards the side that the model predicts, so that cases at 0.99 count as
     those at 0.6 do: for a case with a logit below 0 map and logit are turned. A deletion curve is
     how far the logit has fallen from the whole image's, an insertion curve how far it has risen

@@ -47,7 +47,7 @@ def likeness(
     `signed` is the size of Spearman's correlation of the values, whichever its sign: a map that
     is only turned over shows the same. `absolute` is the correlation of the values without their
     signs. Each is the mean over shuffled models; NaN where a map is flat. Source: Adebayo et al.,
-    NeurIPS 2018, 3.1 and 4.
+    NeurIPS 2018, section 3.
     """
     signed, absolute = [], []
     for model, described in decoys:

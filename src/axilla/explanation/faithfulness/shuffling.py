@@ -24,7 +24,7 @@ def shuffled(model: CaseModel, *, seed: int, described: Described) -> CaseModel:
     """Return a copy of the model whose weights are permuted within each tensor.
 
     Backbones, classifiers, projections, pooling and fusion are shuffled: every tensor keeps its
-    values and loses what they meant (Adebayo et al., NeurIPS 2018, 3.1, who drew new ones). Batch
+    values and loses what they meant (Adebayo et al., NeurIPS 2018, section 3, drew new ones). Batch
     normalisation then divides by statistics of features that no longer exist: a tenth of the
     features would be dead and the rest hardly differ between images, whose maps would be unlike
     the model's for that reason alone, and blank where readers are to judge them. So statistics,
