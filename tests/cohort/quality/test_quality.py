@@ -67,6 +67,14 @@ def test_unreadable_files_and_empty_masks_are_errors(cases):
     assert not any(look.file.path == cut for look in inspection.looks)
 
 
+def test_a_file_that_is_gone_is_an_error(cases):
+    path = cases.save(cases.pixels("P003", "pathology"), "gone.png")
+    cases.change("P003", "pathology", path=path)
+    path.unlink()
+    path.mkdir()
+    assert ("image_unreadable", "error") in found(cases.inspect(), "P003")
+
+
 def test_a_blank_image_is_an_error(cases):
     gray = np.random.default_rng(3).integers(98, 103, (300, 400), dtype=np.uint8)
     cases.change("P003", path=gray, mask=None)

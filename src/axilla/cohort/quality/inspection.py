@@ -151,17 +151,18 @@ def _see_mask(job: _Job, digest: str, kept: KeptLooks) -> _Seen:
 
 
 def _digest(path: Path) -> str:
-    """Return a digest of the file's bytes; '' if there is none, which the decoder then tells."""
-    if not path.is_file():
+    """Return a digest of the file's bytes; '' if it cannot be read, as the decoder then tells."""
+    try:
+        size = path.stat().st_size
+        state = hashlib.blake2b(str(size).encode(), digest_size=16)
+        with path.open("rb") as stream:
+            if size > _WHOLE_BYTES:
+                state.update(stream.read(_CHUNK_BYTES))
+                stream.seek(size - _CHUNK_BYTES)
+            while chunk := stream.read(_CHUNK_BYTES):
+                state.update(chunk)
+    except OSError:
         return ""
-    size = path.stat().st_size
-    state = hashlib.blake2b(str(size).encode(), digest_size=16)
-    with path.open("rb") as stream:
-        if size > _WHOLE_BYTES:
-            state.update(stream.read(_CHUNK_BYTES))
-            stream.seek(size - _CHUNK_BYTES)
-        while chunk := stream.read(_CHUNK_BYTES):
-            state.update(chunk)
     return state.hexdigest()
 
 
