@@ -60,6 +60,8 @@ batch_sizes = [8, 16]
 [validation]
 folds = 2
 inner_folds = 2
+[explanation]
+patients = 0
 """
 
 

@@ -1,4 +1,4 @@
-"""The chain of a whole study: check, train, evaluate, bundle, report."""
+"""The chain of a whole study: check, train, evaluate, bundle, explain, report."""
 
 import json
 from pathlib import Path
@@ -16,12 +16,14 @@ from axilla.report.stage import write_report
 def run_study(config: StudyConfig, folder: RunFolder) -> Path:
     """Run every stage of a study, resuming finished trials; return the report's path."""
     # torch takes seconds to import; commands that do not train must not wait for it.
+    from axilla.cli.explanation import explain_study  # noqa: PLC0415
     from axilla.training import refit, stage  # noqa: PLC0415
 
     cohort = cohort_stage.check(config, folder, bars)
     final = stage.run(config, folder, cohort, bars)
     metrics = evaluate(config, folder, cohort)
     refit.write_final(config, folder, final, metrics)
+    explain_study(config, folder, final)
     validate_externally(config, folder, cohort)
     return write_report(config, folder)
 

@@ -56,6 +56,19 @@ def prepare(file: ImageFile, modality: ImageModality, *, settings: PixelSettings
     return _prepare_ultrasound(file, settings)
 
 
+def window_of(file: ImageFile, modality: ImageModality, *, settings: PixelSettings) -> Roi:
+    """Return what `prepare` shows of the file, in pixels of what `open_picture` returns of it.
+
+    Of a slide's tile that is the tile itself. Raises as `prepare` does.
+    """
+    picture = open_picture(file)
+    height_px, width_px = picture.pixels.shape[:2]
+    if modality == "pathology":
+        return Roi(0, 0, width_px, height_px)
+    _, box = _lesion(file, picture)
+    return _around(box, picture, settings)
+
+
 def resized(planes: torch.Tensor, side_px: int) -> torch.Tensor:
     """Bring stored planes (B, C, S, S) to a network's own input side, uint8 again."""
     if planes.shape[-1] == side_px:
@@ -80,11 +93,8 @@ def _prepare_pathology(file: ImageFile, settings: PixelSettings) -> torch.Tensor
 def _prepare_ultrasound(file: ImageFile, settings: PixelSettings) -> torch.Tensor:
     picture = open_picture(file)
     grey = picture.pixels.astype(np.float32) @ _LUMA
-    height_px, width_px = grey.shape
     lesion, box = _lesion(file, picture)
-    cut = with_margin(box, settings.roi_margin, width_px=width_px, height_px=height_px)
-    if picture.region is not None:
-        cut = cut.overlap(picture.region) or cut
+    cut = _around(box, picture, settings)
     window = np.s_[cut.top_px : cut.bottom_px, cut.left_px : cut.right_px]
     planes = _resize(
         torch.stack([torch.from_numpy(grey[window]), torch.from_numpy(lesion[window])]),
@@ -93,6 +103,13 @@ def _prepare_ultrasound(file: ImageFile, settings: PixelSettings) -> torch.Tenso
     if settings.harmonise:
         planes[0] = torch.from_numpy(harmonise(planes[0].numpy())) * 255
     return planes.round().clamp(0, 255).to(torch.uint8)
+
+
+def _around(box: Roi, picture: Picture, settings: PixelSettings) -> Roi:
+    """Return the lesion's box with its margin, as far as the image and its region go."""
+    height_px, width_px = picture.pixels.shape[:2]
+    cut = with_margin(box, settings.roi_margin, width_px=width_px, height_px=height_px)
+    return (cut.overlap(picture.region) or cut) if picture.region else cut
 
 
 def _lesion(file: ImageFile, picture: Picture) -> tuple[NDArray[np.float32], Roi]:

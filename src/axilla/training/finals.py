@@ -29,8 +29,8 @@ class Final:
     """The models of one fold; of the fold that trains on everybody, what the bundle is made of.
 
     `patients` trained them and `tested` did not. `labels` are of all patients of the study, in
-    whose order the models' inner logits stand. `out_of_fold` are the outer folds of the study's
-    first repetition: each patient is tested in one of them.
+    whose order the models' inner logits stand; `name` is the fold's. `out_of_fold` are the outer
+    folds of the study's first repetition: each patient is tested in one of them.
     """
 
     patients: Sequence[Patient]
@@ -39,13 +39,14 @@ class Final:
     fusion: FusionCandidate | None
     encoder: ClinicalEncoder | None
     cohort_digest: str
+    name: str
     tested: Sequence[Patient] = ()
     out_of_fold: Sequence["Final"] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
 class FinalModels:
-    """Takes one fold's models from what was trained in all of them."""
+    """Takes one fold's models from what was trained in all of them; the last is everybody."""
 
     config: StudyConfig
     trained: Trained
@@ -53,6 +54,11 @@ class FinalModels:
     patients: Sequence[Patient]
     labels: torch.Tensor
     cohort_digest: str
+
+    def final(self) -> Final:
+        """Return the models of the fold that trains on everybody, with those of outer folds."""
+        *outer, everybody = self.folds
+        return self.of(everybody, out_of_fold=[self.of(fold) for fold in outer if fold.repeat == 1])
 
     def of(self, fold: Fold, *, out_of_fold: Sequence[Final] = ()) -> Final:
         """Return a fold's models.
@@ -70,6 +76,7 @@ class FinalModels:
             fusion=fusion,
             encoder=self._encoder(fold),
             cohort_digest=self.cohort_digest,
+            name=fold.name,
             tested=[self.patients[position] for position in fold.outer.test],
             out_of_fold=out_of_fold,
         )

@@ -1,7 +1,5 @@
 """The bundle of a finished study: the chosen models, refitted on all patients."""
 
-from collections.abc import Iterator, Sequence
-
 import pandas as pd
 import torch
 
@@ -15,7 +13,6 @@ from axilla.inference.manifest import (
 )
 from axilla.models.backbones import find_backbone
 from axilla.records.folder import RunFolder
-from axilla.records.patients import Patient
 from axilla.records.study import StudyConfig
 from axilla.records.units import SELECTED, Modality
 from axilla.training.embeddings import fixed_backbone
@@ -67,13 +64,9 @@ def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundl
     return Bundle(manifest, _tensors(config, parts, fusion))
 
 
-def out_of_fold_bundles(
-    config: StudyConfig, final: Final
-) -> Iterator[tuple[Bundle, Sequence[Patient]]]:
-    """Make the bundle of each outer fold, one after the other, and say whom it had not seen."""
-    unmeasured = pd.DataFrame(columns=["model", *Performance.model_fields])
-    for fold in final.out_of_fold:
-        yield bundle_of(config, fold, unmeasured), fold.tested
+def bundle_of_fold(config: StudyConfig, fold: Final) -> Bundle:
+    """Make the bundle of an outer fold, of which no performance is known."""
+    return bundle_of(config, fold, pd.DataFrame(columns=["model", *Performance.model_fields]))
 
 
 def _parts(final: Final) -> Selected:

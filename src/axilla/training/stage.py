@@ -35,16 +35,9 @@ _REPORTED_VERSIONS = (
 def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progress) -> Final:
     """Train and validate every model; write splits, predictions, search and provenance."""
     start, started = time.perf_counter(), datetime.now(UTC)
-    keep_freed_memory()
-    require_models(config)
-    device = choose_device(config.compute.device)
-    patients = [p for p in cohort.labelled if p.split == "development"]
-    labels = torch.tensor([float(p.label or 0) for p in patients])
-    folds = plan_study(config, patients)
-    everybody = everybody_fold(config, patients)
-    with open_engine(config.compute, device) as engine:
-        material = Material(config, folder, patients, labels, (*folds, everybody), engine, progress)
-        trained = train_models(material)
+    made = _train(config, folder, cohort, progress)
+    *folds, _ = made.folds
+    trained, patients, labels = made.trained, made.patients, made.labels
     predictions = prediction_table(
         [model for fold in folds for model in scored_models(fold, trained)],
         patients,
@@ -68,10 +61,33 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
     folder.write_json(
         "provenance.json",
         _provenance(config, cohort, started=started, seconds=time.perf_counter() - start)
-        | {"device": str(device), "selected": _choices(folds, trained)},
+        | {
+            "device": str(choose_device(config.compute.device)),
+            "selected": _choices(folds, trained),
+        },
     )
-    made = FinalModels(config, trained, (*folds, everybody), patients, labels, cohort.digest)
-    return made.of(everybody, out_of_fold=[made.of(fold) for fold in folds if fold.repeat == 1])
+    return made.final()
+
+
+def load(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progress) -> Final:
+    """Return the models of a study that ran, writing nothing but what its cache has lost."""
+    return _train(config, folder, cohort, progress).final()
+
+
+def _train(
+    config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progress
+) -> FinalModels:
+    """Train every model in every fold, the last of which is everybody, or find it in the cache."""
+    keep_freed_memory()
+    require_models(config)
+    device = choose_device(config.compute.device)
+    patients = [p for p in cohort.labelled if p.split == "development"]
+    labels = torch.tensor([float(p.label or 0) for p in patients])
+    folds = (*plan_study(config, patients), everybody_fold(config, patients))
+    with open_engine(config.compute, device) as engine:
+        material = Material(config, folder, patients, labels, folds, engine, progress)
+        trained = train_models(material)
+    return FinalModels(config, trained, folds, patients, labels, cohort.digest)
 
 
 def choose_device(name: str) -> torch.device:

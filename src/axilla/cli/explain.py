@@ -1,0 +1,74 @@
+"""`axilla explain`: heatmaps of a finished study again, and how truthful they are."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from axilla.cli.console import bars, out, reporting, study_folder
+from axilla.cli.study import as_run
+from axilla.cohort import stage as cohort_stage
+from axilla.records.errors import Problem, StudyError
+from axilla.records.folder import RunFolder
+from axilla.records.toml import read_study
+from axilla.report.stage import write_report
+
+Method = Literal["gradcam", "layercam", "integrated"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("explain")(explain)
+
+
+def explain(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Study folder with results.")],
+    method: Annotated[
+        Method | None, typer.Option(help="How maps are made; default: study.toml's.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Fusion strategy to explain; default: study.toml's.")
+    ] = None,
+    patients: Annotated[
+        int | None, typer.Option(min=1, help="Most patients to explain; default: study.toml's.")
+    ] = None,
+) -> None:
+    """Map what in each patient's images spoke for the outcome, by models that had not seen them.
+
+    Writes results/heatmaps/, explanation.csv and faithfulness.csv, and the report again. The
+    models come from the study's cache; what the cache has lost is trained again.
+
+    Example: `axilla explain my-study --method layercam`
+    """
+    with reporting():
+        place = study_folder(folder)
+        current = read_study(place.root / "study.toml")
+        _require_results(place)
+        asked = {"method": method, "model": model, "patients": patients}
+        wishes = current.explanation.model_copy(
+            update={name: value for name, value in asked.items() if value is not None}
+        )
+        made = as_run(current, place)
+        config = made.model_copy(update={"explanation": wishes, "compute": current.compute})
+        cohort = cohort_stage.check(config, place, bars)
+        # torch takes seconds to import; a missing study must not wait for it.
+        from axilla.cli.explanation import explain_study  # noqa: PLC0415
+        from axilla.training import stage  # noqa: PLC0415
+
+        explain_study(config, place, stage.load(config, place, cohort, bars))
+        out.print(f"Heatmaps: {place.results / 'heatmaps'}")
+        out.print(f"Report: {write_report(config, place)}")
+
+
+def _require_results(folder: RunFolder) -> None:
+    """Raise `StudyError` unless the study has run to its bundle."""
+    for path in (folder.bundle, folder.table("predictions.csv")):
+        if not path.is_file():
+            raise StudyError(
+                Problem(
+                    f"results/{path.name}",
+                    "no such file",
+                    "a study that has run",
+                    "Run `axilla run` first.",
+                )
+            )

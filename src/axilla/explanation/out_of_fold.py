@@ -1,0 +1,190 @@
+"""One fold: the maps of patients whom its model had not seen, their decoys and their tests."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from axilla.explanation.case_model import CaseModel, Described
+from axilla.explanation.faithfulness.chosen import cases_of, top_images
+from axilla.explanation.faithfulness.measuring import measure
+from axilla.explanation.faithfulness.shuffling import described_by, shuffled
+from axilla.explanation.faithfulness.measured import Measured
+from axilla.explanation.heatmap_file import Heatmap
+from axilla.explanation.maps import Explainer, Maps, Method
+from axilla.inference.bundle import Bundle
+from axilla.preprocessing.prepare import window_of
+from axilla.records.patients import Patient
+from axilla.records.units import ImageModality
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """One fold's model, made when it is wanted, and the patients whom it had not seen."""
+
+    fold: str
+    patients: Sequence[Patient]
+    bundle: Callable[[], Bundle]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is asked of a fold: the method, who gets a decoy, and whose maps are tested."""
+
+    method: Method
+    decoyed: Collection[str]
+    checked: Collection[str]
+    images: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One image of a bag: its share in it, and what its map adds to the logit."""
+
+    patient_id: str
+    modality: ImageModality
+    method: str
+    image: int
+    share: float
+    logit: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class FoldMaps:
+    """What a fold's model says of its patients' images."""
+
+    model: str
+    maps: Mapping[str, Mapping[ImageModality, Heatmap]]
+    rows: tuple[ImageRow, ...]
+    tested: tuple[Measured, ...]
+    methods: Mapping[ImageModality, str]
+
+
+def explain_fold(fold: OutOfFold, patients: Sequence[Patient], wishes: Wishes) -> FoldMaps:
+    """Map the images of `patients`, of each bag those that count most.
+
+    Raises `UnreadableImage` or `RoiError` where an image cannot be read any more.
+    """
+    model = CaseModel(fold.bundle())
+    described = model.describe(patients)
+    decoys = _decoys(model, described, patients, wishes)
+    maps: dict[str, dict[ImageModality, Heatmap]] = {p.patient_id: {} for p in patients}
+    rows: list[ImageRow] = []
+    methods: dict[ImageModality, str] = {}
+    for modality in model.image_modalities:
+        explainer = Explainer(model, modality, method=wishes.method)
+        methods[modality] = explainer.method
+        found = explainer.explain(described, _foremost(described, modality, most=wishes.images))
+        rows += _rows(found, described, patients, modality=modality)
+        for image, heatmap in _heatmaps(model, found, described, modality=modality).items():
+            patient = patients[int(described.images[modality].owner[image])]
+            decoy = decoys.get((patient.patient_id, modality))
+            maps[patient.patient_id][modality] = (
+                Heatmap(heatmap.values, heatmap.window, heatmap.image, decoy.numpy())
+                if decoy is not None
+                else heatmap
+            )
+    return FoldMaps(
+        model.manifest.model,
+        maps,
+        tuple(rows),
+        tuple(_tested(model, described, patients, wishes)),
+        methods,
+    )
+
+
+def _foremost(described: Described, modality: ImageModality, *, most: int) -> torch.Tensor:
+    """Return each bag's `most` images of largest share, the largest first, bag by bag."""
+    images = described.images[modality]
+    chosen: list[int] = []
+    for owner in images.owner.unique().tolist():
+        bag = torch.nonzero(images.owner == owner).squeeze(1)
+        order = images.share[bag].argsort(descending=True, stable=True)
+        chosen += bag[order[:most]].tolist()
+    return torch.tensor(chosen, dtype=torch.long)
+
+
+def _heatmaps(
+    model: CaseModel, found: Maps, described: Described, *, modality: ImageModality
+) -> dict[int, Heatmap]:
+    """Return the map of each bag's foremost image, by the image's number."""
+    images = described.images[modality]
+    tops = set(top_images(described, modality).tolist())
+    return {
+        image: Heatmap(
+            values.numpy(),
+            window_of(images.files[image], modality, settings=model.pixels),
+            _place_in_bag(images.owner, image),
+        )
+        for image, values in zip(found.which.tolist(), found.values, strict=True)
+        if image in tops
+    }
+
+
+def _place_in_bag(owner: torch.Tensor, image: int) -> int:
+    return int((owner[:image] == owner[image]).sum())
+
+
+def _rows(
+    found: Maps, described: Described, patients: Sequence[Patient], *, modality: ImageModality
+) -> list[ImageRow]:
+    images = described.images[modality]
+    return [
+        ImageRow(
+            patients[int(images.owner[image])].patient_id,
+            modality,
+            found.method,
+            image=_place_in_bag(images.owner, image),
+            share=float(images.share[image]),
+            logit=float(logit),
+            mean=float(values.mean()),
+        )
+        for image, values, logit in zip(
+            found.which.tolist(), found.values, found.logits, strict=True
+        )
+    ]
+
+
+def _rows_of(patients: Sequence[Patient], names: Collection[str]) -> list[int]:
+    return [row for row, patient in enumerate(patients) if patient.patient_id in names]
+
+
+def _decoys(
+    model: CaseModel, described: Described, patients: Sequence[Patient], wishes: Wishes
+) -> dict[tuple[str, ImageModality], torch.Tensor]:
+    """Return the same images' maps by the model with shuffled weights, for those who get one."""
+    rows = _rows_of(patients, wishes.decoyed)
+    if not rows:
+        return {}
+    other = shuffled(model, seed=wishes.seed, described=described)
+    few = described_by(other, cases_of(described, rows))
+    mine = cases_of(described, rows)
+    decoys = {}
+    for modality in model.image_modalities:
+        which = top_images(mine, modality)
+        found = Explainer(other, modality, method=wishes.method).explain(few, which)
+        for image, values in zip(which.tolist(), found.values, strict=True):
+            patient = patients[rows[int(mine.images[modality].owner[image])]]
+            decoys[patient.patient_id, modality] = values
+    return decoys
+
+
+def _tested(
+    model: CaseModel, described: Described, patients: Sequence[Patient], wishes: Wishes
+) -> list[Measured]:
+    rows = _rows_of(patients, wishes.checked)
+    if not rows:
+        return []
+    methods = [
+        (modality, partial(_explainer, modality=modality, method=wishes.method))
+        for modality in model.image_modalities
+    ]
+    few = cases_of(described, rows)
+    return measure(model, few, [patients[r] for r in rows], methods=methods, seed=wishes.seed)
+
+
+def _explainer(model: CaseModel, *, modality: ImageModality, method: Method) -> Explainer:
+    return Explainer(model, modality, method=method)
