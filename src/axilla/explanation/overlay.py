@@ -14,10 +14,11 @@ from axilla.records.roi import Roi
 FloatMap = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-# Vermillion, blue and bluish green of Okabe and Ito (2008): told apart by colour-blind readers.
+# Vermillion, blue and yellow of Okabe and Ito (2008), told apart by colour-blind readers; yellow
+# stands out from dark speckle and from the pink and violet of H&E alike.
 FOR: Final = (213, 94, 0)
 AGAINST: Final = (0, 114, 178)
-STRENGTH: Final = (0, 158, 115)
+STRENGTH: Final = (240, 228, 66)
 
 _FULL: Final = 255
 

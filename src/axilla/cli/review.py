@@ -1,0 +1,130 @@
+"""`axilla review`: packets for blinded readers of heatmaps, and what their answers come to."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from axilla.cli.console import bars, err, out, reporting, show, study_folder
+from axilla.cli.review_scoring import score_review
+from axilla.cli.review_summary import as_record, summarise, summary_text
+from axilla.explanation.review.key import WARNING
+from axilla.explanation.review.stage import KEY, Exported, export_review
+from axilla.records.errors import StudyError
+from axilla.records.folder import write_bytes
+from axilla.records.toml import read_study
+from axilla.report.wording import counted
+
+_app = typer.Typer(
+    help="Have heatmaps read blindly: write packets for readers, and score their answers.",
+    no_args_is_help=True,
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.add_typer(_app, name="review")
+
+
+@_app.command("export")
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Study folder.")],
+    cases: Annotated[int, typer.Option(min=1, max=9999, help="Cases, drawn at random.")] = 50,
+    readers: Annotated[int, typer.Option(min=1, max=99, help="Readers.")] = 2,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the draw; default: the study's.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the packets; default: DIR/review.")
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Give up an earlier export whose packets hold no answers here."
+        ),
+    ] = False,
+) -> None:
+    """Write one packet per reader: images and maps without names, outcome or prediction.
+
+    Example: `axilla review export my-study --cases 50 --readers 2`
+    """
+    with reporting():
+        place = study_folder(folder)
+        exported = export_review(
+            read_study(place.root / "study.toml"),
+            place,
+            cases=cases,
+            readers=readers,
+            seed=seed,
+            out=(output or place.root / "review").resolve(),
+            replace=replace,
+            progress=bars,
+        )
+        _tell(exported)
+
+
+@_app.command("score")
+def score(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Study folder.")],
+    answers: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[ANSWERS...]",
+            help="CSV, Excel or JSON files of all readers; default: those in DIR/review.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Score nothing unless every answer is there and valid.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the tables as JSON.")] = False,
+) -> None:
+    """Score readers' answers: agreement, real against decoy maps, and readers against the model.
+
+    Example: `axilla review score my-study answers-R1.json answers-R2.csv`
+    """
+    with reporting():
+        place = study_folder(folder)
+        config = read_study(place.root / "study.toml")
+        scored = score_review(config, place, answers, strict=strict)
+        record = as_record(scored)
+        place.write_table("review/agreement.csv", scored.agreement)
+        place.write_table("review/comparison.csv", scored.comparison)
+        place.write_json("review/summary.json", record)
+        write_bytes(place.table("review/summary.md"), summary_text(scored).encode())
+        for note in (*scored.answers.missing, *scored.notes):
+            err.print(f"[yellow]note[/] {escape(str(note))}")
+        if as_json:
+            out.print_json(data=record)
+        else:
+            summarise(scored)
+            out.print("Written: results/review/ agreement.csv, comparison.csv, summary.md")
+        if scored.answers.faults:
+            show(StudyError(scored.answers.faults))
+            err.print("The valid answers are scored.")
+            raise typer.Exit(1)
+
+
+def _tell(exported: Exported) -> None:
+    key = exported.key
+    patients = len({item.patient_id for item in key.items})
+    decoys = len(key.items) - patients
+    if patients < exported.asked:
+        err.print(
+            f"[yellow]note[/] {counted(patients, 'patient')} with heatmaps; "
+            f"{exported.asked} were asked for."
+        )
+    if not decoys:
+        err.print(
+            "[yellow]note[/] no decoys: the heatmaps hold no maps of a shuffled model, or "
+            "review.decoy_share is too small for this many cases."
+        )
+    for reader in key.orders:
+        state = " (kept: it holds answers)" if reader in exported.kept else ""
+        out.print(f"{reader}: {escape(str(exported.packets / reader / 'index.html'))}{state}")
+    out.print(
+        f"{counted(patients, 'case')}, {decoys} of them shown once more with a decoy map. "
+        f"Packet {key.packet}, seed {key.seed}."
+    )
+    err.print(f"[bold yellow]results/{KEY}[/] {WARNING}")
+    err.print("Look through the packets before you send them: names may be burned into pixels.")

@@ -1,0 +1,1 @@
+"""The blinded reader study: cases drawn, packets written, answers read."""
