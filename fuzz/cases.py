@@ -20,7 +20,7 @@ _MOST_IN_TURN = 3
 _LARGEST_BYTES = 32 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Format:
     """A kind of file: real files to start from, what spoils them, and the doors they are put to.
 

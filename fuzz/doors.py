@@ -6,6 +6,7 @@ from axilla.annotation.formats import read_annotations
 from axilla.cohort.foreign import read_predictions
 from axilla.cohort.images import decode_mask
 from axilla.cohort.opening import open_picture, picture_size
+from axilla.cohort.quality.measuring import measure
 from axilla.cohort.reading import read_table
 from axilla.cohort.rois import read_rois
 from axilla.cohort.sheets import read_sheet
@@ -15,6 +16,7 @@ from axilla.cohort.wanted import Wanted
 from axilla.evaluation.audit.table import read_reported
 from axilla.records.patients import ImageFile
 from axilla.records.study import TilesSection
+from axilla.records.tables import PREDICTIONS, read_results
 from axilla.records.toml import read_study
 from fuzz.drawings import HEIGHT_PX, WIDTH_PX
 
@@ -39,9 +41,10 @@ _CLINICAL = Wanted(
 )
 
 
-def open_image(path: Path) -> object:
-    """Read an image of any kind: a scan, a photograph, a frame, a whole slide."""
-    return open_picture(ImageFile(path))
+def look_at_image(path: Path) -> object:
+    """Read an image of any kind and measure it, as check does."""
+    picture = open_picture(ImageFile(path))
+    return measure(picture, "ultrasound"), measure(picture, "pathology")
 
 
 def read_study_table(path: Path) -> object:
@@ -57,6 +60,11 @@ def read_cases(path: Path) -> object:
 def read_scored(path: Path) -> object:
     """Read predictions, as evaluate does."""
     return read_predictions(path, groups=("site",), subgroups=("kind",))
+
+
+def read_result(path: Path) -> object:
+    """Read a table of the results folder."""
+    return read_results(path, PREDICTIONS)
 
 
 def read_settings(path: Path) -> object:
@@ -84,8 +92,16 @@ def look_at_slide(path: Path) -> object:
     return read_tile(path, plan.tiles[0], side_px=64)
 
 
-IMAGE = (picture_size, open_image, decode_mask)
-TABLE = (read_sheet, read_study_table, read_cases, read_scored, read_reported, read_rois)
+IMAGE = (picture_size, look_at_image, decode_mask)
+TABLE = (
+    read_sheet,
+    read_study_table,
+    read_cases,
+    read_scored,
+    read_reported,
+    read_rois,
+    read_result,
+)
 SETTINGS = (read_settings, read_settings_over_another)
 ANNOTATION = (read_outlines,)
 SLIDE = (picture_size, look_at_slide)

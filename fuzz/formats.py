@@ -1,7 +1,8 @@
 """All formats: what is fuzzed, by name. The slowest to import come first and load when used."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
 
 from fuzz import bmp, dicom, doors, jpeg, pictures, png, tables, text, tiff, zips
 from fuzz.cases import Format
@@ -10,22 +11,22 @@ from fuzz.scans import dicom_files
 from fuzz.slides import slide_files
 
 
-def _bundle_files() -> Mapping[str, bytes]:
-    from fuzz.bundles import bundle_files  # noqa: PLC0415 - torch takes seconds to import
+def _late(name: str) -> Callable[..., Any]:
+    """Return a function of `fuzz.networks`, which is imported when it is called: it needs torch."""
 
-    return bundle_files()
+    def called(*values: object) -> Any:
+        return getattr(import_module("fuzz.networks"), name)(*values)
 
-
-def _predict(path: Path) -> object:
-    from fuzz.bundles import predict_with  # noqa: PLC0415 - torch takes seconds to import
-
-    return predict_with(path)
+    return called
 
 
+_PREPARED = (_late("prepare_ultrasound"), _late("prepare_pathology"))
 FORMATS: Mapping[str, Format] = {
     form.name: form
     for form in (
-        Format("bundle", _bundle_files, zips.BUNDLE, (_predict,)),
+        Format("bundle", _late("bundle_files"), zips.BUNDLE, (_late("predict_with"),)),
+        Format("prepared", _late("picture_files"), (*png.MUTATORS, *jpeg.MUTATORS), _PREPARED),
+        Format("weights", _late("weight_files"), (), (_late("load_weights"),)),
         Format("xlsx", tables.xlsx_files, zips.XLSX, doors.TABLE),
         Format("slide", slide_files, tiff.MUTATORS, doors.SLIDE),
         Format("dicom", dicom_files, dicom.MUTATORS, doors.IMAGE),

@@ -131,7 +131,7 @@ def change_markup(content: bytes, rng: random.Random) -> bytes:
     body = re.sub(rb"^\s*<\?xml[^>]*\?>", b"", content)
     match rng.randrange(5):
         case 0:
-            return _many_laughs(rng.choice((10, 30))) + _with_entity(body, rng)
+            return many_laughs(rng.choice((10, 30))) + _with_entity(body, rng)
         case 1:
             outside = b'<!DOCTYPE x [<!ENTITY z SYSTEM "file:///etc/hostname">]>'
             return outside + _with_entity(body, rng)
@@ -147,7 +147,8 @@ def change_markup(content: bytes, rng: random.Random) -> bytes:
     return content[: spot.start()] + b'="' + value + b'"' + content[spot.end() :]
 
 
-def _many_laughs(levels: int) -> bytes:
+def many_laughs(levels: int) -> bytes:
+    """Return a document type whose entity z stands for ten times the one before, and so on."""
     names = [f"<!ENTITY z{i} '{f'&z{i - 1};' * 10}'>" for i in range(1, levels)]
     chain = "".join(["<!ENTITY z0 'zzzzzzzzzz'>", *names])
     return f"<!DOCTYPE x [{chain}<!ENTITY z '&z{levels - 1};'>]>".encode()

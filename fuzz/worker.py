@@ -44,6 +44,7 @@ def main() -> None:
 
 def _serve(asked: Mapping[str, Any], form: Format, *, limit: float, replies: TextIO) -> None:
     """Make one case and try it; the processor time that making it takes is not counted."""
+    form.seeds  # noqa: B018 - made once, and with them what must be imported
     if "path" in asked:
         path, history = Path(asked["path"]), tuple[str, ...]()
     else:

@@ -17,6 +17,8 @@ def test_every_input_is_read_or_refused():
               for one in seen if one.failed]  # fmt: skip
     assert not failed, "\n".join(failed)
     assert len(seen) == INPUTS
-    by_format = {name: {s.outcome for s in seen if s.asked.form == name} for name in FORMATS}
-    assert all(found == {"read", "refused"} for found in by_format.values()), by_format
+    for name in FORMATS:
+        outcomes = {one.outcome for one in seen if one.asked.form == name}
+        # Weights are those of a network of two layers, which axilla does not have.
+        assert outcomes == ({"refused"} if name == "weights" else {"read", "refused"}), name
     assert len(as_lines(seen, seconds=1)) > len(FORMATS)

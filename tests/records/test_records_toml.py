@@ -217,11 +217,11 @@ def test_a_folder_or_a_vast_file_is_no_study(study, tmp_path):
     (problem,) = problems(tmp_path)
     assert "directory" in problem.found
     (problem,) = problems(study(OUTCOME + "#" * 2_000_000))
-    assert problem.found == "more than 1 MiB"
+    assert problem.found == "more than 256 KiB"
 
 
 def test_long_values_and_many_faults_are_cut_short(study):
-    many = "\n".join(f"k{n} = {'1' * 900}" for n in range(300))
+    many = "\n".join(f"k{n} = {'1' * 900}" for n in range(200))
     found = problems(study(f"{OUTCOME}[clinical]\n{many}"))
     assert len(found) == 100
     assert all(len(problem.found) < 210 for problem in found)

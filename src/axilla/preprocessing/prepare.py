@@ -22,6 +22,7 @@ from axilla.records.units import ImageModality
 
 # Rec. 601 luma, what scanners' own grey exports and most decoders use.
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_STRIP_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ def _prepare_pathology(file: ImageFile, settings: PixelSettings) -> torch.Tensor
     if file.tile is not None and is_slide(file.path):
         planes = _planes(read_tile(file.path, file.tile, side_px=side_px))
     else:
-        planes = _resize(_planes(open_picture(file).pixels), side_px).round()
+        pixels = open_picture(file).pixels
+        # One colour at a time: as floats all of them would take four times the image.
+        colours = [_resize(_planes(pixels[:, :, c : c + 1]), side_px) for c in range(3)]
+        planes = torch.cat(colours).round()
     stored = planes.to(torch.uint8)
     if settings.stain == "none":
         return stored
@@ -92,17 +96,29 @@ def _prepare_pathology(file: ImageFile, settings: PixelSettings) -> torch.Tensor
 
 def _prepare_ultrasound(file: ImageFile, settings: PixelSettings) -> torch.Tensor:
     picture = open_picture(file)
-    grey = picture.pixels.astype(np.float32) @ _LUMA
     lesion, box = _lesion(file, picture)
     cut = _around(box, picture, settings)
     window = np.s_[cut.top_px : cut.bottom_px, cut.left_px : cut.right_px]
-    planes = _resize(
-        torch.stack([torch.from_numpy(grey[window]), torch.from_numpy(lesion[window])]),
-        settings.image_size_px,
+    side_px = settings.image_size_px
+    planes = torch.cat(
+        [
+            _resize(torch.from_numpy(_grey(picture.pixels, cut))[None], side_px),
+            _resize(torch.from_numpy(lesion[window] * np.float32(255))[None], side_px),
+        ]
     )
     if settings.harmonise:
         planes[0] = torch.from_numpy(harmonise(planes[0].numpy())) * 255
     return planes.round().clamp(0, 255).to(torch.uint8)
+
+
+def _grey(pixels: NDArray[np.uint8], cut: Roi) -> NDArray[np.float32]:
+    """Return the luma of a rectangle, strip by strip: in one go it takes 20 bytes per pixel."""
+    grey = np.empty((cut.height_px, cut.width_px), dtype=np.float32)
+    for top in range(0, cut.height_px, _STRIP_ROWS):
+        rows = slice(cut.top_px + top, min(cut.top_px + top + _STRIP_ROWS, cut.bottom_px))
+        luma = pixels[rows].astype(np.float32) @ _LUMA
+        grey[top : top + _STRIP_ROWS] = luma[:, cut.left_px : cut.right_px]
+    return grey
 
 
 def _around(box: Roi, picture: Picture, settings: PixelSettings) -> Roi:
@@ -112,16 +128,15 @@ def _around(box: Roi, picture: Picture, settings: PixelSettings) -> Roi:
     return (cut.overlap(picture.region) or cut) if picture.region else cut
 
 
-def _lesion(file: ImageFile, picture: Picture) -> tuple[NDArray[np.float32], Roi]:
-    """Return the lesion plane (0 or 255) and its box.
+def _lesion(file: ImageFile, picture: Picture) -> tuple[NDArray[np.bool_], Roi]:
+    """Return where the lesion is, and its box.
 
     Without any annotation that is the whole image, or its B-mode region where the file says so.
     """
     height_px, width_px = picture.pixels.shape[:2]
-    lesion = np.zeros((height_px, width_px), dtype=np.float32)
     if file.mask is not None:
         mask = decode_mask(file.mask)
-        if mask.shape != lesion.shape:
+        if mask.shape != (height_px, width_px):
             raise UnreadableImage(
                 Problem(
                     file.mask.name,
@@ -130,8 +145,7 @@ def _lesion(file: ImageFile, picture: Picture) -> tuple[NDArray[np.float32], Roi
                     "Export the mask at the image's own size.",
                 )
             )
-        lesion[mask] = 255
-        return lesion, file.roi or roi_from_mask(mask)
+        return mask, file.roi or roi_from_mask(mask)
     box = file.roi or picture.region or Roi(0, 0, width_px, height_px)
     if not box.inside(width_px=width_px, height_px=height_px):
         raise RoiError(
@@ -142,7 +156,8 @@ def _lesion(file: ImageFile, picture: Picture) -> tuple[NDArray[np.float32], Roi
                 "Give left,top,width,height in pixels of the original image.",
             )
         )
-    lesion[box.top_px : box.bottom_px, box.left_px : box.right_px] = 255
+    lesion = np.zeros((height_px, width_px), dtype=np.bool_)
+    lesion[box.top_px : box.bottom_px, box.left_px : box.right_px] = True
     return lesion, box
 
 

@@ -100,11 +100,27 @@ MISSINGNESS = (
     "method",
 )
 SEARCH = ("model", "fold", "hyperparameters", "inner_score", "seconds")
+EXPLANATION = (
+    "patient_id",
+    "fold",
+    "model",
+    "modality",
+    "method",
+    "image",
+    "share",
+    "logit",
+    "mean",
+)
+FAITHFULNESS = ("modality", "method", "check", "value", "low", "high", "n", "passed", "note")
+SHAPLEY = ("patient_id", "label", "logit", "base")  # and one column phi_MODALITY each
+SHAPLEY_SUMMARY = ("modality", "mean_abs", "low", "high", "mean", "n", "method")
+CLINICAL_IMPORTANCE = ("column", "mean_abs", "low", "high", "n", "method")
 
 # Identifiers such as 007 must survive a round trip as text.
 _TEXT_COLUMNS = (
     "patient_id", "model", "model_a", "model_b", "kind", "modality", "role", "metric", "group",
     "shown", "test", "family", "part", "column", "level", "variable",
+    "reader", "criterion", "check", "note",
 )  # fmt: skip
 
 
@@ -114,7 +130,17 @@ def read_results(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise StudyError(
             Problem(path.name, "no such file", "a finished study", "Run `axilla run` first.")
         )
-    table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, "str"), keep_default_na=True)
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, "str"), keep_default_na=True)
+    except ValueError as error:  # not UTF-8, empty, or rows of several lengths
+        raise StudyError(
+            Problem(
+                path.name,
+                "a damaged table",
+                "the table that axilla wrote",
+                "Run `axilla run` again, or restore the file.",
+            )
+        ) from error
     if missing := [column for column in columns if column not in table.columns]:
         raise StudyError(
             Problem(

@@ -1,5 +1,6 @@
 """Reading study.toml: preset underneath, explicit settings on top, all faults in one error."""
 
+import re
 import tomllib
 from difflib import get_close_matches
 from importlib.resources import files
@@ -11,7 +12,9 @@ from pydantic import BaseModel, ValidationError
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.study import StudyConfig
 
-_LARGEST_BYTES = 1 << 20
+_LARGEST_BYTES = 1 << 18
+# tomllib's time grows with the square of a dotted key's length.
+_LONG_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){64}")
 _DEEPEST = 20
 _LONGEST_QUOTE = 200
 _MOST_FAULTS = 100
@@ -80,9 +83,12 @@ def _text(path: Path) -> str:
     with path.open("rb") as stream:
         content = stream.read(_LARGEST_BYTES + 1)
     if len(content) > _LARGEST_BYTES:
-        found, expected = "more than 1 MiB", "the settings of one study"
+        found, expected = "more than 256 KiB", "the settings of one study"
         raise ConfigError(Problem(path.name, found, expected, "Give the path of study.toml."))
-    return content.decode("utf-8-sig")
+    text = content.decode("utf-8-sig")
+    if _LONG_KEY.search(text):
+        raise _too_deep(path.name)
+    return text
 
 
 def _depth_exceeds(settings: object, depth: int) -> bool:

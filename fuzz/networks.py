@@ -1,22 +1,30 @@
-"""Seeds: small whole bundles, with networks, without training; and the case they predict."""
+"""What needs torch: small whole bundles made without training, weights, and their doors."""
 
+import io
+import os
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import torch
+from safetensors.torch import save
 
 from axilla.inference.bundle import Bundle, read_bundle, write_bundle
 from axilla.inference.manifest import Manifest, ModalityManifest, PreprocessingManifest
 from axilla.inference.predictor import Predictor
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import fusions
+from axilla.models.pretrained import FOLDER_VARIABLE, load_pretrained
 from axilla.preprocessing.clinical import Values, fit_encoder
+from axilla.preprocessing.prepare import PixelSettings, prepare
 from axilla.records.patients import ImageFile, Patient
+from fuzz import pictures
 from fuzz.png import blank
 
 _SIDE_PX = 32
 _EMBEDDING = 128
+_PIXELS = PixelSettings(_SIDE_PX, roi_margin=0.25, harmonise=True, stain="macenko")
 _TRAINED_ON: tuple[Values, ...] = (
     {"age": 40.0, "er": "positive"},
     {"age": 60.0, "er": "negative"},
@@ -50,6 +58,42 @@ def predict_with(path: Path) -> object:
         clinical={"age": 53.0, "er": "positive"},
     )
     return predictor.predict([case])
+
+
+def picture_files() -> Mapping[str, bytes]:
+    """Return the images of all formats that `prepare` reads."""
+    return {**pictures.png_files(), **pictures.jpeg_files(), **pictures.tiff_files()}
+
+
+def weight_files() -> Mapping[str, bytes]:
+    """Return weights as publishers give them, of two layers only."""
+    state = {"conv1.weight": torch.zeros(4, 3, 7, 7), "fc.bias": torch.ones(3)}
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return {"resnet50.safetensors": save(state), "resnet50.pth": buffer.getvalue()}
+
+
+def load_weights(path: Path) -> object:
+    """Load weights from a folder into the networks that look for them there; they never fit."""
+    os.environ[FOLDER_VARIABLE] = str(path.parent)
+    for name in ("ulnet", "resnet50"):
+        load_pretrained(name, _network(name))
+    return None
+
+
+@cache
+def _network(name: str) -> torch.nn.Module:
+    return find_backbone(name).build()
+
+
+def prepare_ultrasound(path: Path) -> object:
+    """Make an image ready for a network, as training and prediction do."""
+    return prepare(ImageFile(path), "ultrasound", settings=_PIXELS)
+
+
+def prepare_pathology(path: Path) -> object:
+    """Make an image ready for a network, with stain normalisation."""
+    return prepare(ImageFile(path), "pathology", settings=_PIXELS)
 
 
 def _bundle(*, images: bool) -> Bundle:
