@@ -70,8 +70,11 @@ _EITHER = (
 _DEFECTS = (  # errors that a person may look at and let stand
     ("image_blank", "Image without content",
      "It shows next to nothing, so a model learns from noise."),
-    ("image_tiny", "Image too small", "It holds too few pixels to show a lesion."),
 )  # fmt: skip
+
+_SMALL = (  # an error below a size that a person may let stand, a warning above it
+    ("image_tiny", "Image too small", "It holds too few pixels to show a lesion."),
+)
 
 _TIES = (  # as _DEFECTS, but about what several patients share
     ("image_duplicate", "Same image in several patients",
@@ -142,6 +145,7 @@ CODES: dict[str, Code] = {
         *(Code(n, "error", t, meaning=m, acceptable=False) for n, t, m in _STRUCTURAL),
         *(Code(n, "either", t, meaning=m, acceptable=False) for n, t, m in _EITHER),
         *(Code(n, "error", t, meaning=m) for n, t, m in _DEFECTS),
+        *(Code(n, "either", t, meaning=m) for n, t, m in _SMALL),
         *(Code(n, "error", t, meaning=m, whole=True) for n, t, m in _TIES),
         *(Code(n, "warning", t, meaning=m) for n, t, m in _REMARKS),
         *(Code(n, "warning", t, meaning=m, whole=True) for n, t, m in _TRAITS),
