@@ -14,7 +14,7 @@ from axilla.cohort.sheets import Row, Sheet, read_sheet
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile
 from axilla.records.roi import Roi
-from axilla.records.study import StudyConfig
+from axilla.records.study import CohortSection, StudyConfig
 
 COLUMNS = ("image", *ROI, "mask", "source", "label")
 CONFLICT_IOU = 0.5
@@ -82,10 +82,11 @@ def read_rois(path: Path) -> dict[str, DrawnRoi]:
 def study_rois(config: StudyConfig, folder: Path) -> dict[str, DrawnRoi]:
     """Return the study's rois.csv, nothing if there is none; `folder` holds study.toml.
 
-    Raises `CohortError` if the file is damaged, or if study.toml names one that is missing.
+    Raises `CohortError` if the file is damaged, or if study.toml names another that is missing.
     """
     path = folder / config.cohort.rois
-    if not path.is_file() and "rois" not in config.cohort.model_fields_set:
+    # Results hold the settings of their run whole: what a person wrote cannot be told from there.
+    if not path.is_file() and config.cohort.rois == CohortSection().rois:
         return {}
     return read_rois(path)
 
