@@ -33,15 +33,21 @@ def as_json(seen: Sequence[Seen], *, seconds: float, seed: int, workers: int) ->
         "seconds": round(seconds, 1),
         "seed": seed,
         "workers": workers,
-        "formats": {
-            name: {
-                "outcomes": dict(Counter(s.outcome for s in seen if s.asked.form == name)),
-                "slowest_cpu_seconds": max(s.cpu_seconds for s in seen if s.asked.form == name),
-                "highest_peak_mib": max(s.peak_mib for s in seen if s.asked.form == name),
-            }
-            for name in _names(seen)
-        },
+        "formats": {name: _of_format(name, seen) for name in _names(seen)},
         "failed": [f"{s.asked.form}:{s.asked.number} {s.outcome}" for s in seen if s.failed],
+    }
+
+
+def _of_format(name: str, seen: Sequence[Seen]) -> dict[str, Any]:
+    mine = [s for s in seen if s.asked.form == name]
+    slowest = max(mine, key=lambda s: s.cpu_seconds)
+    highest = max(mine, key=lambda s: s.peak_mib)
+    return {
+        "outcomes": dict(Counter(s.outcome for s in mine)),
+        "slowest": f"{name}:{slowest.asked.number}",
+        "slowest_cpu_seconds": round(slowest.cpu_seconds, 2),
+        "highest": f"{name}:{highest.asked.number}",
+        "highest_peak_mib": highest.peak_mib,
     }
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from axilla.cohort import extent, workbooks
 from axilla.cohort.charsets import decode_text
+from axilla.cohort.reading import read_table
 from axilla.cohort.sheets import read_sheet
+from axilla.cohort.wanted import Wanted
 from axilla.records.errors import CohortError
 
 SHEET = "xl/worksheets/sheet1.xml"
@@ -63,17 +65,39 @@ def test_the_most_columns_are_still_read(tmp_path):
     assert len(read_sheet(path).columns) == 4_000
 
 
-@pytest.mark.parametrize(("limit", "most"), [("MOST_CELLS", 5), ("MOST_ROWS", 2)])
+@pytest.mark.parametrize(
+    ("limit", "most"),
+    [
+        (("extent.MOST_CELLS",), 5),
+        (("csv_text.MOST_ROWS", "workbooks.MOST_WORKBOOK_ROWS"), 2),
+    ],
+)
 def test_rows_and_cells_are_counted_while_they_are_read(tmp_path, monkeypatch, limit, most):
     rows = [["patient_id", "age"], ["P1", "1"], ["P2", "2"]]
-    text = csv_file(tmp_path, *(",".join(row) for row in rows))
-    book = workbook(tmp_path / "c.xlsx", rows)
-    monkeypatch.setattr(extent, limit, most)
-    for path in (text, book):
+    paths = (
+        csv_file(tmp_path, *(",".join(row) for row in rows)),
+        workbook(tmp_path / "c.xlsx", rows),
+    )
+
+    def allow(number):
+        for name in limit:
+            monkeypatch.setattr(f"axilla.cohort.{name}", number)
+
+    allow(most)
+    for path in paths:
         assert refusal(path).startswith("more than")
-    monkeypatch.setattr(extent, limit, most + 1)
-    for path in (text, book):
+    allow(most + 1)
+    for path in paths:
         assert len(read_sheet(path).rows) == 2
+
+
+def test_more_patients_than_any_cohort_are_refused(tmp_path, monkeypatch):
+    path = csv_file(tmp_path, "patient_id,age", "P1,1", "P2,2")
+    wanted = Wanted(modalities=("clinical",), clinical={"age": "number"})
+    assert len(read_table(path, wanted, strict=False).patients) == 2
+    monkeypatch.setattr("axilla.cohort.reading.MOST_PATIENTS", 1)
+    with pytest.raises(CohortError, match="more than 1 patients"):
+        read_table(path, wanted, strict=False)
 
 
 def test_a_file_too_large_is_not_even_read(tmp_path, monkeypatch):

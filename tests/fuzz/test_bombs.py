@@ -124,7 +124,7 @@ REFUSED = {
     "csv: a million columns": ("a.csv", lambda: b",".join([b"c"] * 1_000_000) + b"\n1"),
     "csv: commas only": ("a.csv", lambda: b"," * 6_000_000),
     "csv: one vast quote": ("a.csv", lambda: b'a,b\n"' + b"x" * 5_000_000),
-    "csv: a million rows": ("a.csv", lambda: b"patient_id\n" + b"1\n" * 1_000_000),
+    "csv: a million rows": ("a.csv", lambda: b"patient_id\n" + b"1\n" * 1_500_000),
     "toml: deep": ("study.toml", lambda: b"x = " + b"[" * 200_000),
     "toml: dotted": ("study.toml", lambda: b".".join([b"a"] * 200_000) + b" = 1"),
     "toml: vast": ("study.toml", lambda: b"x = '" + b"a" * 50_000_000 + b"'"),

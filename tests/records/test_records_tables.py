@@ -20,8 +20,15 @@ def test_identifiers_stay_text(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\n\n", b"\xff\xfe\x00", b"patient_id,label\n1,2,3,4\n1\n1,2,3,4,5\n", b'a,b\n"1,2\n3'],
-    ids=["empty", "blank", "not text", "ragged", "open quote"],
+    [
+        b"",
+        b"\n\n",
+        b"\xff\xfe\x00",
+        b"patient_id,label\n1,2,3,4\n1\n1,2,3,4,5\n",
+        b'a,b\n"1,2\n3',
+        b"c," * 500_000,
+    ],
+    ids=["empty", "blank", "not text", "ragged", "open quote", "wide"],
 )
 def test_a_damaged_table_says_what_to_do(tmp_path, content):
     with pytest.raises(StudyError, match=r"predictions\.csv.*axilla run"):

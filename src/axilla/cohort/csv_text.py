@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from axilla.cohort.charsets import decode_text
-from axilla.cohort.extent import bounded, refuse_large_file, refuse_wide
+from axilla.cohort.extent import MOST_ROWS, bounded, refuse_large_file, refuse_wide
 from axilla.records.errors import CohortError, Problem
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -33,9 +33,8 @@ def csv_records(path: Path) -> list[list[str]]:
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records: list[list[str]] = []
     try:
-        for record in bounded(
-            reader, path.name
-        ):  # not a comprehension: an error needs the rows so far
+        # Not a comprehension: an error needs the rows so far.
+        for record in bounded(reader, path.name, rows=MOST_ROWS):
             records += [record]
     except csv.Error as error:
         raise CohortError(

@@ -10,7 +10,9 @@ MOST_BYTES = 100_000_000
 """Unpacked, for a workbook; a table of 20,000 patients and 60 columns has half of it."""
 
 MOST_CELLS = 5_000_000
-MOST_ROWS = 200_000
+MOST_ROWS = 1_000_000  # predictions have one per patient, model and repetition
+MOST_WORKBOOK_ROWS = 200_000  # openpyxl takes its time, for empty rows too
+MOST_PATIENTS = 50_000
 MOST_COLUMNS = 4_000
 LARGEST_RATIO = 100
 """How many times its size a workbook's member may unpack to; Excel's own sheets reach 20."""
@@ -24,13 +26,16 @@ def refuse_large_file(path: Path) -> None:
         raise too_large(path.name, f"more than {MOST_BYTES // 1_000_000} MB")
 
 
-def bounded(records: Iterable[Record], name: str) -> Iterator[Record]:
-    """Yield rows until there are too many of them, or of their cells; raise `CohortError` then."""
+def bounded(records: Iterable[Record], name: str, *, rows: int) -> Iterator[Record]:
+    """Yield at most `rows` rows, `MOST_CELLS` cells in all; raise `CohortError` if there are more.
+
+    Nothing beyond them is read.
+    """
     cells = 0
-    for rows, record in enumerate(records, start=1):
+    for number, record in enumerate(records, start=1):
         cells += len(record)
-        if rows > MOST_ROWS or cells > MOST_CELLS:
-            raise too_large(name, f"more than {MOST_ROWS:,} rows or {MOST_CELLS:,} cells")
+        if number > rows or cells > MOST_CELLS:
+            raise too_large(name, f"more than {rows:,} rows or {MOST_CELLS:,} cells")
         yield record
 
 

@@ -12,6 +12,7 @@ from axilla.cohort.cells import name_of
 from axilla.cohort.columns import check_columns
 from axilla.cohort.derived import with_derived
 from axilla.cohort.eligibility import Screening, screen
+from axilla.cohort.extent import MOST_PATIENTS, too_large
 from axilla.cohort.findings import Finding, cohort_error, error, errors_in, warning
 from axilla.cohort.grouping import group_patients
 from axilla.cohort.image_row import Listed
@@ -98,7 +99,7 @@ def read_table(
     `strict` is what a study needs; see `read_cases` for less. Raises `CohortError` only if the
     file itself is not a table.
     """
-    whole, screening, said = _screened(read_sheet(table), wanted, strict=strict)
+    whole, screening, said = _screened(_patients_sheet(table), wanted, strict=strict)
     sheet = replace(whole, rows=_those_who(screening.stays, whole.rows))
     ids = tuple(name_of(row) for row in sheet.rows)
     labels = outcome_labels(sheet, wanted)
@@ -153,6 +154,13 @@ def _paths(rows: Sequence[Row]) -> Iterator[str]:
         for modality in IMAGE_MODALITIES:
             parts = row.cells.get(modality, "").split(";")
             yield from (path for part in parts if (path := part.strip()))
+
+
+def _patients_sheet(table: Path) -> Sheet:
+    sheet = read_sheet(table)
+    if len(sheet.rows) > MOST_PATIENTS:
+        raise too_large(sheet.name, f"more than {MOST_PATIENTS:,} patients")
+    return sheet
 
 
 def _those_who(stay: Sequence[bool], everybody: Sequence[_Item]) -> tuple[_Item, ...]:

@@ -16,7 +16,14 @@ from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.xml.functions import iterparse
 
-from axilla.cohort.extent import LARGEST_RATIO, MOST_BYTES, MOST_CELLS, bounded, too_large
+from axilla.cohort.extent import (
+    LARGEST_RATIO,
+    MOST_BYTES,
+    MOST_CELLS,
+    MOST_WORKBOOK_ROWS,
+    bounded,
+    too_large,
+)
 from axilla.records.errors import CohortError, Problem
 
 _SURELY_HARMLESS_BYTES = 1_000_000
@@ -78,7 +85,7 @@ def _read(path: Path) -> tuple[list[list[str]], _Layout]:
         sheets = [sheet for sheet in reader.wb.worksheets if sheet.sheet_state == "visible"]
         sheet = (sheets or reader.wb.worksheets)[0]
         sheet.reset_dimensions()  # some programs write a wrong table size
-        rows = bounded(sheet.iter_rows(), path.name)
+        rows = bounded(sheet.iter_rows(), path.name, rows=MOST_WORKBOOK_ROWS)
         records = [[_text(cell) for cell in row] for row in rows]
         targets = {about.name: rel.target for about, rel in reader.parser.find_sheets()}
         with reader.archive.open(targets[sheet.title]) as source:

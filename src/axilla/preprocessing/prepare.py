@@ -22,7 +22,7 @@ from axilla.records.units import ImageModality
 
 # Rec. 601 luma, what scanners' own grey exports and most decoders use.
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-_STRIP_ROWS = 256
+_STRIP_PIXELS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +114,11 @@ def _prepare_ultrasound(file: ImageFile, settings: PixelSettings) -> torch.Tenso
 def _grey(pixels: NDArray[np.uint8], cut: Roi) -> NDArray[np.float32]:
     """Return the luma of a rectangle, strip by strip: in one go it takes 20 bytes per pixel."""
     grey = np.empty((cut.height_px, cut.width_px), dtype=np.float32)
-    for top in range(0, cut.height_px, _STRIP_ROWS):
-        rows = slice(cut.top_px + top, min(cut.top_px + top + _STRIP_ROWS, cut.bottom_px))
+    height = max(1, _STRIP_PIXELS // pixels.shape[1])
+    for top in range(0, cut.height_px, height):
+        rows = slice(cut.top_px + top, min(cut.top_px + top + height, cut.bottom_px))
         luma = pixels[rows].astype(np.float32) @ _LUMA
-        grey[top : top + _STRIP_ROWS] = luma[:, cut.left_px : cut.right_px]
+        grey[top : top + height] = luma[:, cut.left_px : cut.right_px]
     return grey
 
 

@@ -116,6 +116,8 @@ SHAPLEY = ("patient_id", "label", "logit", "base")  # and one column phi_MODALIT
 SHAPLEY_SUMMARY = ("modality", "mean_abs", "low", "high", "mean", "n", "method")
 CLINICAL_IMPORTANCE = ("column", "mean_abs", "low", "high", "n", "method")
 
+_LONGEST_HEADER_BYTES = 1 << 16  # no table has so many columns; pandas would take minutes over them
+
 # Identifiers such as 007 must survive a round trip as text.
 _TEXT_COLUMNS = (
     "patient_id", "model", "model_a", "model_b", "kind", "modality", "role", "metric", "group",
@@ -130,17 +132,13 @@ def read_results(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise StudyError(
             Problem(path.name, "no such file", "a finished study", "Run `axilla run` first.")
         )
+    with path.open("rb") as stream:
+        if len(stream.readline(_LONGEST_HEADER_BYTES)) == _LONGEST_HEADER_BYTES:
+            raise _damaged(path)
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, "str"), keep_default_na=True)
     except ValueError as error:  # not UTF-8, empty, or rows of several lengths
-        raise StudyError(
-            Problem(
-                path.name,
-                "a damaged table",
-                "the table that axilla wrote",
-                "Run `axilla run` again, or restore the file.",
-            )
-        ) from error
+        raise _damaged(path) from error
     if missing := [column for column in columns if column not in table.columns]:
         raise StudyError(
             Problem(
@@ -151,3 +149,8 @@ def read_results(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
             )
         )
     return table
+
+
+def _damaged(path: Path) -> StudyError:
+    remedy = "Run `axilla run` again, or restore the file."
+    return StudyError(Problem(path.name, "a damaged table", "the table that axilla wrote", remedy))
