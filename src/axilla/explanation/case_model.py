@@ -8,6 +8,7 @@ import torch
 from axilla.explanation.cam import Score
 from axilla.inference.bundle import Bundle
 from axilla.inference.parts import Part, fusion_of, misfit, part_of, pixel_settings
+from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
 from axilla.models.pooling import pooled_by, shares_in_bags
 from axilla.preprocessing.augment import served_views
@@ -53,6 +54,7 @@ class CaseModel:
 
     def __init__(self, bundle: Bundle, *, device: torch.device | None = None) -> None:
         """Build the bundle's networks; raise `BundleError` if its tensors do not fit them."""
+        keep_freed_memory()
         self.manifest = bundle.manifest
         self.device = device or torch.device("cpu")
         self.pixels = pixel_settings(bundle.manifest)

@@ -8,11 +8,17 @@ import torch
 
 from axilla.explanation.case_model import CaseModel, Described
 from axilla.explanation.faithfulness.chosen import cases_of, top_images
+from axilla.explanation.faithfulness.measured import Measured
 from axilla.explanation.faithfulness.measuring import measure
 from axilla.explanation.faithfulness.shuffling import described_by, shuffled
-from axilla.explanation.faithfulness.measured import Measured
 from axilla.explanation.heatmap_file import Heatmap
 from axilla.explanation.maps import Explainer, Maps, Method
+from axilla.explanation.shapley import (
+    ClinicalImportance,
+    Shapley,
+    clinical_importance,
+    modality_shapley,
+)
 from axilla.inference.bundle import Bundle
 from axilla.preprocessing.prepare import window_of
 from axilla.records.patients import Patient
@@ -61,6 +67,9 @@ class FoldMaps:
     rows: tuple[ImageRow, ...]
     tested: tuple[Measured, ...]
     methods: Mapping[ImageModality, str]
+    patients: Sequence[Patient]
+    shapley: Shapley
+    clinical: ClinicalImportance | None
 
 
 def explain_fold(fold: OutOfFold, patients: Sequence[Patient], wishes: Wishes) -> FoldMaps:
@@ -93,6 +102,9 @@ def explain_fold(fold: OutOfFold, patients: Sequence[Patient], wishes: Wishes) -
         tuple(rows),
         tuple(_tested(model, described, patients, wishes)),
         methods,
+        patients,
+        modality_shapley(model, described, seed=wishes.seed),
+        clinical_importance(model, patients, described=described, seed=wishes.seed),
     )
 
 

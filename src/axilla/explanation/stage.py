@@ -9,6 +9,7 @@ import pandas as pd
 
 from axilla.explanation.faithfulness.checks import table, verdicts
 from axilla.explanation.faithfulness.chosen import drawn
+from axilla.explanation.faithfulness.curve_table import curve_table
 from axilla.explanation.heatmap_file import (
     FOLDER,
     HeatmapFile,
@@ -19,6 +20,7 @@ from axilla.explanation.heatmap_file import (
     write_legend,
 )
 from axilla.explanation.out_of_fold import FoldMaps, ImageRow, OutOfFold, Wishes, explain_fold
+from axilla.explanation.shapley_tables import clinical_table, shapley_summary, shapley_table
 from axilla.records.digests import seed_of
 from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
@@ -28,7 +30,10 @@ from axilla.records.units import IMAGE_MODALITIES, ImageModality
 
 _DECOYS = 50
 _SCALE_PERCENT = 99
-TABLES = ("explanation.csv", "faithfulness.csv")
+TABLES = (
+    *("explanation.csv", "faithfulness.csv", "faithfulness_curves.csv"),
+    *("shapley.csv", "shapley_summary.csv", "clinical_importance.csv"),
+)
 
 
 def explain(
@@ -109,6 +114,8 @@ def _write(folder: RunFolder, done: Sequence[tuple[str, FoldMaps]], *, seconds: 
     tested = [one for _, found in done for one in found.tested]
     if tested:
         folder.write_table("faithfulness.csv", table(verdicts(tested)))
+        folder.write_table("faithfulness_curves.csv", curve_table(tested))
+    _write_shapley(folder, [found for _, found in done])
     folder.update_json(
         "provenance.json",
         {
@@ -121,6 +128,15 @@ def _write(folder: RunFolder, done: Sequence[tuple[str, FoldMaps]], *, seconds: 
             }
         },
     )
+
+
+def _write_shapley(folder: RunFolder, done: Sequence[FoldMaps]) -> None:
+    parts = [(found.shapley, found.patients) for found in done]
+    folder.write_table("shapley.csv", shapley_table(parts))
+    folder.write_table("shapley_summary.csv", shapley_summary(parts))
+    clinical = [(found.clinical, found.patients) for found in done if found.clinical is not None]
+    if clinical:
+        folder.write_table("clinical_importance.csv", clinical_table(clinical))
 
 
 def _legend(found: Sequence[FoldMaps]) -> Legend:

@@ -8,12 +8,15 @@ from axilla.report.calibration_figure import draw_calibration
 from axilla.report.canvas import Drawing
 from axilla.report.confusion_figure import draw_confusions
 from axilla.report.decision_figure import draw_decision_curve
+from axilla.report.explained_cases import ExplainedCases
+from axilla.report.figure5 import draw_figure5
 from axilla.report.flow_figure import draw_flow
 from axilla.report.forest_figure import draw_forest
 from axilla.report.learning_figure import draw_learning_curve
 from axilla.report.lineup import FAMILY_TITLES, Entry, FamilyKey, of_family
 from axilla.report.results import StudyResults
 from axilla.report.roc_figure import draw_roc
+from axilla.report.shapley_figure import draw_shapley
 from axilla.report.subgroup_figure import draw_subgroups
 
 # The paper's numbers, so that its readers find their way.
@@ -30,8 +33,13 @@ STEMS: dict[FamilyKey, str] = {
 _WITH_READERS: tuple[FamilyKey, ...] = ("ultrasound", "fusion", "clinical", "models")
 
 
-def draw_figures(results: StudyResults, answer: Answer) -> dict[str, Drawing]:
-    """Draw the inclusion flow, each family's ROC curves and confusion matrices, and the rest."""
+def draw_figures(
+    results: StudyResults, answer: Answer, explained: ExplainedCases | None = None
+) -> dict[str, Drawing]:
+    """Draw the inclusion flow, each family's ROC curves and confusion matrices, and the rest.
+
+    `explained` are the cases of Figure 5.
+    """
     drawings: list[Drawing | None] = [draw_flow(results)]
     for family in page_families(results):
         title, stem = FAMILY_TITLES[family], STEMS[family]
@@ -52,7 +60,8 @@ def draw_figures(results: StudyResults, answer: Answer) -> dict[str, Drawing]:
     band = answer.rival.auc if answer.rival else None
     drawings += [draw_forest(results, band=band), draw_subgroups(results)]
     drawings += [draw_calibration(results), draw_decision_curve(results)]
-    drawings.append(draw_learning_curve(results))
+    drawings += [draw_learning_curve(results), draw_shapley(results.explained)]
+    drawings.append(draw_figure5(explained))
     return {drawing.name: drawing for drawing in drawings if drawing is not None}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from axilla.report.answer import Answer
 from axilla.report.canvas import Drawing
+from axilla.report.explained_cases import ExplainedCases
 from axilla.report.failures import Gallery
 from axilla.report.page import Section
 from axilla.report.results import StudyResults
@@ -12,12 +13,16 @@ from axilla.report.results import StudyResults
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What sections are made of; `gallery` is None where the study shows no errors."""
+    """What sections are made of; `gallery` is None where the study shows no errors.
+
+    `explained` are the cases whose heatmaps are shown, None without heatmaps.
+    """
 
     results: StudyResults
     answer: Answer
     drawings: Mapping[str, Drawing]
     gallery: Gallery | None = None
+    explained: ExplainedCases | None = None
 
 
 Builder = Callable[[Material], Section | None]

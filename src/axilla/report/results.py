@@ -31,6 +31,7 @@ from axilla.records.tables import (
     SUBGROUPS,
     read_results,
 )
+from axilla.report.explained import Explained, load_explained
 from axilla.report.lineup import Entry, line_up
 from axilla.report.wording import counted
 
@@ -57,6 +58,7 @@ class StudyResults:
     confounding: pd.DataFrame
     missingness: pd.DataFrame
     external: pd.DataFrame
+    explained: Explained
     flow: Any
     check: Any
     provenance: Mapping[str, Any]
@@ -156,6 +158,7 @@ def load_results(config: StudyConfig, folder: RunFolder) -> StudyResults:
         confounding=_optional(folder.table("confounding.csv"), CONFOUNDING),
         missingness=_optional(folder.table("missingness.csv"), MISSINGNESS),
         external=_optional(folder.table("external_metrics.csv"), METRICS),
+        explained=load_explained(folder),
         flow=_read_json(folder.table("flow.json"), default=None),
         check=_read_json(folder.table("check.json"), default=None),
         provenance=MappingProxyType(provenance if isinstance(provenance, dict) else {}),

@@ -8,6 +8,7 @@ from axilla.report.availability import availability_table
 from axilla.report.calibration_section import calibration_section
 from axilla.report.comparisons_section import comparisons_section
 from axilla.report.decision_section import decision_section
+from axilla.report.explanation_section import explanation_section
 from axilla.report.external_section import external_section
 from axilla.report.figures import STEMS, page_families, roc_entries, table_entries
 from axilla.report.folds import fold_sizes
@@ -20,6 +21,8 @@ from axilla.report.methods import is_clustered, methods_of
 from axilla.report.methods_of_evaluation import methods_of_evaluation
 from axilla.report.page import Section, render
 from axilla.report.provenance import provenance_facts, search_lines
+from axilla.report.readings_section import readings_section
+from axilla.report.shapley_section import shapley_section
 from axilla.report.subgroup_section import subgroup_section
 from axilla.report.table1_section import table1_section
 from axilla.report.tables import COLUMNS, performance_table
@@ -216,6 +219,9 @@ SECTIONS: tuple[Builder, ...] = (
     availability_section,
     learning_section,
     gallery_section,
+    explanation_section,
+    shapley_section,
+    readings_section,
     limitations_section,
     methods_section,
     selection_section,

@@ -10,6 +10,7 @@ from axilla.records.study import StudyConfig
 from axilla.report.answer import answer_of
 from axilla.report.checklists.filled import CHECKLISTS, checklist_frame, fill, read_checklist
 from axilla.report.checklists.section import checklists_section
+from axilla.report.explained_cases import explained_cases
 from axilla.report.failures import gallery_of
 from axilla.report.figures import draw_figures, page_families, table_entries, write_figures
 from axilla.report.manuscript import write_docx
@@ -31,7 +32,8 @@ def write_report(config: StudyConfig, folder: RunFolder) -> Path:
     """
     results = load_results(config, folder)
     answer = answer_of(results)
-    drawings = draw_figures(results, answer)
+    explained = explained_cases(results, folder.root)
+    drawings = draw_figures(results, answer, explained)
     write_figures(drawings, folder)
     for family in page_families(results):
         frame = performance_frame(results, table_entries(results, family))
@@ -40,7 +42,7 @@ def write_report(config: StudyConfig, folder: RunFolder) -> Path:
         card = model_card(read_manifest(folder.bundle))
         write_bytes(folder.table("model_card.md"), card.encode())
     gallery = gallery_of(results, folder.root)
-    sections = build_sections(Material(results, answer, drawings, gallery))
+    sections = build_sections(Material(results, answer, drawings, gallery, explained))
     if results.provenance:
         sections = (*sections, _checklists(results, folder, sections))
     page = render_page(sections, title=config.study.name, facts=_facts(results))

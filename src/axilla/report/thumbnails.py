@@ -56,14 +56,19 @@ def shrink(pixels: NDArray[np.uint8], *, roi: Roi | None) -> Thumbnail:
     size = (max(1, round(frame.width_px * scale)), max(1, round(frame.height_px * scale)))
     image = Image.fromarray(np.ascontiguousarray(cut)).resize(size, Image.Resampling.LANCZOS)
     if roi is not None:
-        _outline(image, roi, frame=frame, scale=scale)
+        outline(image, roi, frame=frame, scale=scale)
+    return encoded(image)
+
+
+def encoded(image: Image.Image) -> Thumbnail:
+    """Return an image as a JPEG: pixels and nothing else."""
     content = io.BytesIO()
     image.save(content, format="JPEG", quality=_QUALITY)
     uri = f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
-    return Thumbnail(uri, *size)
+    return Thumbnail(uri, *image.size)
 
 
-def _outline(image: Image.Image, roi: Roi, *, frame: Roi, scale: float) -> None:
+def outline(image: Image.Image, roi: Roi, *, frame: Roi, scale: float) -> None:
     """Draw a light line between two dark ones, to be seen on bright and on dark tissue."""
     left, top = (roi.left_px - frame.left_px) * scale, (roi.top_px - frame.top_px) * scale
     right, bottom = left + roi.width_px * scale - 1, top + roi.height_px * scale - 1

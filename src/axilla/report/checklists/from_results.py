@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from axilla.report.answer import answer_of
 from axilla.report.checklists.evidence import Evidence, Finder, method_place
 from axilla.report.errors_made import errors_made
+from axilla.report.explained import method_label
 from axilla.report.limitations import limitations_of
 from axilla.report.results import StudyResults
 from axilla.report.standing import headline_of
@@ -71,8 +72,17 @@ def _robustness(results: StudyResults) -> Evidence | None:
 
 
 def _explanation(results: StudyResults) -> Evidence | None:
-    heatmaps = results.provenance.get("heatmaps")
-    return Evidence("Heatmaps of the fusion model.", ("#heatmaps",)) if heatmaps else None
+    legend = results.explained.legend
+    if legend is None:
+        return None
+    maps = listed([f"{method_label(how)} on {modality}" for modality, how in legend.method.items()])
+    said = f"Heatmaps of {legend.model} out of fold: {maps}."
+    if not results.explained.faithfulness.empty:
+        said += " Their faithfulness was tested; the report says which checks they fail."
+    if not results.explained.shapley_summary.empty:
+        said += " Exact Shapley values say how far each modality moves a prediction."
+    places = ("#heatmaps", "#shapley", "#readings", "faithfulness.csv", "shapley.csv")
+    return Evidence(said, places)
 
 
 def _external(results: StudyResults) -> Evidence:
