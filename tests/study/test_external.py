@@ -9,6 +9,12 @@ from typer.testing import CliRunner
 from axilla.cli.main import app
 from axilla.inference.bundle import read_bundle
 
+ACCEPTED = """
+[[accept]]
+code = "group_across_split"
+reason = "Eight donors are too few to give some away."
+"""
+
 
 def run(folder):
     result = CliRunner().invoke(app, ["run", str(folder)])
@@ -25,6 +31,8 @@ def with_external(folder, *, flip=False):
         flipped = np.where(table["malignant"] == "1", "0", "1")
         table["malignant"] = np.where(outside, flipped, table["malignant"])
     table.to_csv(folder / "cohort.csv", index=False)
+    with (folder / "study.toml").open("a", encoding="utf-8") as toml:
+        toml.write(ACCEPTED)
     return set(table.loc[outside, "patient_id"])
 
 
