@@ -27,7 +27,7 @@ from axilla.records.roi import Roi
 from axilla.records.study import StudyConfig
 from axilla.report.answer import answer_of
 from axilla.report.checklists.filled import fill, read_checklist
-from axilla.report.explained_cases import chosen_cases, explained_cases
+from axilla.report.explained_cases import chosen_cases, explained_cases, explained_model
 from axilla.report.explanation_section import explanation_section
 from axilla.report.figure5 import draw_figure5
 from axilla.report.heatmap_views import LONGEST_SIDE_PX, scale_bar, views_of
@@ -276,7 +276,7 @@ def test_shapley_section_says_which_image_mattered(explained, page):
     count = int((table["phi_pathology"].abs() > table["phi_ultrasound"].abs()).sum())
     assert "Pathology moved the logit farthest: by 1.60" in section
     assert f"In {count} of 80 patients who have both, it was pathology" in section
-    assert "so this order may be chance" not in section
+    assert "so this order is uncertain" not in section
     assert "age 0.31 0.20 to 0.42 77" in section
     assert (folder.figures / "shapley.svg").is_file()
 
@@ -399,7 +399,34 @@ def test_bags_show_the_images_that_count_next(explained):
     shown = found.cases[0].shown[1]
     assert (shown.images, shown.share) == (4, 0.5)
     assert [tile.share for tile in shown.tiles] == [0.3, 0.1, 0.1]
-    drawing = draw_figure5(found)
-    assert drawing.svg == draw_figure5(found).svg
-    assert drawing.width_in == pytest.approx(draw_figure5(
-        dataclasses.replace(found, cases=found.cases[1:])).width_in + 1.48)  # fmt: skip
+    bagged = draw_figure5(dataclasses.replace(found, cases=found.cases[:1]))
+    plain = draw_figure5(dataclasses.replace(found, cases=found.cases[1:2]))
+    assert bagged.width_in == pytest.approx(plain.width_in + 1.48)  # a column for the tiles
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("weighting", "weighting"),
+        ("concatenation, weighting", "selected"),
+        ("ultrasound/plnet, pathology/squeezenet", "single/selected"),
+        ("another", None),
+    ],
+)
+def test_what_folds_chose_is_one_model(paired, said, expected):
+    results = load_results(*paired)
+    legend = Legend(said, {}, {})
+    changed = dataclasses.replace(results.explained, legend=legend)
+    model = explained_model(dataclasses.replace(results, explained=changed))
+    assert (model.name if model else None) == expected
+
+
+def test_repeats_are_judged_by_the_first_whose_models_are_explained(explained):
+    config, folder, _ = explained
+    results = load_results(config, folder)
+    once = [one.patient_id for one in chosen_cases(results, MODEL)]
+    other = results.predictions.assign(repeat=2, probability=0.5)
+    both = pd.concat([other, results.predictions], ignore_index=True)
+    twice = chosen_cases(dataclasses.replace(results, predictions=both), MODEL)
+    assert [one.patient_id for one in twice] == once
+    assert all(one.said.repeats == 1 for one in twice)

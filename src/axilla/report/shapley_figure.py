@@ -100,7 +100,7 @@ def _draw_strip(axes: Axes, table: pd.DataFrame, columns: Sequence[str]) -> None
             values = values[values != 0]  # who lacks the modality has exactly 0
             heights = row + side * _OFFSET + _SPREAD * _jitter(len(values))
             axes.plot(
-                values, heights, linestyle="none", marker="o", markersize=2.6, color=colour,
+                values, heights, linestyle="none", marker="o", markersize=3.0, color=colour,
                 alpha=0.55, markeredgewidth=0, zorder=2,
             )  # fmt: skip
             if len(values):

@@ -66,7 +66,7 @@ def _sentences(explained: Explained, sizes: Mapping[str, Estimate]) -> list[str]
     )
     said = [order]
     if overlap(most, next_one):
-        said.append("Their intervals overlap, so this order may be chance.")
+        said.append("Their intervals overlap, so this order is uncertain.")
     if farthest := _farthest(explained, first):
         said.append(farthest)
     return said
