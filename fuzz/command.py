@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ def chunks_of(names: Sequence[str], *, inputs: int, seed: int) -> list[list[Aske
 
 
 def _many(names: Sequence[str], *, inputs: int, seed: int, workers: int) -> int:
+    shutil.rmtree(_LEFT, ignore_errors=True)  # what an earlier hunt left
     begun = time.monotonic()
     told = _Teller(inputs)
     seen = hunt(chunks_of(names, inputs=inputs, seed=seed), workers=workers, limits=Limits(),

@@ -194,8 +194,11 @@ def hunt(
         with Worker(limits, formats=formats) as worker:
             for chunk in _drained(queue):
                 for asked in chunk:
-                    seen.append(worker.attempt(asked))
-                    told(seen[-1])
+                    one = worker.attempt(asked)
+                    if "hang" in one.outcome:  # a machine that slept meanwhile looks like one
+                        one = worker.attempt(asked)
+                    seen.append(one)
+                    told(one)
         return seen
 
     with ThreadPoolExecutor(workers) as pool:

@@ -140,3 +140,16 @@ def test_one_vast_line_does_not_hold_up_the_search_for_its_encoding():
     decoded = decode_text(f"name\n{line}\n".encode("cp1252"))
     assert decoded is not None
     assert decoded.encoding == "cp1252"
+
+
+def test_a_style_beyond_all_numbers_is_a_damaged_workbook(tmp_path):
+    path = workbook(tmp_path / "c.xlsx", [["a"], ["1"]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    styles = parts["xl/styles.xml"]
+    assert b'numFmtId="0"' in styles
+    parts["xl/styles.xml"] = styles.replace(b'numFmtId="0"', b'numFmtId="' + b"9" * 30 + b'"')
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert "no readable Excel workbook" in refusal(path)

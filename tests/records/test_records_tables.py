@@ -27,8 +27,9 @@ def test_identifiers_stay_text(tmp_path):
         b"patient_id,label\n1,2,3,4\n1\n1,2,3,4,5\n",
         b'a,b\n"1,2\n3',
         b"c," * 500_000,
+        b"patient_id,label\n1" + b",2" * 500_000,
     ],
-    ids=["empty", "blank", "not text", "ragged", "open quote", "wide"],
+    ids=["empty", "blank", "not text", "ragged", "open quote", "wide header", "wide row"],
 )
 def test_a_damaged_table_says_what_to_do(tmp_path, content):
     with pytest.raises(StudyError, match=r"predictions\.csv.*axilla run"):

@@ -35,6 +35,7 @@ _CORRUPT = (
     zlib.error,
     KeyError,
     ValueError,
+    OverflowError,
     TypeError,
     AttributeError,
     IndexError,

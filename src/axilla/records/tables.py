@@ -1,5 +1,6 @@
 """The columns of every table in the results folder: the contract with other people's scripts."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -116,7 +117,7 @@ SHAPLEY = ("patient_id", "label", "logit", "base")  # and one column phi_MODALIT
 SHAPLEY_SUMMARY = ("modality", "mean_abs", "low", "high", "mean", "n", "method")
 CLINICAL_IMPORTANCE = ("column", "mean_abs", "low", "high", "n", "method")
 
-_LONGEST_HEADER_BYTES = 1 << 16  # no table has so many columns; pandas would take minutes over them
+_LONGEST_LINE_BYTES = 1 << 14  # pandas would take minutes over a million columns
 
 # Identifiers such as 007 must survive a round trip as text.
 _TEXT_COLUMNS = (
@@ -133,7 +134,8 @@ def read_results(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
             Problem(path.name, "no such file", "a finished study", "Run `axilla run` first.")
         )
     with path.open("rb") as stream:
-        if len(stream.readline(_LONGEST_HEADER_BYTES)) == _LONGEST_HEADER_BYTES:
+        lines = iter(partial(stream.readline, _LONGEST_LINE_BYTES), b"")
+        if any(len(line) == _LONGEST_LINE_BYTES for line in lines):
             raise _damaged(path)
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, "str"), keep_default_na=True)

@@ -14,7 +14,8 @@ _MOST_DIRECTORIES = 64
 _MOST_ENTRIES = 4096
 
 # TIFF 6.0 tags, and how many bytes a value of each integer type takes (16 to 18: BigTIFF).
-_WIDTH, _HEIGHT, _TILE_WIDTH, _SUB_DIRECTORIES = 256, 257, 322, 330
+_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT, _SUB_DIRECTORIES = 256, 257, 322, 323, 330
+_TILE_OFFSETS = 324  # of this one tag the number of its values is kept, not the first
 _VALUE_BYTES = {3: 2, 4: 4, 13: 4, 16: 8, 18: 8}
 
 # DICOM PS3.10: (0002,0002) UI; PS3.4: VL Whole Slide Microscopy Image Storage.
@@ -41,6 +42,28 @@ def is_slide(path: Path) -> bool:
         return _is_dicom_slide(head)
     except (OSError, ValueError):  # ValueError: a null byte in the name
         return False
+
+
+def lists_all_tiles(path: Path) -> bool:
+    """Tell whether a TIFF slide lists the tiles that its size takes; never raises.
+
+    One that lists fewer is damaged: OpenSlide shows what is missing as blank, however large it
+    claims to be. Of other files nothing is asked, so they list all.
+    """
+    try:
+        with path.open("rb") as stream:
+            directories = _directories(stream, stream.read(_HEAD_BYTES))
+            return all(_tiles_missing(tags) <= 0 for tags in directories)
+    except (OSError, ValueError, struct.error):
+        return True
+
+
+def _tiles_missing(tags: _Tags) -> int:
+    if not (tags.get(_TILE_WIDTH) and tags.get(_TILE_HEIGHT)):
+        return 0
+    across = -(-tags.get(_WIDTH, 0) // tags[_TILE_WIDTH])
+    down = -(-tags.get(_HEIGHT, 0) // tags[_TILE_HEIGHT])
+    return across * down - tags.get(_TILE_OFFSETS, 0)
 
 
 def is_dicom_slide(path: Path) -> bool:
@@ -99,10 +122,12 @@ def _directories(stream: BinaryIO, head: bytes) -> Iterator[_Tags]:
             return
         tags: _Tags = {}
         for _ in range(count):
-            tag, kind, _ = _unpack(stream, order + entry_form)
+            tag, kind, number = _unpack(stream, order + entry_form)
             value = stream.read(8 if big else 4)
             size = _VALUE_BYTES.get(kind, 0)
-            if 0 < size <= len(value):
+            if tag == _TILE_OFFSETS:
+                tags[tag] = number
+            elif 0 < size <= len(value):
                 form = {2: "H", 4: "I", 8: "Q"}[size]
                 (tags[tag],) = struct.unpack_from(order + form, value)
             else:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from axilla.cohort.slides.kinds import is_dicom_slide
+from axilla.cohort.slides.kinds import is_dicom_slide, lists_all_tiles
 from axilla.cohort.slides.series import frames_are_whole, other_files
 from axilla.records.errors import Problem, UnreadableImage
 
@@ -67,6 +67,8 @@ def _open(path: str, _changed_ns: int, _size: int, process: int) -> "openslide.O
     """Open a slide once per content and process: a forked process must not share file offsets."""
     import openslide  # noqa: PLC0415
 
+    if not lists_all_tiles(Path(path)):
+        raise unreadable_slide(Path(path), "fewer tiles than its size takes")
     slide = openslide.OpenSlide(path)
     slide.set_cache(_tile_cache(process))
     return slide
