@@ -16,6 +16,7 @@ from axilla.records.study import StudyConfig
 from axilla.records.toml import read_study
 from axilla.training import stage
 from axilla.training.engine import Engine
+from axilla.training.finals import best_fusion
 from axilla.training.pixels import Pixels
 from axilla.training.results import OperatingPoint, operating_point
 from axilla.training.unimodal import Material
@@ -47,7 +48,7 @@ def decide(
         kind: config.validation.model_copy(update={"recalibration": kind})
         for kind in ("none", "platt", "isotonic")
     }
-    best = stage._best_fusion(trained.fusions, fold)
+    best = best_fusion(trained.fusions, fold)
     assert best is not None
     return Trained(
         states={f"{m.model} {part}": dict(s) for m in models for part, s in m.parts().items()},
