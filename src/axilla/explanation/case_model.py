@@ -1,11 +1,14 @@
 """A bundle's whole way from one image to the logit, for gradients to follow back."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 
 from axilla.explanation.cam import Score
+from axilla.explanation.layers import spatial_layer
 from axilla.inference.bundle import Bundle
 from axilla.inference.parts import Part, fusion_of, misfit, part_of, pixel_settings
 from axilla.models.allocator import keep_freed_memory
@@ -64,6 +67,7 @@ class CaseModel:
         except (RuntimeError, LookupError, TypeError, ConfigError) as error:
             raise misfit() from error
         self.parts: dict[Modality, Part] = {part.manifest.modality: part for part in parts}
+        self._original: CaseModel | None = None
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -81,6 +85,23 @@ class CaseModel:
         if backbone is None:
             raise BundleError("an image part without its backbone; copy the bundle again.")
         return backbone
+
+    def twin(self) -> Self:
+        """Return a copy to change the weights of; maps of both are of the same layers."""
+        other = deepcopy(self)
+        other._original = self
+        return other
+
+    def layer_of(self, modality: ImageModality, example: torch.Tensor) -> str:
+        """Return the name of the layer that class activation maps of a modality are made at.
+
+        `example` (B, K, S, S) is one of its network's inputs. Raises `ConfigError` if there is none.
+        """
+        if self._original is not None:
+            return self._original.layer_of(modality, example)
+        network = self.network(modality)
+        layer = spatial_layer(network, example)
+        return next(name for name, module in network.named_modules() if module is layer)
 
     def views(self, planes: torch.Tensor, modality: ImageModality) -> torch.Tensor:
         """Return network inputs (2B, K, S, S): the images as stored, then mirrored."""

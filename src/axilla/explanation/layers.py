@@ -11,6 +11,7 @@ from axilla.records.errors import ConfigError, Problem
 
 _IMAGE_DIMENSIONS = 4
 _LEAST_ROWS = 6
+_ROUNDING = 1e-4
 
 
 def spatial_layer(network: nn.Module, example: torch.Tensor) -> nn.Module:
@@ -64,7 +65,9 @@ def _is_gate(network: nn.Module, layer: nn.Module, example: torch.Tensor) -> boo
             blind = network(torch.cat([one, other]))
     finally:
         handle.remove()
-    return torch.equal(blind[0], blind[1])
+    # Not equality: kernels round the rows of a batch differently, and later layers enlarge it.
+    apart = (blind[0] - blind[1]).abs().max()
+    return bool(apart <= _ROUNDING * blind.abs().max())
 
 
 def channels_first(output: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,6 @@ from torch import nn
 from axilla.explanation.cam import Explained, Score, class_activation
 from axilla.explanation.case_model import CaseModel, Described
 from axilla.explanation.integrated import integrated_gradients
-from axilla.explanation.layers import spatial_layer
 from axilla.explanation.rollout import attention_layers, rollout
 from axilla.records.units import ImageModality
 
@@ -76,7 +75,8 @@ class Explainer:
         if self._attention:
             return _joined(rollout(self._network, views, layers=self._attention, score=paired))
         if self._layer is None:
-            self._layer = spatial_layer(self._network, views[:1])
+            name = self._model.layer_of(self._modality, views[:1])
+            self._layer = self._network.get_submodule(name)
         return _joined(
             class_activation(
                 self._network, views, layer=self._layer, score=paired, method=self._asked

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import replace
 
 import torch
@@ -30,7 +29,7 @@ def shuffled(model: CaseModel, *, seed: int, described: Described) -> CaseModel:
     the model's for that reason alone, and blank where readers are to judge them. So statistics,
     a projection's mean among them, are taken anew from the images of `described` (up to 32).
     """
-    other = deepcopy(model)
+    other = model.twin()
     rng = torch.Generator().manual_seed(seed)
     for modality, part in model.parts.items():
         mine = other.parts[modality]
