@@ -29,6 +29,7 @@ from axilla.training.stacked import Trained
 PATIENTS = 24
 LABELS = (torch.arange(PATIENTS) % 3 == 0).float()
 NOWHERE = torch.nan
+EVERYBODY = torch.ones(PATIENTS, dtype=torch.bool)
 
 
 def fold(number, test):
@@ -84,14 +85,26 @@ def test_the_outer_model_is_never_asked():
         return [Trained({}, values) for values in logits]
 
     oracle, junk = LABELS * 9, torch.full((PATIENTS,), NOWHERE)
-    first = list(pick(FOLDS, [models(1, oracle), models(2, junk)], LABELS))
-    second = list(pick(FOLDS, [models(1, junk), models(2, oracle)], LABELS))
+    first = list(pick(FOLDS, [models(1, oracle), models(2, junk)], LABELS, present=EVERYBODY))
+    second = list(pick(FOLDS, [models(1, junk), models(2, oracle)], LABELS, present=EVERYBODY))
     assert [p.point for p in first] == [p.point for p in second]
     for chosen, one in zip(first, FOLDS, strict=True):
         assert chosen.fold == one
         assert chosen.inner_scores[chosen.point] == max(chosen.inner_scores)
         assert chosen.inner_logits[list(one.outer.test)].isnan().all()
         assert len(chosen.inner) == 2
+
+
+def test_who_brings_nothing_has_no_part_in_the_choice():
+    def models(good):
+        rng = torch.Generator().manual_seed(int(good))
+        noise = torch.randn(PATIENTS, generator=rng)
+        return [Trained({}, torch.where(present, LABELS if good else noise, noise * 9))] * 6
+
+    present = torch.arange(PATIENTS) % 4 < 2
+    for chosen in pick(FOLDS, [models(good=False), models(good=True)], LABELS, present=present):
+        assert (chosen.point, chosen.inner_scores[1]) == (1, 1.0)
+        assert chosen.inner_logits[~present].isnan().all()
 
 
 def features(split):
@@ -102,7 +115,7 @@ def features(split):
 def test_features_are_scaled_as_scikit_learn_does_on_training_patients():
     split = FOLDS[0].outer
     raw, scaler = features(split)
-    everybody = torch.ones(PATIENTS, dtype=torch.bool)
+    everybody = EVERYBODY
     out = standardised(raw, everybody, split)
     assert out.numpy() == pytest.approx(scaler.transform(raw.double().numpy()), abs=1e-4)
     spoiled = raw.clone()
@@ -242,6 +255,9 @@ def test_patients_without_an_image_are_neither_trained_on_nor_scored():
     for candidate in candidates:
         missing = torch.isfinite(candidate.outer.logits).logical_not().nonzero().flatten()
         assert missing.tolist() == [1, 2, 14]
+        scored = torch.isfinite(candidate.inner_logits).nonzero().flatten().tolist()
+        assert scored == [n for n in candidate.fold.outer.train if n not in missing]
+        assert candidate.inner_score == inner_auc(candidate.inner_logits, LABELS)
         for state in candidate.parts.values():
             assert all(torch.isfinite(tensor).all() for tensor in state.values())
 

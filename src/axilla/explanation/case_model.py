@@ -67,7 +67,7 @@ class CaseModel:
         except (RuntimeError, LookupError, TypeError, ConfigError) as error:
             raise misfit() from error
         self.parts: dict[Modality, Part] = {part.manifest.modality: part for part in parts}
-        self._original: CaseModel | None = None
+        self.original: CaseModel | None = None
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -89,19 +89,20 @@ class CaseModel:
     def twin(self) -> Self:
         """Return a copy to change the weights of; maps of both are of the same layers."""
         other = deepcopy(self)
-        other._original = self
+        other.original = self
         return other
 
     def layer_of(self, modality: ImageModality, example: torch.Tensor) -> str:
         """Return the name of the layer that class activation maps of a modality are made at.
 
-        `example` (B, K, S, S) is one of its network's inputs. Raises `ConfigError` if there is none.
+        `example` (B, K, S, S) is one of its network's inputs. Raises `ConfigError` if it has none.
         """
-        if self._original is not None:
-            return self._original.layer_of(modality, example)
+        if self.original is not None:
+            return self.original.layer_of(modality, example)
         network = self.network(modality)
         layer = spatial_layer(network, example)
-        return next(name for name, module in network.named_modules() if module is layer)
+        names = {module: str(name) for name, module in network.named_modules()}
+        return names[layer]
 
     def views(self, planes: torch.Tensor, modality: ImageModality) -> torch.Tensor:
         """Return network inputs (2B, K, S, S): the images as stored, then mirrored."""

@@ -91,16 +91,22 @@ def by_fold(folds: Sequence[Fold], items: Sequence[Item]) -> Iterator[tuple[Sequ
 
 
 def pick(
-    folds: Sequence[Fold], tried: Sequence[Sequence[Trained]], labels: torch.Tensor
+    folds: Sequence[Fold],
+    tried: Sequence[Sequence[Trained]],
+    labels: torch.Tensor,
+    *,
+    present: torch.Tensor,
 ) -> Iterator[Pick]:
     """Choose each fold's grid point by its own inner splits.
 
     `tried[point]` holds that grid point's models in the order of `all_splits(folds)`. The outer
-    model was trained without its test fold and is only looked up here, never scored.
+    model was trained without its test fold and is only looked up here, never scored. Patients who
+    are not `present` (N,) bool brought nothing to predict from: they are no part of the choice.
     """
     for fold, *models in zip(folds, *(by_fold(folds, models) for models in tried), strict=True):
         inner_logits = [
-            assemble(fold.inner, [trained.logits for trained in inner]) for inner, _ in models
+            assemble(fold.inner, [trained.logits for trained in inner]).where(present, torch.nan)
+            for inner, _ in models
         ]
         best = best_of(inner_logits, labels)
         yield Pick(

@@ -54,7 +54,7 @@ def train_frozen(
     )
     candidates, rows = [], []
     for chosen, components, (_, projection) in zip(
-        pick(folds, tried.models, labels),
+        pick(folds, tried.models, labels, present=present),
         by_fold(folds, projected),
         by_fold(folds, projections),
         strict=True,

@@ -46,17 +46,20 @@ def train_fusion(
     )
     fused: list[FusionCandidate] = []
     rows: list[SearchRow] = []
+    anything = torch.stack([trial.present.any(1) for trial in trials]).any(0)
     for chosen, parts, (_, outer) in zip(
-        pick(folds, tried.models, labels), selected, by_fold(folds, trials), strict=True
+        pick(folds, tried.models, labels, present=anything),
+        selected,
+        by_fold(folds, trials),
+        strict=True,
     ):
-        anything = torch.stack([torch.isfinite(part.logits) for part in parts.values()]).any(0)
         fused.append(
             FusionCandidate(
                 name,
                 chosen.fold,
                 parts,
                 logits=chosen.outer.logits.where(anything, torch.nan),
-                inner_logits=chosen.inner_logits.where(anything, torch.nan),
+                inner_logits=chosen.inner_logits,
                 inner_score=chosen.inner_scores[chosen.point],
                 state=chosen.outer.state,
                 withheld=_withheld(name, chosen.outer.state, outer, modalities=list(parts)),

@@ -18,7 +18,6 @@ from axilla.training.candidates import (
     SearchRow,
     all_splits,
     by_fold,
-    inner_auc,
     pick,
 )
 from axilla.training.frozen import with_modality
@@ -48,13 +47,12 @@ def train_logistic(
     tried = _tried(features, present, labels, folds)
     candidates, rows = [], []
     for chosen, (inner, outer) in zip(
-        pick(folds, tried.models, labels), by_fold(folds, features), strict=True
+        pick(folds, tried.models, labels, present=present), by_fold(folds, features), strict=True
     ):
         outputs = [
             Output(x.unsqueeze(1), trained.logits.where(present, torch.nan))
             for x, trained in zip([*inner, outer], [*chosen.inner, chosen.outer], strict=True)
         ]
-        inner_logits = chosen.inner_logits.where(present, torch.nan)
         candidates.append(
             Candidate(
                 model,
@@ -62,8 +60,8 @@ def train_logistic(
                 chosen.fold,
                 inner=tuple(outputs[:-1]),
                 outer=outputs[-1],
-                inner_logits=inner_logits,
-                inner_score=inner_auc(inner_logits, labels),
+                inner_logits=chosen.inner_logits,
+                inner_score=chosen.inner_scores[chosen.point],
                 parts={"classifier": chosen.outer.state},
             )
         )

@@ -80,7 +80,7 @@ def train_pooled(
     )
     candidates, rows = [], []
     for chosen, (inner, outer) in zip(
-        pick(folds, tried.models, labels), by_fold(folds, fits), strict=True
+        pick(folds, tried.models, labels, present=bags.present), by_fold(folds, fits), strict=True
     ):
         outputs = [
             _output(pooling, trained, fit.components(images), bags=bags)
