@@ -41,10 +41,14 @@ _CLINICAL = Wanted(
 )
 
 
-def look_at_image(path: Path) -> object:
-    """Read an image of any kind and measure it, as check does."""
-    picture = open_picture(ImageFile(path))
-    return measure(picture, "ultrasound"), measure(picture, "pathology")
+def look_at_ultrasound(path: Path) -> object:
+    """Read an image of any kind and measure it, as check does with an ultrasound image."""
+    return measure(open_picture(ImageFile(path)), "ultrasound")
+
+
+def look_at_pathology(path: Path) -> object:
+    """Read an image of any kind and measure it, as check does with a microscope's image."""
+    return measure(open_picture(ImageFile(path)), "pathology")
 
 
 def read_study_table(path: Path) -> object:
@@ -92,7 +96,7 @@ def look_at_slide(path: Path) -> object:
     return read_tile(path, plan.tiles[0], side_px=64)
 
 
-IMAGE = (picture_size, look_at_image, decode_mask)
+IMAGE = (picture_size, look_at_ultrasound, look_at_pathology, decode_mask)
 TABLE = (
     read_sheet,
     read_study_table,

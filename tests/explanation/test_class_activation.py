@@ -96,7 +96,8 @@ def test_the_maps_of_a_batch_are_those_of_its_images_alone(built):
         return class_activation(network, batch, layer=layer, score=lambda e: e @ weight).maps
 
     alone = torch.cat([maps(image) for image in images.split(1)])
-    torch.testing.assert_close(maps(images), alone, rtol=1e-4, atol=1e-5)
+    # Kernels round batches of other sizes differently, and an activation near zero turns on that.
+    torch.testing.assert_close(maps(images), alone, rtol=0, atol=1e-3 * float(alone.abs().max()))
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)

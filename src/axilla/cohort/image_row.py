@@ -38,7 +38,7 @@ class ImageRow:
 
     def file(self, column: str, *, text: str) -> Path | None:
         """Return the file that a cell names, or note that there is none."""
-        for spelling in (text, text.replace("\\", "/")):
+        for spelling in dict.fromkeys((text, text.replace("\\", "/"))):
             path = self.folder / spelling
             if _is_file(path):
                 return path
@@ -64,7 +64,8 @@ class ImageRow:
 
     def part(self, column: str, text: str) -> Cell:
         """Return the cell of a column as if `text` were all that it holds."""
-        return replace(self.cell(column), text=text)
+        cell = self.cell(column)
+        return cell if cell.text == text else replace(cell, text=text)
 
 
 def pieces_of(text: str) -> list[str]:
@@ -118,7 +119,7 @@ def read_scales(row: ImageRow, column: str, *, count: int, what: str) -> list[fl
     one_for_all = whole.text and ";" not in whole.text
     texts = [whole.text] * count if one_for_all else _aligned(row, column, count=count)
     scales: list[float | None] = []
-    for text in dict.fromkeys(texts):
+    for text in filter(None, dict.fromkeys(texts)):
         size = number_in(row.part(column, text))
         if isinstance(size, Finding) or (size is not None and size <= 0):
             expected = f"the side of a pixel in {what}, above 0, or an empty cell"
@@ -166,9 +167,11 @@ def read_frames(
 def _aligned(row: ImageRow, column: str, *, count: int) -> list[str]:
     """Return one text per image; all empty if the cell is, or holds another number of them."""
     cell = row.cell(column)
+    if not cell.text:
+        return [""] * count
     pieces = pieces_of(cell.text)
-    if not cell.text or len(pieces) == count:
-        return pieces if cell.text else [""] * count
+    if len(pieces) == count:
+        return pieces
     modality = "pathology" if column.startswith("pathology") else "ultrasound"
     row.findings.append(
         cell.refuse(

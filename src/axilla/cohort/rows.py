@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,7 @@ class RowContent:
 def read_row(row: Row, wanted: Wanted, *, sheet: Sheet, folder: Path) -> RowContent:
     """Read the wanted columns of one row of `sheet`; image paths are relative to `folder`."""
 
+    @cache
     def cell(column: str) -> Cell:
         return cell_in(sheet, row, column)
 
