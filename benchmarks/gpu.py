@@ -1,4 +1,4 @@
-"""f. On a GPU, where one is at hand: images/s as a share of the measured matrix peak; `paper`."""
+"""i. On a GPU, where one is at hand: images/s as a share of the measured matrix peak; `paper`."""
 
 import json
 import os

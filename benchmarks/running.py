@@ -21,6 +21,7 @@ NAMES = (
     "evidence",
     "duplicates",
     "check_speed",
+    "explaining",
     "gpu",
 )
 RESULTS = Path(__file__).parent / "results.json"

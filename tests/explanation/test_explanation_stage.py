@@ -99,6 +99,18 @@ def test_loading_the_models_again_gives_the_same_out_of_fold_logits(explained):
     assert torch.isfinite(final.out_of_fold[0].fusion.logits).all()
 
 
+def test_a_table_that_changed_since_the_run_is_refused(explained):
+    copy = explained.with_name("changed")
+    shutil.copytree(explained, copy)
+    table = pd.read_csv(copy / "cohort.csv", dtype=str, keep_default_na=False)
+    table.iloc[1:].to_csv(copy / "cohort.csv", index=False)
+    before = {path: path.stat().st_mtime_ns for path in (copy / "results").rglob("*")}
+    result = invoke("explain", copy)
+    assert result.exit_code == 1
+    assert "another cohort" in result.stderr
+    assert {path: path.stat().st_mtime_ns for path in (copy / "results").rglob("*")} == before
+
+
 def test_a_study_that_has_not_run_is_one_clear_error(make_study, tmp_path):
     result = invoke("explain", make_study(tmp_path))
     assert result.exit_code == 1

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from axilla.cli.console import bars, out, reporting, study_folder
-from axilla.cli.study import as_run
-from axilla.cohort import stage as cohort_stage
+from axilla.cli.study import as_run, require_same_cohort
+from axilla.cohort.reading import read_cohort
 from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder
 from axilla.records.toml import read_study
@@ -50,7 +50,8 @@ def explain(
         )
         made = as_run(current, place)
         config = made.model_copy(update={"explanation": wishes, "compute": current.compute})
-        cohort = cohort_stage.check(config, place, bars)
+        cohort = read_cohort(config, place.root, progress=bars)
+        require_same_cohort(place, cohort)
         # torch takes seconds to import; a missing study must not wait for it.
         from axilla.cli.explanation import explain_study  # noqa: PLC0415
         from axilla.training import stage  # noqa: PLC0415

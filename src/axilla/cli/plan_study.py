@@ -1,6 +1,5 @@
 """What a finished study tells `axilla plan`: how many more patients like its own are needed."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -10,7 +9,7 @@ import pandas as pd
 
 from axilla.cli.console import bars, err
 from axilla.cli.plan_wish import Answer
-from axilla.cli.study import as_run
+from axilla.cli.study import as_run, require_same_cohort
 from axilla.cohort.reading import read_cohort
 from axilla.evaluation.learning_curve import FITTED, GAIN, MEASURED, learning_curve_table
 from axilla.evaluation.planning.study import (
@@ -87,7 +86,7 @@ def draw_learning_curve(config: StudyConfig, folder: RunFolder, cohort: Cohort) 
     # torch takes seconds to import; a plan without training must not wait for it.
     from axilla.training.learning_curve import run_learning_curve  # noqa: PLC0415
 
-    _require_same_cohort(folder, cohort)
+    require_same_cohort(folder, cohort)
     for share in run_learning_curve(config, folder, cohort, bars):
         err.print(f"Share {share:g} left out: it leaves too few groups of a class to train on.")
     predictions = read_results(
@@ -97,20 +96,6 @@ def draw_learning_curve(config: StudyConfig, folder: RunFolder, cohort: Cohort) 
     table = learning_curve_table(predictions, groups=groups, seed=config.study.seed)
     folder.write_table("learning_curve.csv", table)
     err.print("Written: results/learning_curve.csv. `axilla report` puts it into the report.")
-
-
-def _require_same_cohort(folder: RunFolder, cohort: Cohort) -> None:
-    provenance = folder.table("provenance.json")
-    made = json.loads(provenance.read_text(encoding="utf-8")) if provenance.is_file() else {}
-    if made.get("cohort_digest") != cohort.digest:
-        raise StudyError(
-            Problem(
-                "results",
-                "another cohort than the study's table and images now are",
-                "results of this cohort",
-                "Run `axilla run` again first, or restore the table.",
-            )
-        )
 
 
 def _implied(models: Mapping[str, ModelPredictions], wish: StudyWish) -> Answer:

@@ -9,6 +9,7 @@ from axilla.cohort import stage as cohort_stage
 from axilla.evaluation.stage import evaluate
 from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder
+from axilla.records.patients import Cohort
 from axilla.records.study import StudyConfig
 from axilla.report.stage import write_report
 
@@ -26,6 +27,21 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
     explain_study(config, folder, final)
     validate_externally(config, folder, cohort)
     return write_report(config, folder)
+
+
+def require_same_cohort(folder: RunFolder, cohort: Cohort) -> None:
+    """Raise `StudyError` unless the results are those of this cohort, its images included."""
+    provenance = folder.table("provenance.json")
+    made = json.loads(provenance.read_text(encoding="utf-8")) if provenance.is_file() else {}
+    if made.get("cohort_digest") != cohort.digest:
+        raise StudyError(
+            Problem(
+                "results",
+                "another cohort than the study's table and images now are",
+                "results of this cohort",
+                "Run `axilla run` again first, or restore the table.",
+            )
+        )
 
 
 def as_run(config: StudyConfig, folder: RunFolder) -> StudyConfig:

@@ -195,7 +195,13 @@ def _tested(
         for modality in model.image_modalities
     ]
     few = cases_of(described, rows)
-    return measure(model, few, [patients[r] for r in rows], methods=methods, seed=wishes.seed)
+    second = {m: partial(_explainer, modality=m, method="integrated") for m in described.images}
+    return measure(
+        *(model, few, [patients[r] for r in rows]),
+        methods=methods,
+        opinions=second if wishes.method != "integrated" else {},
+        seed=wishes.seed,
+    )
 
 
 def _explainer(model: CaseModel, *, modality: ImageModality, method: Method) -> Explainer:

@@ -19,12 +19,14 @@ _CHECKS: Final[Mapping[str, str]] = {
     "randomisation_absolute": "The same, without signs",
     "stability_shift": "Likeness after a small shift",
     "stability_brightness": "Likeness when slightly darker",
+    "agreement_integrated": "Likeness to integrated gradients",
 }
 _MEASURES: Final[Mapping[str, str]] = {
     "deletion": "difference of areas; has to be above 0",
     "insertion": "difference of areas; has to be above 0",
     "randomisation": "has to be below 0.5",
     "stability": "has to be above 0.5",
+    "agreement": "rank correlation; no mark, a second opinion",
 }
 # What a failed check means, as the end of a sentence about the maps.
 _FAILURES: Final[Mapping[str, str]] = {
@@ -62,7 +64,7 @@ class Check:
     def verdict(self) -> str:
         """The verdict in words."""
         if self.passed is None:
-            return "no verdict"
+            return "finding" if self.name.startswith("agreement_") else "no verdict"
         return "passes" if self.passed else "fails"
 
 

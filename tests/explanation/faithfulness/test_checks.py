@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from axilla.explanation.faithfulness.checks import COLUMNS, table, verdicts
 from axilla.explanation.faithfulness.curve_table import COLUMNS as CURVE_COLUMNS
@@ -160,6 +161,28 @@ def test_a_true_map_passes_and_the_image_itself_fails(
         assert found["insertion_vs_random"] is verdict
         assert found["deletion_vs_edges"] is verdict
         assert found["randomisation_signed"] is verdict
+
+
+def test_a_second_opinion_is_told_and_not_judged(
+    corner_model, corner_cases, corner_described, gradcam, drawing
+):
+    def asked(second):
+        tested = measure(
+            *(corner_model, corner_described, corner_cases),
+            methods=[("pathology", gradcam)],
+            opinions={"pathology": second},
+            seed=3,
+        )
+        (row,) = (one for one in verdicts(tested) if one.check.startswith("agreement_"))
+        assert row.passed is None
+        return row.estimate.value
+
+    maps = gradcam(corner_model).explain(corner_described, torch.arange(12))
+    finer = torch.kron(maps.values, torch.ones(1, 2, 2))
+    assert asked(drawing(lambda _planes: finer)) == pytest.approx(1)
+    assert asked(drawing(lambda _planes: -finer)) == pytest.approx(-1)
+    second = asked(lambda model: Explainer(model, "pathology", method="integrated"))
+    assert 0.3 < second < 1
 
 
 def test_mean_curves_have_the_areas_of_their_images(

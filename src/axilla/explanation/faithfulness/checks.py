@@ -11,6 +11,8 @@ The criteria, none of which was chosen after seeing a result:
   their smoothness and the padding alone, so 0 cannot be asked for.
 - Stability: the lower limit of the mean rank correlation under small changes lies above 0.5, the
   same mark from the other side: a small change of the image must cost less than all learning.
+- Agreement with a second method is a finding, not a check: two methods may err alike, or answer
+  two questions (Krishna et al., TMLR 2024).
 - Where attention lies in the ultrasound image is a finding, not a check: no place is right.
 
 Each criterion is judged by itself, at 95 %, and a method is as good as its worst check.
@@ -105,6 +107,9 @@ def _judged(mine: Sequence[Measured]) -> Iterator[Verdict]:
         )
     for name, said in (("shift", "moved by 1/56 of its side"), ("brightness", "5 % darker")):
         yield _marked(mine, f"stability_{name}", "above", f"like maps of the image {said}")
+    for name in dict.fromkeys(name for one in mine for name in one.measures):
+        if name.startswith("agreement_"):
+            yield _agreement(mine, name)
     if any("lesion_area" in one.measures for one in mine):
         for region in _REGIONS:
             for kind in _KINDS:
@@ -143,6 +148,12 @@ def _marked(mine: Sequence[Measured], measure: str, side: Side, said: str) -> Ve
     left_out = f"; {flat} left out with flat maps" if flat else ""
     note = f"{judged}; rank correlation, {said}{left_out}"
     return _verdict(mine, measure, estimate, rival="", passed=passed, note=note)
+
+
+def _agreement(mine: Sequence[Measured], measure: str) -> Verdict:
+    """Report how alike the maps of two methods are; nothing is judged."""
+    note = "finding; rank correlation over the cells of the coarser map"
+    return _verdict(mine, measure, estimate_of(mine, measure), rival="", passed=None, note=note)
 
 
 def _finding(mine: Sequence[Measured], region: str, kind: str) -> Verdict:

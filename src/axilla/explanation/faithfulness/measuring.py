@@ -1,12 +1,14 @@
 """All tests of a model's maps on a few cases: one record per case and method."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from axilla.explanation.case_model import CaseModel, Described
 from axilla.explanation.faithfulness.chosen import top_images
 from axilla.explanation.faithfulness.deletion import curves_of
 from axilla.explanation.faithfulness.lesion import lesion_enrichment
 from axilla.explanation.faithfulness.measured import Measured
+from axilla.explanation.faithfulness.opinion import agreement
 from axilla.explanation.faithfulness.randomisation import MakeExplains, likeness, shuffles
 from axilla.explanation.faithfulness.stability import likeness_when_altered
 from axilla.explanation.maps import Maps
@@ -15,6 +17,10 @@ from axilla.records.patients import Patient
 from axilla.records.units import ImageModality
 
 Decoys = Sequence[tuple[CaseModel, Described]]
+Opinions = Mapping[ImageModality, MakeExplains]
+"""Methods to compare the tested ones with."""
+
+_NOBODY: Opinions = MappingProxyType({})
 
 
 def measure(
@@ -23,12 +29,14 @@ def measure(
     patients: Sequence[Patient],
     *,
     methods: Sequence[tuple[ImageModality, MakeExplains]],
+    opinions: Opinions = _NOBODY,
     seed: int,
 ) -> list[Measured]:
     """Test each method on the image that counts most in each case; `patients` are those described.
 
-    Costs about 44 versions of an image, each with its mirror image, and six maps: ask it about
-    few cases (`chosen.drawn`, `chosen.cases_of`). Equal seeds give equal numbers.
+    Costs about 44 versions of an image, each with its mirror image, six maps and one by the
+    second `opinions`: ask it about few cases (`chosen.drawn`, `chosen.cases_of`). Equal seeds
+    give equal numbers.
     """
     keep_freed_memory()
     decoys = shuffles(model, described, seed=seed)
@@ -42,6 +50,7 @@ def measure(
                 maps,
                 modality=modality,
                 explains=explains,
+                second=opinions.get(modality),
                 decoys=decoys,
                 seed=seed,
             )
@@ -54,6 +63,7 @@ def _measured(
     *,
     modality: ImageModality,
     explains: MakeExplains,
+    second: MakeExplains | None,
     decoys: Decoys,
     seed: int,
 ) -> list[Measured]:
@@ -68,6 +78,9 @@ def _measured(
             explains(model), described, maps, modality=modality
         ).items()
     }
+    if second is not None:
+        other = second(model)
+        alike[f"agreement_{other.method}"] = agreement(maps, other, described)
     found = []
     for row, image in enumerate(maps.which.tolist()):
         patient = patients[int(described.images[modality].owner[image])]
