@@ -25,6 +25,7 @@ from axilla.records.folder import RunFolder
 from axilla.records.patients import ImageFile
 from axilla.records.roi import Roi
 from axilla.records.study import StudyConfig
+from axilla.records.tables import FAITHFULNESS_CURVES
 from axilla.report.answer import answer_of
 from axilla.report.checklists.filled import fill, read_checklist
 from axilla.report.explained_cases import chosen_cases, explained_cases, explained_model
@@ -127,12 +128,21 @@ def _write_tables(folder, predictions, patients, rng):
     )
     folder.write_table("clinical_importance.csv", clinical)
     folder.write_table("faithfulness.csv", FAITHFULNESS)
+    curves = [
+        ("ultrasound", "gradcam", curve, order, share, share * size, 0.0, 1.0, 40)
+        for curve in ("deletion", "insertion")
+        for order, size in (("map", 0.9), ("random", 0.5), ("edges", 0.6))
+        for share in (0.0, 0.5, 1.0)
+    ]
+    table = pd.DataFrame(curves, columns=list(FAITHFULNESS_CURVES))
+    folder.write_table("faithfulness_curves.csv", table)
 
 
 FAITHFULNESS = pd.DataFrame(
     [
         ("ultrasound", "gradcam", "deletion_vs_random", 0.2, 0.1, 0.3, 40, True, "passes; how"),
         ("ultrasound", "gradcam", "stability_shift", 0.8, 0.7, 0.9, 40, True, "passes; how"),
+        ("ultrasound", "gradcam", "agreement_integrated", 0.4, 0.2, 0.6, 40, None, "finding; x"),
         ("ultrasound", "gradcam", "lesion_positive", 1.4, 1.2, 1.6, 39, None, "finding: x; wide"),
         ("ultrasound", "gradcam", "lesion_absolute", 1.1, 0.9, 1.3, 39, None, "finding: x"),
         ("pathology", "gradcam", "deletion_vs_edges", -0.2, -0.3, -0.1, 40, False,
@@ -205,6 +215,16 @@ def test_page_shows_each_case_with_its_images_and_the_common_scale(explained, pa
     assert (folder.figures / "figure5_heatmaps.svg").is_file()
     assert str(folder.root) not in section
     assert not page["readings"]
+
+
+def test_curves_are_drawn_and_the_second_opinion_is_no_verdict(explained, page):
+    _, folder, _ = explained
+    drawn = (folder.figures / "faithfulness.svg").read_text(encoding="utf-8")
+    assert "ultrasound, deletion, map: mean 0.45" in drawn
+    assert "ultrasound, insertion, edges: mean 0.30" in drawn
+    text = words_of(page["heatmaps"])
+    assert "Likeness to integrated gradients 0.40 0.20 to 0.60 40 finding" in text
+    assert "Deletion and insertion curves" in page["heatmaps"]
 
 
 def test_failed_checks_stand_first_and_plain(page):

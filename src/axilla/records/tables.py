@@ -113,6 +113,10 @@ EXPLANATION = (
     "mean",
 )
 FAITHFULNESS = ("modality", "method", "check", "value", "low", "high", "n", "passed", "note")
+FAITHFULNESS_CURVES = (
+    *("modality", "method", "curve", "order"),
+    *("share_changed", "value", "low", "high", "n"),
+)
 SHAPLEY = ("patient_id", "label", "logit", "base")  # and one column phi_MODALITY each
 SHAPLEY_SUMMARY = ("modality", "mean_abs", "low", "high", "mean", "n", "method")
 CLINICAL_IMPORTANCE = ("column", "mean_abs", "low", "high", "n", "method")

@@ -15,6 +15,7 @@ from axilla.records.tables import (
     CLINICAL_IMPORTANCE,
     EXPLANATION,
     FAITHFULNESS,
+    FAITHFULNESS_CURVES,
     SHAPLEY,
     SHAPLEY_SUMMARY,
     read_results,
@@ -41,6 +42,7 @@ class Explained:
     maps: Mapping[str, Path]
     images: pd.DataFrame
     faithfulness: pd.DataFrame
+    curves: pd.DataFrame
     shapley: pd.DataFrame
     shapley_summary: pd.DataFrame
     clinical: pd.DataFrame
@@ -61,6 +63,7 @@ def load_explained(folder: RunFolder) -> Explained:
         maps=patients_in(maps),
         images=_table(folder, "explanation.csv", EXPLANATION),
         faithfulness=_table(folder, "faithfulness.csv", FAITHFULNESS),
+        curves=_table(folder, "faithfulness_curves.csv", FAITHFULNESS_CURVES),
         shapley=_table(folder, "shapley.csv", SHAPLEY),
         shapley_summary=_table(folder, "shapley_summary.csv", SHAPLEY_SUMMARY),
         clinical=_table(folder, "clinical_importance.csv", CLINICAL_IMPORTANCE),

@@ -8,7 +8,7 @@ from PIL import Image
 from axilla.explanation.heatmap_file import Legend
 from axilla.explanation.overlay import AGAINST, FOR
 from axilla.records.units import IMAGE_MODALITIES
-from axilla.report import figure5
+from axilla.report import faithfulness_figure, figure5
 from axilla.report.explained import logit_text, method_label, signed_logit
 from axilla.report.explained_cases import RULE, ExplainedCase, explained_model
 from axilla.report.faithful import Faith, Finding, faiths_of, findings_of
@@ -43,6 +43,7 @@ def explanation_section(material: Material) -> Section | None:
         rule=RULE,
         faiths=faiths,
         findings=_by_method(findings_of(explained.faithfulness)),
+        curves=material.drawings.get(faithfulness_figure.NAME),
         figure=figure5.NAME if figure5.NAME in material.drawings else None,
         **_cases(material),
     )

@@ -9,6 +9,7 @@ from axilla.report.canvas import Drawing
 from axilla.report.confusion_figure import draw_confusions
 from axilla.report.decision_figure import draw_decision_curve
 from axilla.report.explained_cases import ExplainedCases
+from axilla.report.faithfulness_figure import draw_faithfulness
 from axilla.report.figure5 import draw_figure5
 from axilla.report.flow_figure import draw_flow
 from axilla.report.forest_figure import draw_forest
@@ -61,7 +62,7 @@ def draw_figures(
     drawings += [draw_forest(results, band=band), draw_subgroups(results)]
     drawings += [draw_calibration(results), draw_decision_curve(results)]
     drawings += [draw_learning_curve(results), draw_shapley(results.explained)]
-    drawings.append(draw_figure5(explained))
+    drawings += [draw_figure5(explained), draw_faithfulness(results.explained)]
     return {drawing.name: drawing for drawing in drawings if drawing is not None}
 
 

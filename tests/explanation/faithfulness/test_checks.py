@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 import torch
 
-from axilla.explanation.faithfulness.checks import COLUMNS, table, verdicts
-from axilla.explanation.faithfulness.curve_table import COLUMNS as CURVE_COLUMNS
+from axilla.explanation.faithfulness.checks import table, verdicts
 from axilla.explanation.faithfulness.curve_table import curve_table
 from axilla.explanation.faithfulness.measured import Measured
 from axilla.explanation.faithfulness.measuring import measure
 from axilla.explanation.maps import Explainer
+from axilla.records.tables import FAITHFULNESS, FAITHFULNESS_CURVES
 
 CHECKS = [
     "deletion_vs_random",
@@ -116,11 +116,11 @@ def test_flat_maps_are_counted():
 
 def test_the_table_survives_csv(tmp_path):
     rows = table(verdicts(patients(stability_shift=0.1)))
-    assert tuple(rows.columns) == COLUMNS
+    assert tuple(rows.columns) == FAITHFULNESS
     rows.to_csv(tmp_path / "faithfulness.csv", index=False)
     again = pd.read_csv(tmp_path / "faithfulness.csv", dtype={"passed": "boolean"})
     assert again["passed"].tolist() == rows["passed"].tolist()
-    assert tuple(table([]).columns) == COLUMNS
+    assert tuple(table([]).columns) == FAITHFULNESS
 
 
 def test_all_is_measured_and_equal_seeds_give_equal_tables(
@@ -192,7 +192,7 @@ def test_mean_curves_have_the_areas_of_their_images(
         corner_model, corner_described, corner_cases, methods=[("pathology", gradcam)], seed=3
     )
     rows = curve_table(measured)
-    assert tuple(rows.columns) == CURVE_COLUMNS
+    assert tuple(rows.columns) == FAITHFULNESS_CURVES
     assert len(rows) == 2 * 3 * 9
     for (curve, order), points in rows.groupby(["curve", "order"]):
         area = np.trapezoid(points["value"], points["share_changed"])
@@ -201,4 +201,4 @@ def test_mean_curves_have_the_areas_of_their_images(
         assert points["value"].iloc[0] == 0
         assert points["n"].eq(12).all()
         assert (points["low"] <= points["value"]).all()
-    assert tuple(curve_table([]).columns) == CURVE_COLUMNS
+    assert tuple(curve_table([]).columns) == FAITHFULNESS_CURVES

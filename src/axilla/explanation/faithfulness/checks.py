@@ -27,9 +27,9 @@ import pandas as pd
 
 from axilla.explanation.faithfulness.measured import Measured, estimate_of
 from axilla.records.estimates import Estimate
+from axilla.records.tables import FAITHFULNESS
 from axilla.records.units import ImageModality
 
-COLUMNS: Final = ("modality", "method", "check", "value", "low", "high", "n", "passed", "note")
 MARK: Final = 0.5
 NO_PREFERENCE: Final = 1.0
 
@@ -94,7 +94,7 @@ def table(found: Sequence[Verdict]) -> pd.DataFrame:
         )
         for one in found
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"passed": "boolean"})
+    return pd.DataFrame(rows, columns=list(FAITHFULNESS)).astype({"passed": "boolean"})
 
 
 def _judged(mine: Sequence[Measured]) -> Iterator[Verdict]:

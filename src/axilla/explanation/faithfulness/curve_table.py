@@ -1,24 +1,12 @@
 """The mean deletion and insertion curves of a cohort, for a figure."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from axilla.explanation.faithfulness.measured import Measured, mean_over_patients
-
-COLUMNS: Final = (
-    "modality",
-    "method",
-    "curve",
-    "order",
-    "share_changed",
-    "value",
-    "low",
-    "high",
-    "n",
-)
+from axilla.records.tables import FAITHFULNESS_CURVES
 
 
 def curve_table(measured: Sequence[Measured]) -> pd.DataFrame:
@@ -39,4 +27,4 @@ def curve_table(measured: Sequence[Measured]) -> pd.DataFrame:
                 mean = mean_over_patients(mine, values.tolist())
                 found = (mean.value, mean.low, mean.high, mean.n)
                 rows.append((modality, method, curve, order, share, *found))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(FAITHFULNESS_CURVES))
