@@ -155,6 +155,15 @@ def test_what_a_bundle_lacks_is_not_claimed():
     assert "ltrasound" not in card
 
 
+def test_learnt_pooling_is_told_and_a_plain_mean_is_not():
+    whole = manifest()
+    first, *others = whole.modalities
+    attending = first.model_copy(update={"pooling": "attention"})
+    card = model_card(whole.model_copy(update={"modalities": (attending, *others)}))
+    assert card.count("pooled by learnt gated attention") == 1
+    assert "attention" not in model_card(whole).replace(whole.model, "")
+
+
 def test_recalibration_changes_how_probabilities_may_be_read():
     plain, mapped = (
         model_card(manifest(recalibration=map_))

@@ -135,6 +135,11 @@ def test_methods_follow_the_configuration(results, clinical_only):
     for part in ("5 outer folds", "3 inner folds", "equal values of pathology_donor", "Youden"):
         assert part in text
     assert "clustered by it" in text
+    assert "gated attention, learnt" not in text
+    models = config.models.model_copy(update={"pooling": "attention"})
+    attending = config.model_copy(update={"models": models})
+    text = " ".join(part.text for part in methods_of(attending, metrics=results.metrics))
+    assert "pooled by gated attention, learnt in the head" in text
     topics = [p.topic for p in methods_of(clinical_only[0], metrics=results.metrics)]
     assert not {"Preprocessing", "Fusion", "Reader", "Baselines", "Training"} & set(topics)
 

@@ -251,7 +251,9 @@ def _fused(manifest: Manifest) -> str:
 
 
 def _size(part: ModalityManifest) -> str:
-    return f", {part.side_px} px" if part.side_px else ""
+    side = f", {part.side_px} px" if part.side_px else ""
+    pooled = ", several images of a patient pooled by learnt gated attention"
+    return side + (pooled if part.pooling == "attention" else "")
 
 
 def _values(column: Mapping[str, object]) -> str:

@@ -125,6 +125,8 @@ def _models(config: StudyConfig) -> str:
         if config.models.training == "frozen"
         else f"Networks were trained from {start}."
     )
+    if config.models.pooling == "attention":
+        how += " Several images of one patient are pooled by gated attention, learnt in the head."
     return f"{'. '.join(parts)}. {how}"
 
 
