@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axilla.records.errors import Problem, RoiError
-from axilla.records.roi import Roi
+from axilla.records.roi import Roi, roi_around
 
 Extent = tuple[float, float, float, float]
 """Left, top, right and bottom of an outline, px; pixel (0, 0) covers 0 to 1 on both axes."""
@@ -22,15 +22,12 @@ def roi_from_mask(mask: NDArray[np.bool_]) -> Roi:
 
     Source: paper 2.3.2, mask-guided region. Raises `RoiError` if the mask is empty.
     """
-    rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
+    roi = roi_around(mask)
+    if roi is None:
         raise RoiError(
             Problem("mask", "no marked pixel", "a marked lesion", "Draw the lesion again.")
         )
-    left, right = int(columns[0]), int(columns[-1]) + 1
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    return Roi(left_px=left, top_px=top, width_px=right - left, height_px=bottom - top)
+    return roi
 
 
 def roi_from_extent(extent: Extent, *, width_px: int, height_px: int) -> Roi:

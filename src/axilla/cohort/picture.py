@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from axilla.records.errors import Problem
 from axilla.records.roi import Roi
 
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Luma (ITU-R BT.601) of red, green, blue: what scanners' grey exports and most decoders use."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from axilla.cohort.cells import Cell, as_number
 from axilla.cohort.columns import ROI
 from axilla.cohort.findings import Finding, error, warning
@@ -13,7 +11,7 @@ from axilla.cohort.images import decode_mask, image_size
 from axilla.cohort.sheets import Row, Sheet, read_sheet
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile
-from axilla.records.roi import Roi
+from axilla.records.roi import Roi, roi_around
 from axilla.records.study import CohortSection, StudyConfig
 
 COLUMNS = ("image", *ROI, "mask", "source", "label")
@@ -214,8 +212,4 @@ def _own_roi(image: ImageFile) -> Roi | None:
         mask = decode_mask(image.mask)
     except UnreadableImage:
         return None
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return None
-    top, left = int(rows[0]), int(columns[0])
-    return Roi(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
+    return roi_around(mask)

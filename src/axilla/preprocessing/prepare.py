@@ -10,7 +10,7 @@ from torchvision.transforms.v2 import functional as transforms
 from axilla.annotation.boxes import roi_from_mask, with_margin
 from axilla.cohort.images import decode_mask
 from axilla.cohort.opening import open_picture
-from axilla.cohort.picture import Picture
+from axilla.cohort.picture import LUMA, Picture
 from axilla.cohort.slides import is_slide, read_tile
 from axilla.preprocessing.harmonise import harmonise
 from axilla.preprocessing.stain import StainMethod, normalise_stain
@@ -20,8 +20,6 @@ from axilla.records.roi import Roi
 from axilla.records.study import PreprocessingSection
 from axilla.records.units import ImageModality
 
-# Rec. 601 luma, what scanners' own grey exports and most decoders use.
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _STRIP_PIXELS = 4_000_000
 
 
@@ -117,7 +115,7 @@ def _grey(pixels: NDArray[np.uint8], cut: Roi) -> NDArray[np.float32]:
     height = max(1, _STRIP_PIXELS // pixels.shape[1])
     for top in range(0, cut.height_px, height):
         rows = slice(cut.top_px + top, min(cut.top_px + top + height, cut.bottom_px))
-        luma = pixels[rows].astype(np.float32) @ _LUMA
+        luma = pixels[rows].astype(np.float32) @ LUMA
         grey[top : top + height] = luma[:, cut.left_px : cut.right_px]
     return grey
 

@@ -12,6 +12,8 @@ from torchstain.numpy.normalizers import (  # type: ignore[import-untyped]
 from torchstain.numpy.utils.rgb2lab import rgb2lab  # type: ignore[import-untyped]
 from torchstain.numpy.utils.split import lab_split  # type: ignore[import-untyped]
 
+from axilla.cohort.picture import LUMA
+
 StainMethod = Literal["none", "macenko", "reinhard"]
 
 # What Macenko's normalisation towards its reference makes of the tiles of OpenSlide's slide
@@ -19,7 +21,6 @@ StainMethod = Literal["none", "macenko", "reinhard"]
 _REINHARD_MEANS = (65.5, 20.0, -8.0)
 _REINHARD_SDS = (15.0, 7.0, 5.0)
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _GLASS, _ABSORBING = 220, 206
 _LEAST_TISSUE = 0.02
 _LEAST_SPREAD = 1.0
@@ -71,7 +72,7 @@ def _keeps_light(
     rgb: NDArray[np.uint8], changed: NDArray[np.uint8], tissue: NDArray[np.bool_]
 ) -> bool:
     """Tell whether dark tissue is still dark, and the brightest part still bright."""
-    before, after = rgb @ _LUMA, changed @ _LUMA
+    before, after = rgb @ LUMA, changed @ LUMA
     brightest = before >= np.percentile(before, _BRIGHTEST_PERCENT)
     if (before - after)[brightest].mean() > _MOST_DIMMED:
         return False

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from axilla.records.errors import RoiError
 
 
@@ -55,3 +58,15 @@ class Roi:
 
     def __str__(self) -> str:
         return f"{self.left_px},{self.top_px},{self.width_px},{self.height_px}"
+
+
+def roi_around(mask: NDArray[np.bool_]) -> Roi | None:
+    """Return the smallest rectangle that holds every true pixel of `mask` (H, W), if there is one.
+
+    Source: paper 2.3.2, mask-guided region.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    left, top = int(columns[0]), int(rows[0])
+    return Roi(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)

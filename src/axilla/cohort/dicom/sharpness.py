@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from axilla.cohort.picture import LUMA
 from axilla.records.roi import Roi
 
 # Of longer clips every second (third ...) frame is compared first: JPEG 2000 takes 50 ms a frame.
@@ -12,8 +13,6 @@ _MAX_COMPARED_PIXELS = 24_000_000
 # A frame by its index, and a frame with its index.
 Frames = Callable[[int], NDArray[np.uint8]]
 Numbered = tuple[int, NDArray[np.uint8]]
-
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def sharpness(pixels: NDArray[np.uint8]) -> float:
@@ -23,7 +22,7 @@ def sharpness(pixels: NDArray[np.uint8]) -> float:
     """
     if min(pixels.shape[:2]) < 3:  # noqa: PLR2004 - the Laplacian needs neighbours
         return 0.0
-    luma = pixels.astype(np.float32) if pixels.ndim == 2 else pixels @ _LUMA  # noqa: PLR2004
+    luma = pixels.astype(np.float32) if pixels.ndim == 2 else pixels @ LUMA  # noqa: PLR2004
     laplacian = (luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]) - 4.0 * luma[
         1:-1, 1:-1
     ]

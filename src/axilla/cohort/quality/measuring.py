@@ -14,7 +14,7 @@ from axilla.cohort.quality.orientation import flatness_of, uprightness_of
 from axilla.cohort.quality.seams import seam_of
 from axilla.cohort.quality.sharpness import sharpness_of
 from axilla.cohort.quality.tissue import tissue_share
-from axilla.records.roi import Roi
+from axilla.records.roi import Roi, roi_around
 from axilla.records.units import ImageModality
 
 VERSION = 2
@@ -58,12 +58,8 @@ def measure(picture: Picture, modality: ImageModality) -> Measures:
 
 def measure_mask(mask: NDArray[np.bool_]) -> Marked | None:
     """Return what a mask (H, W) marks; None if that is nothing."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    left, top = int(columns[0]), int(rows[0])
-    box = Roi(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
-    return Marked(box, float(mask.mean()))
+    box = roi_around(mask)
+    return Marked(box, float(mask.mean())) if box else None
 
 
 def gray_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

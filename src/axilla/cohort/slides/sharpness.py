@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+from axilla.cohort.picture import LUMA
+
 _FINE_PX, _COARSE_PX = 1.0, 3.0
 _FLAT = 1.0
 
@@ -15,7 +16,7 @@ def sharpness(rgb: NDArray[np.uint8]) -> float:
     Defocus takes the fine detail first, while both follow how much there is to see: so tiles of
     cells and of plain stroma compare. A tile without contrast (below 1 grey value) is 0.
     """
-    grey = rgb.astype(np.float32) @ _LUMA
+    grey = rgb.astype(np.float32) @ LUMA
     smooth = ndimage.gaussian_filter(grey, _FINE_PX)
     coarse = ndimage.gaussian_filter(grey, _COARSE_PX)
     medium = float((smooth - coarse).std())
