@@ -30,6 +30,7 @@ from axilla.report.answer import answer_of
 from axilla.report.checklists.filled import fill, read_checklist
 from axilla.report.explained_cases import chosen_cases, explained_cases, explained_model
 from axilla.report.explanation_section import explanation_section
+from axilla.report.faithfulness_figure import draw_faithfulness
 from axilla.report.figure5 import draw_figure5
 from axilla.report.heatmap_views import LONGEST_SIDE_PX, scale_bar, views_of
 from axilla.report.material import Material
@@ -218,12 +219,13 @@ def test_page_shows_each_case_with_its_images_and_the_common_scale(explained, pa
 
 
 def test_curves_are_drawn_and_the_second_opinion_is_no_verdict(explained, page):
-    _, folder, _ = explained
-    drawn = (folder.figures / "faithfulness.svg").read_text(encoding="utf-8")
+    config, folder, _ = explained
+    assert (folder.figures / "faithfulness.svg").is_file()
+    drawn = draw_faithfulness(load_results(config, folder).explained).description
     assert "ultrasound, deletion, map: mean 0.45" in drawn
-    assert "ultrasound, insertion, edges: mean 0.30" in drawn
+    assert "ultrasound, insertion, edges: mean 0.3" in drawn
     text = words_of(page["heatmaps"])
-    assert "Likeness to integrated gradients 0.40 0.20 to 0.60 40 finding" in text
+    assert "Likeness to integrated gradients 0.400 0.200 to 0.600 40 finding" in text
     assert "Deletion and insertion curves" in page["heatmaps"]
 
 
@@ -231,9 +233,9 @@ def test_failed_checks_stand_first_and_plain(page):
     section = page["heatmaps"]
     paragraphs = [words_of(p) for p in re.findall(r"<p.*?</p>", section, flags=re.DOTALL)]
     assert paragraphs[0] == (
-        "Grad-CAM on pathology fails 2 of 3 checks: its maps did not beat the image&#39;s own "
-        "edges when what they mark was removed and look much the same when the model&#39;s "
-        "weights are shuffled. Do not read them as the model&#39;s reasons."
+        "Grad-CAM on pathology fails 2 of 3 checks: its maps were not shown to beat the "
+        "image&#39;s own edges when what they mark was removed and look much the same when the "
+        "model&#39;s weights are shuffled. Do not read them as the model&#39;s reasons."
     )
     assert paragraphs[1].startswith("Grad-CAM on ultrasound passes all 2 checks")
     text = words_of(section)

@@ -26,14 +26,15 @@ _MEASURES: Final[Mapping[str, str]] = {
     "insertion": "difference of areas; has to be above 0",
     "randomisation": "has to be below 0.5",
     "stability": "has to be above 0.5",
-    "agreement": "rank correlation; no mark, a second opinion",
+    "agreement": "no mark: a second opinion",
 }
+_UNSHOWN: Final = "were not shown to beat"
 # What a failed check means, as the end of a sentence about the maps.
 _FAILURES: Final[Mapping[str, str]] = {
-    "deletion_vs_random": "did not beat random orders when what they mark was removed",
-    "deletion_vs_edges": "did not beat the image's own edges when what they mark was removed",
-    "insertion_vs_random": "did not beat random orders when only what they mark was shown",
-    "insertion_vs_edges": "did not beat the image's own edges when only what they mark was shown",
+    "deletion_vs_random": f"{_UNSHOWN} random orders when what they mark was removed",
+    "deletion_vs_edges": f"{_UNSHOWN} the image's own edges when what they mark was removed",
+    "insertion_vs_random": f"{_UNSHOWN} random orders when only what they mark was shown",
+    "insertion_vs_edges": f"{_UNSHOWN} the image's own edges when only what they mark was shown",
     "randomisation_signed": "look much the same when the model's weights are shuffled",
     "randomisation_absolute": "mark much the same places when the model's weights are shuffled",
     "stability_shift": "change when the image moves a little",

@@ -14,7 +14,7 @@ from axilla.report.wording import LEVEL, number, sentence
 NAME: Final = "faithfulness"
 _WIDTH_IN, _ROW_IN, _TOP_IN, _BOTTOM_IN = 7.0, 2.1, 0.28, 0.48
 _LEFT, _RIGHT, _GAP = 0.085, 0.86, 0.07
-_SPACE_IN = 0.34
+_SPACE_IN = 0.55
 _DONE: Final = {"deletion": "taken away", "insertion": "shown"}
 _ORDERS: Final = {
     "map": (VERMILLION, "solid", "map first"),

@@ -129,7 +129,7 @@ def _contest(mine: Sequence[Measured], kind: str, rival: str) -> Verdict:
         said = f"FAILS: does worse than {_RIVALS[rival]}"
     else:
         said = f"FAILS: not shown to beat {_RIVALS[rival]}"
-    moved = f"moves the logit by {own:.2f} of its range, {_RIVALS[rival]} by {other:.2f}"
+    moved = f"moves the logit by {own:z.2f} of its range, {_RIVALS[rival]} by {other:z.2f}"
     note = f"{said}; {_DID[kind]} {moved}"
     return _verdict(
         mine, f"{kind}_vs_{rival}", estimate, rival=_RIVALS[rival], passed=passed, note=note
