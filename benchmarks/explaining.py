@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from axilla import __version__
 from axilla.explanation.case_model import CaseModel
@@ -33,7 +32,7 @@ def measure(*, quick: bool) -> Result:
     with tempfile.TemporaryDirectory() as root:
         sample = open_sample(Path(root))
         networks = NETWORKS[:1] if quick else NETWORKS
-        per = {name: _compare(name, sample, rounds=1) for name in networks}
+        per = {name: _compare(name, sample, rounds=1 if quick else 3) for name in networks}
     return {"target": TARGET, "patients": len(sample.patients), "batch": _BATCH, "per": per}
 
 
@@ -93,16 +92,11 @@ def _bare(model: CaseModel, sample: Sample, *, of_weights: bool) -> Callable[[],
 
     def loop() -> None:
         for network, batch in ready:
-            embedding = network(batch if of_weights else batch.detach().requires_grad_())
-            wanted = list(network.parameters()) if of_weights else []
-            _backward(embedding, network, wanted)
+            images = batch.detach().requires_grad_(not of_weights)
+            wanted = list(network.parameters()) if of_weights else [images]
+            torch.autograd.grad(network(images).sum(), wanted)
 
     return loop
-
-
-def _backward(embedding: torch.Tensor, network: nn.Module, wanted: list[nn.Parameter]) -> None:
-    embedding.sum().backward(inputs=wanted or None)
-    network.zero_grad()
 
 
 def _bundle(name: str, sample: Sample) -> Bundle:

@@ -14,8 +14,8 @@ from axilla.cohort.slides.plan import plan_tiles
 from axilla.cohort.slides.tiles import read_tile
 from axilla.cohort.wanted import Wanted
 from axilla.evaluation.audit.table import read_reported
+from axilla.records.intake import TilesSection
 from axilla.records.patients import ImageFile
-from axilla.records.study import TilesSection
 from axilla.records.tables import PREDICTIONS, read_results
 from axilla.records.toml import read_study
 from fuzz.drawings import HEIGHT_PX, WIDTH_PX

@@ -3,7 +3,7 @@ import pytest
 from axilla.cohort.acceptance import accept, refuse_unacceptable
 from axilla.cohort.findings import Finding, by_severity, error, errors_in, warning
 from axilla.records.errors import ConfigError, Problem
-from axilla.records.study import AcceptedFinding
+from axilla.records.intake import AcceptedFinding
 
 PROBLEM = Problem("cohort.csv, row 2", "something", "something else", "Do this.")
 

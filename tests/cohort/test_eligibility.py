@@ -12,7 +12,7 @@ from axilla.cohort.rules import RuleFault, parse_rule
 from axilla.cohort.ruling import decide
 from axilla.cohort.sheets import Row, Sheet
 from axilla.cohort.wanted import Wanted, wanted_by
-from axilla.records.study import EligibilitySection
+from axilla.records.intake import EligibilitySection
 
 PAPER = ("contralateral_history", "neoadjuvant", "bilateral_or_multiple", "exceeds_probe")
 

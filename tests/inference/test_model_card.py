@@ -15,7 +15,7 @@ from axilla.inference.manifest import (
 )
 from axilla.inference.model_card import model_card
 from axilla.inference.recalibration import PlattMap
-from axilla.records.study import TilesSection
+from axilla.records.intake import TilesSection
 
 # Mitchell et al., Model Cards for Model Reporting, FAT* 2019, figure 1.
 HEADINGS = [

@@ -17,8 +17,8 @@ from axilla.cohort.flow import inclusion_flow
 from axilla.cohort.outcomes import outcome_labels
 from axilla.cohort.sheets import Sheet, read_sheet
 from axilla.cohort.wanted import Wanted
+from axilla.records.intake import EligibilitySection
 from axilla.records.patients import Patient
-from axilla.records.study import EligibilitySection
 from axilla.report.account import flow_notes, flow_steps
 from axilla.report.flow_figure import draw_flow
 from axilla.report.inclusion import Leaving, flow_stages

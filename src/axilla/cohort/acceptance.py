@@ -7,7 +7,7 @@ from axilla.cohort.codes import CODES, UNUSED, code_named
 from axilla.cohort.columns import nearest
 from axilla.cohort.findings import Finding, warning
 from axilla.records.errors import ConfigError, Problem
-from axilla.records.study import AcceptedFinding
+from axilla.records.intake import AcceptedFinding
 
 
 def refuse_unacceptable(

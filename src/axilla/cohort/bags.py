@@ -14,9 +14,9 @@ from axilla.cohort.slides.resolution import Remark, magnification_remark
 from axilla.records.digests import digest_of
 from axilla.records.errors import Problem
 from axilla.records.folder import write_bytes
+from axilla.records.intake import TilesSection
 from axilla.records.patients import ImageFile
 from axilla.records.roi import Roi
-from axilla.records.study import TilesSection
 
 _VERSION = 1
 

@@ -10,9 +10,10 @@ from axilla.cohort.findings import Finding, error, warning
 from axilla.cohort.images import decode_mask, image_size
 from axilla.cohort.sheets import Row, Sheet, read_sheet
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
+from axilla.records.intake import CohortSection
 from axilla.records.patients import ImageFile
 from axilla.records.roi import Roi, roi_around
-from axilla.records.study import CohortSection, StudyConfig
+from axilla.records.study import StudyConfig
 
 COLUMNS = ("image", *ROI, "mask", "source", "label")
 CONFLICT_IOU = 0.5

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from axilla.records.study import EligibilitySection, StudyConfig, TilesSection
+from axilla.records.intake import EligibilitySection, TilesSection
+from axilla.records.study import StudyConfig
 from axilla.records.units import Modality
 
 if TYPE_CHECKING:

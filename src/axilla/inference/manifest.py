@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from axilla import RESEARCH_USE_ONLY
 from axilla.inference.recalibration import Recalibration
 from axilla.records.errors import BundleError, Problem
-from axilla.records.study import TilesSection
+from axilla.records.intake import TilesSection
 from axilla.records.units import Modality
 
 FORMAT: Final = 1

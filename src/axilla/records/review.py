@@ -2,21 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-
-def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
+from axilla.records.section import Section, as_tuple
 
 Line = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^\S[^\r\n]*$")]
-Lines = Annotated[tuple[Line, ...], BeforeValidator(_as_tuple)]
+Lines = Annotated[tuple[Line, ...], BeforeValidator(as_tuple)]
 
 
-class ReviewSection(BaseModel):
+class ReviewSection(Section):
     """The blinded reader study: criteria per modality, and how many decoy maps."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     ultrasound: Lines = Field(
         ("tumour boundary", "low-echo area"),

@@ -2,9 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from axilla.records.intake import (
+    AcceptedFinding,
+    CohortSection,
+    EligibilitySection,
+    ReaderSection,
+    TilesSection,
+)
 from axilla.records.review import ReviewSection
+from axilla.records.section import Code, Names, Section
 from axilla.records.units import Modality
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -14,34 +22,11 @@ ThresholdRule = Annotated[str, Field(pattern=THRESHOLD_PATTERN)]
 """half, youden, or a name and a share above 0 and below 1."""
 
 
-def _as_text(value: object) -> object:
-    """Codes are compared as the table prints them: 1, "1" and 1.0 are one code, true is "1"."""
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
 def _ascending(span: tuple[float, float]) -> tuple[float, float]:
     if span[0] >= span[1]:
         message = "two shares, the lower first"
         raise ValueError(message)
     return span
-
-
-Code = Annotated[str, BeforeValidator(_as_text)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
-
-
-class Section(BaseModel):
-    """A frozen part of study.toml that refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class StudySection(Section):
@@ -52,73 +37,6 @@ class StudySection(Section):
     outcome: str = Field(description="Column of the outcome.")
     positive: Code = Field("1", description="Value of the outcome column that means positive.")
     seed: int = Field(2025, ge=0, description="The one seed: splits, initial weights, batches.")
-
-
-class CohortSection(Section):
-    """Where the patients are listed and what ties them together."""
-
-    table: str = Field("cohort.csv", description="CSV or Excel file, relative to study.toml.")
-    group: Names = Field((), description="Columns whose equal values must stay in one fold.")
-    site: str | None = Field(None, description="Column of the hospital or data source.")
-    rois: str = Field(
-        "rois.csv",
-        description="Rectangles drawn or imported for images of the table, relative to "
-        "study.toml; used where the file exists.",
-    )
-    columns: dict[str, str] = Field(
-        default_factory=dict,
-        description="axilla's column = the table's own header, as age = '年龄'.",
-    )
-    values: dict[str, dict[Code, str]] = Field(
-        default_factory=dict,
-        description="Per column, the table's own code = what it means, as "
-        "her2 = { 阳性 = 'positive' }.",
-    )
-
-
-class EligibilitySection(Section):
-    """Who belongs to the study; the excluded are counted with their reason and not used."""
-
-    paper: bool = Field(
-        default=True,
-        description="Apply the paper's exclusion criteria whose columns the table has.",
-    )
-    surgery_days: tuple[int, int] = Field(
-        (7, 14), description="Days from biopsy to surgery, fewest and most (paper: 1 to 2 weeks)."
-    )
-    include: dict[str, str] = Field(
-        default_factory=dict,
-        description="Reason for exclusion = a rule that those who stay fulfil, as "
-        "'under 18' = 'age >= 18'.",
-    )
-
-
-class TilesSection(Section):
-    """How a whole slide becomes a patient's bag of tiles."""
-
-    um_per_px: float = Field(0.5, gt=0, le=20, description="Resolution of the tiles.")
-    per_slide: int = Field(64, ge=1, description="Most tiles taken from one slide.")
-    min_tissue: float = Field(0.5, ge=0, le=1, description="Share of a tile that is tissue.")
-    microscope: bool = Field(
-        default=False,
-        description="Cut microscope images whose pathology_mpp is known into such tiles, too.",
-    )
-
-
-class AcceptedFinding(Section):
-    """A finding of `axilla check` that somebody has looked at and lets stand."""
-
-    code: str = Field(description="Code of the finding, as docs/findings.md lists them.")
-    patients: Names = Field((), description="Whom it is accepted for; default: everybody.")
-    reason: str = Field(min_length=3, description="Why; the report prints it.")
-
-
-class ReaderSection(Section):
-    """A human reading in the table, evaluated beside the models."""
-
-    column: str = Field(description="Column of the reading.")
-    positive: tuple[Code, ...] = Field(min_length=1, description="Values that mean suspicious.")
-    name: str | None = Field(None, description="How the report calls it; default: the column.")
 
 
 class PreprocessingSection(Section):

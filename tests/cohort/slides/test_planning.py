@@ -10,8 +10,8 @@ from axilla.cohort.slides.grid import Grid
 from axilla.cohort.slides.spread import hilbert_position, strata
 from axilla.cohort.slides.tissue import find_tissue
 from axilla.records.errors import UnreadableImage
+from axilla.records.intake import TilesSection
 from axilla.records.roi import Roi
-from axilla.records.study import TilesSection
 
 TILES = TilesSection()
 INKS = {

@@ -11,8 +11,8 @@ from skimage.transform import downscale_local_mean
 from axilla.cohort.slides import plan_tiles, read_tile, slide_size, thumbnail
 from axilla.cohort.slides.tiles import _shares
 from axilla.records.errors import UnreadableImage
+from axilla.records.intake import TilesSection
 from axilla.records.roi import Roi
-from axilla.records.study import TilesSection
 
 TILE = Roi(998, 1147, 224, 224)
 GIANT_SIDE_PX = 100_000
@@ -132,7 +132,7 @@ GIANT = """
 import resource, sys, time
 from pathlib import Path
 from axilla.cohort.slides import plan_tiles, read_tile, thumbnail
-from axilla.records.study import TilesSection
+from axilla.records.intake import TilesSection
 path = Path(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 plan = plan_tiles(path, settings=TilesSection(), side_px=224)

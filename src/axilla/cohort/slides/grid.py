@@ -8,8 +8,8 @@ import numpy as np
 from axilla.cohort.slides.resolution import Remark
 from axilla.cohort.slides.spread import Cells, strata
 from axilla.records.errors import Problem, UnreadableImage
+from axilla.records.intake import TilesSection
 from axilla.records.roi import Roi
-from axilla.records.study import TilesSection
 
 _MOST_ENLARGED = 4
 

@@ -16,8 +16,8 @@ from axilla.cohort.slides.spread import Cells, strata
 from axilla.cohort.slides.tiles import read_area, read_overview
 from axilla.cohort.slides.tissue import find_tissue
 from axilla.records.errors import Problem, UnreadableImage
+from axilla.records.intake import TilesSection
 from axilla.records.roi import Roi
-from axilla.records.study import TilesSection
 
 if TYPE_CHECKING:
     import openslide
