@@ -111,6 +111,13 @@ def test_a_table_that_changed_since_the_run_is_refused(explained):
     assert {path: path.stat().st_mtime_ns for path in (copy / "results").rglob("*")} == before
 
 
+def test_a_model_that_the_study_did_not_train_is_refused(explained):
+    result = invoke("explain", explained, "--model", "multilayr")
+    assert result.exit_code == 1
+    assert "--model: found 'multilayr'" in result.stderr
+    assert "multilayer" in result.stderr.split("expected")[1]
+
+
 def test_a_study_that_has_not_run_is_one_clear_error(make_study, tmp_path):
     result = invoke("explain", make_study(tmp_path))
     assert result.exit_code == 1

@@ -1,5 +1,6 @@
 """`axilla explain`: heatmaps of a finished study again, and how truthful they are."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -49,6 +50,7 @@ def explain(
             update={name: value for name, value in asked.items() if value is not None}
         )
         made = as_run(current, place)
+        _require_trained(model, made.models.fusion)
         config = made.model_copy(update={"explanation": wishes, "compute": current.compute})
         cohort = read_cohort(config, place.root, progress=bars)
         require_same_cohort(place, cohort)
@@ -59,6 +61,15 @@ def explain(
         explain_study(config, place, stage.load(config, place, cohort, bars))
         out.print(f"Heatmaps: {place.results / 'heatmaps'}")
         out.print(f"Report: {write_report(config, place)}")
+
+
+def _require_trained(model: str | None, fusions: Sequence[str]) -> None:
+    """Raise `StudyError` for a model that was asked for and is none of the study's."""
+    if model is not None and model not in fusions:
+        trained = ", ".join(fusions) or "no fusion: this study has none to explain"
+        raise StudyError(
+            Problem("--model", repr(model), f"one that the study trained: {trained}", "Name one.")
+        )
 
 
 def _require_results(folder: RunFolder) -> None:
