@@ -16,6 +16,7 @@ from axilla.cli import (
     review,
     roi,
     run,
+    serve,
     table1,
 )
 
@@ -39,6 +40,7 @@ for command in (
     evaluate,
     plan,
     predict,
+    serve,
     table1,
     audit,
     doctor,

@@ -1,0 +1,1 @@
+"""Pages and API for those who do not use a shell: annotate, review, predict, read, see results."""

@@ -1,0 +1,1 @@
+"""The REST API: what programs, and the pages themselves, ask for."""

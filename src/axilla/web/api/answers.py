@@ -1,0 +1,107 @@
+"""How the API says no, and who asks it."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from axilla.records.errors import AxillaError, Problem
+from axilla.web.access.actor import Actor
+from axilla.web.access.roles import Permission
+from axilla.web.refusals import Refusal
+from axilla.web.services import Web
+
+
+class Told(BaseModel):
+    """One thing that is wrong: where, what was found, what was expected, what to do."""
+
+    place: str
+    found: str
+    expected: str = ""
+    remedy: str = ""
+
+
+class Refused(BaseModel):
+    """Why a request was not done."""
+
+    detail: Told
+    problems: list[Told] = []
+
+
+_MEANINGS = {
+    401: "Nobody is signed in, or the token has ended.",
+    403: "The person's roles do not include this.",
+    404: "There is no such thing, or it is not yours to see.",
+    409: "Somebody else changed it meanwhile: both versions are in the answer.",
+    413: "The body is too large.",
+    422: "A value cannot be.",
+    429: "Too many attempts; see Retry-After.",
+    503: "The queue is full; see Retry-After.",
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the answers that a path may give besides its own, for OpenAPI."""
+    always = (401, 403, 413, 422)
+    return {
+        status: {"model": Refused, "description": _MEANINGS[status]}
+        for status in sorted({*always, *statuses})
+    }
+
+
+def web_of(request: Request) -> Web:
+    """Return the application's parts."""
+    web: Web = request.app.state.web
+    return web
+
+
+def allowed(*permissions: Permission) -> Callable[[Request], Actor]:
+    """Return a dependency: who asks, if they may do one of these; with none, anybody signed in."""
+
+    def dependency(request: Request) -> Actor:
+        actor = web_of(request).actor(request)
+        if permissions:
+            actor.require(*permissions)
+        return actor
+
+    return dependency
+
+
+WebPart = Annotated[Web, Depends(web_of)]
+SignedIn = Annotated[Actor, Depends(allowed())]
+
+
+def told(problem: Problem) -> dict[str, str]:
+    """Return a problem as the API's JSON has it."""
+    return {
+        "place": problem.place,
+        "found": problem.found,
+        "expected": problem.expected,
+        "remedy": problem.remedy,
+    }
+
+
+def install_answers(app: FastAPI) -> None:
+    """Turn what a user can cause into one readable answer and its status."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(AxillaError, _faulty)
+
+
+def _refused(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, Refusal):
+        raise error
+    headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}
+    if error.status == 401:  # noqa: PLR2004 - RFC 9110 wants the challenge
+        headers["WWW-Authenticate"] = "Bearer"
+    content = {"detail": told(error.problem), **error.more}
+    return JSONResponse(content, status_code=error.status, headers=headers)
+
+
+def _faulty(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, AxillaError):
+        raise error
+    problems = error.problems or (Problem("request", str(error), "something usable"),)
+    content = {"detail": told(problems[0]), "problems": [told(one) for one in problems]}
+    return JSONResponse(content, status_code=422)

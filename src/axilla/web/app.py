@@ -1,0 +1,74 @@
+"""The application: API, forms and pages, behind one doorkeeper."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from axilla import RESEARCH_USE_ONLY, __version__
+from axilla.web.access.origin import BodyLimit, Doorkeeper
+from axilla.web.api import accounts as accounts_api
+from axilla.web.api.answers import install_answers
+from axilla.web.services import Web, open_web
+from axilla.web.settings import ServeSettings
+from axilla.web.store.accounts import has_users
+
+_UPLOAD_PATHS = ("/api/predict",)
+
+
+def create_app(settings: ServeSettings, *, pages: bool = True) -> FastAPI:
+    """Return the application of one study; with `pages` false the API and the forms alone.
+
+    Raises `ConfigError` if the database cannot be opened, `StudyError` if there is no study.
+    """
+    web = open_web(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        with web.running():
+            yield
+
+    app = FastAPI(
+        title="axilla",
+        description=RESEARCH_USE_ONLY,
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.web = web
+    app.state.first_run = _first_run(web)
+    install_answers(app)
+    app.include_router(accounts_api.router)
+    app.mount("/assets", StaticFiles(directory=str(files("axilla.web") / "assets")))
+    _install_pages(app, web, whole=pages)
+    limits = settings.limits
+    app.add_middleware(
+        BodyLimit,
+        most=limits.body_bytes,
+        uploads=limits.upload_bytes,
+        upload_paths=_UPLOAD_PATHS,
+    )
+    app.add_middleware(Doorkeeper, hosts=settings.allowed_hosts)
+    return app
+
+
+def _first_run(web: Web) -> str | None:
+    """Return the key of the first account's link while nobody has an account."""
+    with web.database.reading() as session:
+        needed = not web.settings.no_auth and not has_users(session)
+    return secrets.token_urlsafe(24) if needed else None
+
+
+def _install_pages(app: FastAPI, web: Web, *, whole: bool) -> None:
+    from axilla.web.pages.forms import router  # noqa: PLC0415 - forms need no NiceGUI
+
+    app.include_router(router)
+    if whole:
+        from axilla.web.pages.site import install  # noqa: PLC0415 - a second to import
+
+        install(app, web)

@@ -1,0 +1,1 @@
+"""What people see; everything that changes something goes through the API or the store."""

@@ -1,0 +1,100 @@
+"""Your own account: password, and tokens for programs."""
+
+import time
+from collections.abc import Callable
+
+from nicegui import ui
+
+from axilla.web.pages.doing import doing
+from axilla.web.pages.frame import page
+from axilla.web.pages.text import text
+from axilla.web.pages.visit import Visit
+from axilla.web.services import Web
+from axilla.web.store import audit, keys
+from axilla.web.words import N_
+
+_DAYS = 90
+
+
+def register(web: Web) -> None:
+    """Register the page."""
+    page(web, "/account", title=N_("Account"))(_build)
+
+
+def _build(visit: Visit) -> None:
+    say = visit.say
+    text("h1", say("Account"))
+    text("p", f"{visit.actor.name}: {', '.join(say(role) for role in visit.actor.roles)}")
+    if not visit.web.settings.no_auth:
+        _password_form(visit)
+    text("h2", say("Tokens for programs"))
+    text("p", say("A token lets a program do what you may do, without your password."))
+    shown_key = ui.element("div").props('role="status"')
+    listed = ui.element("div")
+
+    def refresh() -> None:
+        listed.clear()
+        with visit.web.database.reading() as session:
+            tokens = keys.tokens_of(session, visit.actor.user_id)
+        with listed:
+            _tokens(visit, tokens, refresh)
+
+    def make() -> None:
+        with doing(visit):
+            actor = visit.confirm()
+            with visit.web.database.writing() as session:
+                token, key = keys.make_token(
+                    session, actor.user_id, name=name.value or "", days=_DAYS
+                )
+                audit.record(session, actor, "token.make", token.name)
+            shown_key.clear()
+            with shown_key:
+                text("p", say("Copy this key now; it is not shown again:"))
+                text("code", key).classes("ax-key")
+            name.value = ""
+            refresh()
+
+    with ui.element("div").classes("ax-row"):
+        name = ui.input(say("What it is for")).props("dense outlined maxlength=80")
+        ui.button(say("Make a token"), on_click=make).props("unelevated no-caps")
+    refresh()
+
+
+def _tokens(visit: Visit, tokens: tuple[keys.ApiToken, ...], refresh: Callable[[], None]) -> None:
+    say = visit.say
+
+    def end(token_id: int) -> None:
+        with doing(visit):
+            actor = visit.confirm()
+            with visit.web.database.writing() as session:
+                keys.end_token(session, token_id, user_id=actor.user_id)
+                audit.record(session, actor, "token.end", str(token_id))
+            refresh()
+
+    if not tokens:
+        text("p", say("No tokens.")).classes("ax-muted")
+    for token in tokens:
+        with ui.element("div").classes("ax-row"):
+            text("span", token.name)
+            ends = time.strftime("%Y-%m-%d", time.gmtime(token.ends_at))
+            text("span", say("until {day}").format(day=ends)).classes("ax-muted")
+            ui.button(say("End"), on_click=lambda _, one=token.id: end(one)).props(
+                "flat dense no-caps"
+            )
+
+
+def _password_form(visit: Visit) -> None:
+    say = visit.say
+    text("h2", say("Password"))
+    with ui.element("form").props('method="post" action="/account/password"').classes("ax-form"):
+        hidden = f'type="hidden" name="csrf" value="{visit.actor.csrf}"'
+        ui.element("input").props(hidden)
+        for name, label, kind in (
+            ("old", say("Old password"), "current-password"),
+            ("new", say("New password, at least 12 signs"), "new-password"),
+        ):
+            text("label", label).props(f"for={name}")
+            ui.element("input").props(
+                f"id={name} name={name} type=password required maxlength=256 autocomplete={kind}"
+            )
+        text("button", say("Change the password"))

@@ -1,0 +1,147 @@
+"""For the study's lead: accounts of the others, and the audit log."""
+
+import json
+import time
+from collections.abc import Callable
+
+from nicegui import ui
+
+from axilla.web.access.roles import Permission, Role
+from axilla.web.pages.doing import doing
+from axilla.web.pages.frame import page
+from axilla.web.pages.text import text
+from axilla.web.pages.visit import Visit
+from axilla.web.services import Web
+from axilla.web.store import accounts, audit, keys
+from axilla.web.store.accounts import User
+from axilla.web.words import N_
+
+# For translators and their checks: roles are shown by these names.
+ROLE_NAMES = (N_("lead"), N_("annotator"), N_("reviewer"), N_("reader"), N_("viewer"))
+
+
+def register(web: Web) -> None:
+    """Register the pages."""
+    page(web, "/accounts", Permission.MANAGE, title=N_("Accounts"))(_accounts)
+    page(web, "/audit", Permission.AUDIT, title=N_("Audit log"))(_audit)
+
+
+def _accounts(visit: Visit) -> None:
+    say = visit.say
+    text("h1", say("Accounts"))
+    listed = ui.element("div").classes("ax-list")
+
+    def refresh() -> None:
+        listed.clear()
+        with visit.web.database.reading() as session:
+            users = accounts.all_users(session)
+        with listed:
+            for user in users:
+                _account(visit, user, refresh)
+
+    refresh()
+    text("h2", say("A new account"))
+    text("p", say("Readers stay blind: nobody can be a reader and see results.")).classes(
+        "ax-muted"
+    )
+    options = {role.value: say(role.value) for role in Role}
+    with ui.element("div").classes("ax-row"):
+        name = ui.input(say("Name")).props("dense outlined maxlength=64")
+        password = ui.input(say("First password"), password=True).props(
+            "dense outlined maxlength=256 autocomplete=new-password"
+        )
+        roles = ui.select(options, label=say("Roles"), multiple=True, value=[]).props(
+            "dense outlined"
+        )
+        roles.classes("ax-wide")
+
+        def add() -> None:
+            with doing(visit):
+                lead = visit.confirm(Permission.MANAGE)
+                with visit.web.database.writing() as session:
+                    user = accounts.add_user(
+                        session, name.value, password=password.value, roles=roles.value
+                    )
+                    detail = {"roles": user.role_names}
+                    audit.record(session, lead, "user.add", user.name, detail=detail)
+                name.value, password.value, roles.value = "", "", []
+                refresh()
+
+        ui.button(say("Make the account"), on_click=add).props("unelevated no-caps")
+
+
+def _account(visit: Visit, user: User, refresh: Callable[[], None]) -> None:
+    say = visit.say
+
+    def change(*, roles: list[str] | None = None, active: bool | None = None) -> None:
+        with doing(visit):
+            lead = visit.confirm(Permission.MANAGE)
+            with visit.web.database.writing() as session:
+                accounts.change_user(session, user.id, roles=roles, active=active)
+                keys.end_all_sessions(session, user.id, but=lead.session_id)
+                detail = {"roles": roles, "active": active}
+                audit.record(session, lead, "user.change", user.name, detail=detail)
+        refresh()
+
+    with ui.element("div").classes("ax-row ax-line"):
+        text("strong", user.name).classes("ax-name")
+        options = {role.value: say(role.value) for role in Role}
+        picked = ui.select(options, multiple=True, value=[str(role) for role in user.roles])
+        picked.props(f'dense outlined aria-label="{say("Roles")}"').classes("ax-wide")
+        ui.button(say("Save roles"), on_click=lambda: change(roles=picked.value)).props(
+            "flat dense no-caps"
+        )
+        label = say("Close") if user.active else say("Open again")
+        ui.button(label, on_click=lambda: change(active=not user.active)).props(
+            "flat dense no-caps"
+        )
+        if not user.active:
+            text("span", say("closed")).classes("ax-muted")
+
+
+def _audit(visit: Visit) -> None:
+    say = visit.say
+    text("h1", say("Audit log"))
+    with visit.web.database.reading() as session:
+        chain = audit.verify(session)
+        found = audit.entries(session, most=500)
+    if chain.broken_at is None:
+        text("p", say("{count} entries; the log is as it was written.").format(count=chain.entries))
+    else:
+        broken = say("Entry {number} is not as it was written: the log was changed.")
+        text("p", broken.format(number=chain.broken_at)).classes("fault").props("role=alert")
+    columns = [
+        ("at", say("Time (UTC)")),
+        ("actor", say("Who")),
+        ("action", say("What")),
+        ("subject", say("Of what")),
+        ("detail", say("Detail")),
+        ("address", say("From")),
+    ]
+    rows = [
+        {
+            "id": entry.id,
+            "at": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(entry.at)),
+            "actor": entry.actor,
+            "action": entry.action,
+            "subject": entry.subject,
+            "detail": "" if entry.detail == "{}" else _plain(entry.detail),
+            "address": entry.address,
+        }
+        for entry in found
+    ]
+    table = ui.table(
+        columns=[
+            {"name": name, "label": label, "field": name, "align": "left", "sortable": True}
+            for name, label in columns
+        ],
+        rows=rows,
+        row_key="id",
+        pagination=50,
+    )
+    table.props("dense flat").classes("ax-table")
+
+
+def _plain(detail: str) -> str:
+    content = json.loads(detail)
+    return ", ".join(f"{name}: {value}" for name, value in content.items())

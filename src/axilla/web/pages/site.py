@@ -1,0 +1,42 @@
+"""All pages, in one place."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse, Response
+from nicegui import ui
+
+from axilla.web.pages import account, administration
+from axilla.web.pages.frame import WAYS, framed
+from axilla.web.pages.text import text
+from axilla.web.pages.visit import visit_of
+from axilla.web.refusals import NotSignedIn
+from axilla.web.services import Web
+
+
+def install(app: FastAPI, web: Web) -> None:
+    """Register every page, and put NiceGUI under the application."""
+    for room in (account, administration):
+        room.register(web)
+
+    @ui.page("/")
+    def start(request: Request) -> Response | None:
+        """Lead everybody to the first page that their roles open."""
+        try:
+            visit = visit_of(web, request)
+        except NotSignedIn:
+            return RedirectResponse("/login", status_code=303)
+        for path, _, permissions in WAYS:
+            if any(visit.actor.may(permission) for permission in permissions):
+                return RedirectResponse(path, status_code=303)
+        with framed(visit, "axilla"):
+            text("p", visit.say("Your account has no role yet. Ask the study's lead for one."))
+        return None
+
+    ui.run_with(
+        app,
+        title="axilla",
+        dark=None,
+        tailwind=False,
+        favicon='<svg xmlns="http://www.w3.org/2000/svg"/>',
+        binding_refresh_interval=None,
+        show_welcome_message=False,
+    )

@@ -1,0 +1,1 @@
+"""What people enter: accounts, ROIs, readings, and the log of who saw and changed what."""

@@ -1,0 +1,110 @@
+"""The log of who saw and changed what: it only grows, and each entry seals those before it."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import DDL, Table, event, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from axilla.web.access.actor import Actor
+from axilla.web.store.database import Base
+
+_LOCK: Final = "SELECT pg_advisory_xact_lock(8472012)"
+_PAGE: Final = 1000
+
+
+class AuditEntry(Base):
+    """One thing that somebody did; `digest` is over its content and the digest before."""
+
+    __tablename__ = "audit_entry"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[float]
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[str]
+    address: Mapped[str]
+    digest: Mapped[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Whether the log is as it was written: `broken_at` is the first entry that is not."""
+
+    entries: int
+    broken_at: int | None
+
+
+def record(
+    session: Session,
+    actor: Actor | str,
+    action: str,
+    subject: str = "",
+    *,
+    address: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Write what somebody does, in the transaction that does it."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().exec_driver_sql(_LOCK)  # one chain, one writer at a time
+    before = session.scalar(select(AuditEntry.digest).order_by(AuditEntry.id.desc()).limit(1))
+    entry = AuditEntry(
+        at=time.time(),
+        actor=actor if isinstance(actor, str) else actor.name,
+        action=action,
+        subject=subject,
+        detail=json.dumps(dict(detail or {}), ensure_ascii=False, sort_keys=True),
+        address=address if isinstance(actor, str) else actor.address,
+        digest="",
+    )
+    entry.digest = _sealed(entry, before or "")
+    session.add(entry)
+    session.flush()
+
+
+def entries(session: Session, *, before: int | None = None, most: int = 200) -> list[AuditEntry]:
+    """Return the newest entries, or those before a number."""
+    wanted = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(min(most, _PAGE))
+    if before is not None:
+        wanted = wanted.where(AuditEntry.id < before)
+    return list(session.scalars(wanted))
+
+
+def verify(session: Session) -> Chain:
+    """Compute the whole chain again."""
+    last, count = "", 0
+    for entry in session.scalars(
+        select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=_PAGE)
+    ):
+        count += 1
+        if entry.digest != _sealed(entry, last):
+            return Chain(count, entry.id)
+        last = entry.digest
+    return Chain(count, None)
+
+
+def _sealed(entry: AuditEntry, before: str) -> str:
+    content = [entry.at, entry.actor, entry.action, entry.subject, entry.detail, entry.address]
+    return hashlib.sha256(json.dumps([before, *content]).encode()).hexdigest()
+
+
+_SQLITE: Final = """CREATE TRIGGER IF NOT EXISTS audit_no_{verb} BEFORE {verb} ON audit_entry
+BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END"""
+_POSTGRESQL: Final = """CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN RAISE EXCEPTION 'the audit log only grows'; END $$;
+CREATE OR REPLACE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry
+FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()"""
+
+_table = AuditEntry.__table__
+if isinstance(_table, Table):
+    for verb in ("UPDATE", "DELETE"):
+        event.listen(
+            _table,
+            "after_create",
+            DDL(_SQLITE.format(verb=verb)).execute_if(dialect="sqlite"),
+        )
+    event.listen(_table, "after_create", DDL(_POSTGRESQL).execute_if(dialect="postgresql"))
