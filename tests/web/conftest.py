@@ -1,0 +1,276 @@
+"""A real server, real databases and a real browser for the tests of the web."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from typer.testing import CliRunner
+
+from axilla.cli.main import app
+
+SHOTS = Path("build/screenshots")
+PASSWORD = "correct horse battery staple"  # noqa: S105 - of test accounts only
+DESKTOP = {"width": 1280, "height": 800}
+TABLET = {"width": 820, "height": 1180}
+PHONE = {"width": 390, "height": 844}
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass
+class Served:
+    """A running `axilla serve`."""
+
+    process: subprocess.Popen[str]
+    url: str
+    setup: str | None
+    seconds: float
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def client(self, name: str | None = None) -> httpx.Client:
+        """Return an HTTP client, with the token of one of `people` if named."""
+        headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+
+    def stop(self) -> None:
+        """Stop the server as Ctrl+C does."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+Serve = Callable[..., Served]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(study: Path, *options: str, port: int | None = None) -> Served:
+    """Start a server on a study and wait until it answers."""
+    port = port or free_port()
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("axilla")), "serve", str(study)]
+        + ["--port", str(port), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+    )
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            httpx.get(f"{url}/login", timeout=5)
+            break
+        except httpx.TransportError:
+            if process.poll() is not None:
+                output = process.stdout.read() if process.stdout else ""
+                pytest.fail(f"the server ended: {output}")
+            time.sleep(0.05)
+    seconds = time.perf_counter() - began
+    return Served(process, url, _setup_link(process), seconds)
+
+
+def _setup_link(process: subprocess.Popen[str]) -> str | None:
+    """Read what the server announced, up to its last line; return the first account's link."""
+    assert process.stdout is not None
+    link = None
+    for line in process.stdout:
+        if "/setup?key=" in line:
+            link = line.strip()
+        if "Research use only" in line:
+            return link
+    return link
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Return a function that starts servers, which end with the test."""
+    with ExitStack() as stack:
+
+        def begin(study: Path, *options: str, port: int | None = None) -> Served:
+            served = start(study, *options, port=port)
+            stack.callback(served.stop)
+            return served
+
+        yield begin
+
+
+def populate(served: Served, **roles: str) -> Served:
+    """Make the lead by the first link and one account per keyword, `name="role role"`.
+
+    Each gets a token, so that `served.client(name)` speaks for it.
+    """
+    assert served.setup is not None
+    key = served.setup.split("key=")[1]
+    with served.client() as browser:
+        form = {"key": key, "name": "lead", "password": PASSWORD}
+        assert browser.post("/setup", data=form).status_code == 303
+    served.tokens["lead"] = token(served, "lead")
+    with served.client("lead") as lead:
+        for name, names in roles.items():
+            content = {"name": name, "password": PASSWORD, "roles": names.split()}
+            answer = lead.post("/api/users", json=content)
+            assert answer.status_code == 201, answer.text
+            served.tokens[name] = token(served, name)
+    return served
+
+
+def token(served: Served, name: str) -> str:
+    """Sign in as somebody and make a token, as a person does."""
+    with served.client() as browser:
+        answer = browser.post("/login", data={"name": name, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        page = browser.get("/account").text
+        csrf = page.split('name="csrf-token" content="')[1].split('"')[0]
+        made = browser.post(
+            "/api/tokens", json={"name": "tests"}, headers={"X-CSRF-Token": csrf}
+        )
+        assert made.status_code == 201, made.text
+        return str(made.json()["key"])
+
+
+@pytest.fixture(scope="session")
+def run_once(tmp_path_factory: pytest.TempPathFactory, make_study: Callable[..., Path]) -> Path:
+    """A study of 24 cases that has been run, with heatmaps; to be copied, not changed."""
+    folder = make_study(tmp_path_factory.mktemp("web") / "study", ("patients = 0", "patients = 24"))
+    result = CliRunner().invoke(app, ["run", str(folder)])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def finished(run_once: Path, tmp_path: Path) -> Path:
+    """A copy of a finished study, for one test to change."""
+    return Path(shutil.copytree(run_once, tmp_path / "study"))
+
+
+@pytest.fixture
+def unfinished(tmp_path: Path, make_study: Callable[..., Path]) -> Path:
+    """A study that was not run yet."""
+    return make_study(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, driven by Playwright."""
+    found = next((path for name in _CHROMIUM if (path := shutil.which(name))), None)
+    if found is None:
+        missing("chromium")
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def missing(program: str) -> None:
+    """Fail where everything must be tested, skip elsewhere."""
+    said = f"{program} is not installed; `make test-web` installs it"
+    if os.environ.get("CI"):
+        pytest.fail(said)
+    pytest.skip(said)
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Return a function that opens a browser of its own for one person."""
+    with ExitStack() as stack:
+
+        def open_for(
+            served: Served, name: str | None = None, *, viewport: dict[str, int] = DESKTOP, **more
+        ) -> BrowserContext:
+            context = browser.new_context(base_url=served.url, viewport=viewport, **more)
+            context.set_default_timeout(20_000)
+            stack.callback(context.close)
+            if name is not None:
+                sign_in(context, name)
+            return context
+
+        yield open_for
+
+
+def sign_in(context: BrowserContext, name: str) -> None:
+    page = context.new_page()
+    page.goto("/login")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/login" not in url)
+    page.close()
+
+
+def shot(page, name: str) -> None:
+    """Keep a picture of a page as an artefact of the tests."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of our own; yields the address of an empty database's cluster."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or [
+        Path(found) for found in [shutil.which("postgres")] if found
+    ]
+    if not programs:
+        missing("postgresql")
+    tools = programs[-1].resolve().parent
+    folder = Path(tmp_path_factory.mktemp("postgresql"))
+    user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+    for parent in (folder, *folder.parents):
+        if os.geteuid() == 0 and parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    if user:
+        shutil.chown(folder, **user)
+    port = free_port()
+    data = folder / "data"
+    subprocess.run(
+        [tools / "initdb", "-D", data, "-A", "trust", "-U", "axilla", "--no-sync"],
+        check=True, capture_output=True, cwd=folder, **user,
+    )  # fmt: skip
+    server = subprocess.Popen(
+        [tools / "postgres", "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **user,
+    )  # fmt: skip
+    try:
+        for _ in range(200):
+            ready = subprocess.run(
+                [tools / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"], check=False
+            )
+            if ready.returncode == 0:
+                break
+            time.sleep(0.1)
+        yield f"postgresql://axilla@127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@pytest.fixture
+def department(postgresql: str) -> Iterator[str]:
+    """The address of a fresh database on a PostgreSQL server."""
+    import pg8000.native
+
+    name = f"study_{time.time_ns()}"
+    port = int(postgresql.rsplit(":", 1)[1])
+    admin = pg8000.native.Connection("axilla", host="127.0.0.1", port=port, database="postgres")
+    admin.run(f"CREATE DATABASE {name}")
+    admin.close()
+    yield f"{postgresql}/{name}"
