@@ -141,9 +141,7 @@ def token(served: Served, name: str) -> str:
         assert answer.status_code == 303, answer.text
         page = browser.get("/account").text
         csrf = page.split('name="csrf-token" content="')[1].split('"')[0]
-        made = browser.post(
-            "/api/tokens", json={"name": "tests"}, headers={"X-CSRF-Token": csrf}
-        )
+        made = browser.post("/api/tokens", json={"name": "tests"}, headers={"X-CSRF-Token": csrf})
         assert made.status_code == 201, made.text
         return str(made.json()["key"])
 
@@ -274,3 +272,15 @@ def department(postgresql: str) -> Iterator[str]:
     admin.run(f"CREATE DATABASE {name}")
     admin.close()
     yield f"{postgresql}/{name}"
+
+
+@pytest.fixture(name="populate")
+def populate_fixture() -> Callable[..., Served]:
+    """Return `populate`: tests cannot import this file."""
+    return populate
+
+
+@pytest.fixture(name="shot")
+def shot_fixture() -> Callable[..., None]:
+    """Return `shot`: tests cannot import this file."""
+    return shot
