@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pg8000.native
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from typer.testing import CliRunner
@@ -19,10 +20,11 @@ from typer.testing import CliRunner
 from axilla.cli.main import app
 
 SHOTS = Path("build/screenshots")
-PASSWORD = "correct horse battery staple"  # noqa: S105 - of test accounts only
+PASSWORD = "correct horse battery staple"
 DESKTOP = {"width": 1280, "height": 800}
 TABLET = {"width": 820, "height": 1180}
 PHONE = {"width": 390, "height": 844}
+_AXILLA = "from axilla.cli.main import app; app()"
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -55,6 +57,7 @@ class Served:
 
 
 Serve = Callable[..., Served]
+MakeStudy = Callable[..., Path]
 
 
 def free_port() -> int:
@@ -68,8 +71,7 @@ def start(study: Path, *options: str, port: int | None = None) -> Served:
     port = port or free_port()
     began = time.perf_counter()
     process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("axilla")), "serve", str(study)]
-        + ["--port", str(port), *options],
+        [sys.executable, "-c", _AXILLA, "serve", str(study), "--port", str(port), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -147,7 +149,7 @@ def token(served: Served, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def run_once(tmp_path_factory: pytest.TempPathFactory, make_study: Callable[..., Path]) -> Path:
+def run_once(tmp_path_factory: pytest.TempPathFactory, make_study: MakeStudy) -> Path:
     """A study of 24 cases that has been run, with heatmaps; to be copied, not changed."""
     folder = make_study(tmp_path_factory.mktemp("web") / "study", ("patients = 0", "patients = 24"))
     result = CliRunner().invoke(app, ["run", str(folder)])
@@ -162,7 +164,7 @@ def finished(run_once: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def unfinished(tmp_path: Path, make_study: Callable[..., Path]) -> Path:
+def unfinished(tmp_path: Path, make_study: MakeStudy) -> Path:
     """A study that was not run yet."""
     return make_study(tmp_path / "study")
 
@@ -232,11 +234,10 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     tools = programs[-1].resolve().parent
     folder = Path(tmp_path_factory.mktemp("postgresql"))
     user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
-    for parent in (folder, *folder.parents):
-        if os.geteuid() == 0 and parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):
-            parent.chmod(0o755)
-    if user:
+    if user:  # PostgreSQL refuses to run as root, and pytest's folders are root's alone
         shutil.chown(folder, **user)
+        for parent in (folder.parent, folder.parent.parent):
+            parent.chmod(0o755)
     port = free_port()
     data = folder / "data"
     subprocess.run(
@@ -262,16 +263,24 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def department(postgresql: str) -> Iterator[str]:
+def department(postgresql: str) -> str:
     """The address of a fresh database on a PostgreSQL server."""
-    import pg8000.native
-
     name = f"study_{time.time_ns()}"
     port = int(postgresql.rsplit(":", 1)[1])
     admin = pg8000.native.Connection("axilla", host="127.0.0.1", port=port, database="postgres")
     admin.run(f"CREATE DATABASE {name}")
     admin.close()
-    yield f"{postgresql}/{name}"
+    return f"{postgresql}/{name}"
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory, make_study: MakeStudy) -> Iterator[Served]:
+    """A server for one file's tests: lead, anna, rea (reviews), reed (reads), vi (views)."""
+    served = start(make_study(tmp_path_factory.mktemp("office") / "study"))
+    try:
+        yield populate(served, anna="annotator", rea="reviewer", reed="reader", vi="viewer")
+    finally:
+        served.stop()
 
 
 @pytest.fixture(name="populate")

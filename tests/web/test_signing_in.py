@@ -3,7 +3,7 @@
 from pathlib import Path
 
 
-def test_the_first_account_leads(unfinished: Path, serve, visitor) -> None:
+def test_the_first_account_leads(unfinished: Path, serve, visitor, shot) -> None:
     served = serve(unfinished)
     page = visitor(served).new_page()
     page.goto(served.setup)
@@ -12,11 +12,11 @@ def test_the_first_account_leads(unfinished: Path, serve, visitor) -> None:
     page.get_by_role("button", name="Make the account").click()
     page.goto(f"{served.url}/accounts")
     page.get_by_role("heading", name="A new account").wait_for()
-    page.screenshot(path="/tmp/accounts.png")
+    shot(page, "accounts")
     page.goto(f"{served.url}/audit")
     page.get_by_text("the log is as it was written").wait_for()
     page.goto(f"{served.url}/account")
-    page.screenshot(path="/tmp/account.png")
+    shot(page, "account")
 
 
 def test_it_runs_on_postgresql(unfinished: Path, serve, department) -> None:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 
 from axilla.records.errors import ConfigError, Problem
 from axilla.web.app import create_app
@@ -21,11 +22,15 @@ def serve(settings: ServeSettings, *, announce: Announce) -> None:
     """
     # NiceGUI writes nothing into the user's home or the working folder.
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(settings.folder.cache / "web"))
-    listening = _listen(settings)
-    app = create_app(settings)
-    key = app.state.first_run
-    announce(settings.address, f"{settings.address}/setup?key={key}" if key else None)
-    config = uvicorn.Config(
+    with _listen(settings) as listening:
+        app = create_app(settings)
+        key = app.state.first_run
+        announce(settings.address, f"{settings.address}/setup?key={key}" if key else None)
+        uvicorn.Server(_config(app, settings)).run(sockets=[listening])
+
+
+def _config(app: FastAPI, settings: ServeSettings) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,
@@ -38,7 +43,6 @@ def serve(settings: ServeSettings, *, announce: Announce) -> None:
         ws_max_size=1 << 20,
         h11_max_incomplete_event_size=1 << 16,
     )
-    uvicorn.Server(config).run(sockets=[listening])
 
 
 def _listen(settings: ServeSettings) -> socket.socket:

@@ -16,6 +16,7 @@ from axilla.web.settings import ServeSettings
 from axilla.web.store import keys
 from axilla.web.store.accounts import User, find_user
 from axilla.web.store.database import Database
+from axilla.web.store.opening import open_database
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _BEARER = "bearer "
@@ -96,7 +97,7 @@ def open_web(settings: ServeSettings) -> Web:
         found = "no study.toml"
         remedy = "Give the folder of a study; `axilla init` makes one."
         raise StudyError(Problem(settings.folder.root.name, found, "a study folder", remedy))
-    database = Database(settings.database_url)
+    database = open_database(settings.database_url)
     return Web(settings, database, _local_user(database) if settings.no_auth else 0)
 
 

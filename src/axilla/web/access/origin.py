@@ -72,25 +72,40 @@ class BodyLimit:
             return
         limit = self._uploads if scope["path"] in self._paths else self._most
         stated = Headers(scope=scope).get("content-length", "0")
+        found = f"a body of more than {limit} bytes"
         if not stated.isdigit() or int(stated) > limit:
-            await _refuse(scope, send, 413, f"a body of {stated[:20]} bytes; at most {limit}")
+            await _refuse(scope, send, 413, found)
             return
-        await self._app(scope, _counted(receive, limit), send)
+        counter = _Counter(receive, send, limit)
+        await self._app(scope, counter.receive, counter.send)
+        if counter.cut:
+            await _refuse(scope, send, 413, found)
 
 
-def _counted(receive: Receive, limit: int) -> Receive:
-    seen = 0
+class _Counter:
+    """Counts a body as it comes; past the limit the application reads and says nothing more."""
 
-    async def counting() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
-            # As if the client had gone: frameworks stop reading, and nothing is answered.
-            return {"type": "http.disconnect"}
-        return message
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive, self._send, self._limit = receive, send, limit
+        self._seen, self._over, self._answered = 0, False, False
 
-    return counting
+    @property
+    def cut(self) -> bool:
+        """Tell whether the body was too long, and nobody has answered."""
+        return self._over and not self._answered
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        self._over = self._over or self._seen > self._limit
+        # As if the client had gone: what reads the body stops.
+        return {"type": "http.disconnect"} if self._over else message
+
+    async def send(self, message: Message) -> None:
+        if self._over and not self._answered:
+            return
+        self._answered = True
+        await self._send(message)
 
 
 def _host_name(host: str) -> str:

@@ -19,13 +19,13 @@ def checked_password(password: str, *, name: str) -> str:
     """Return a password that may be used; raise `Invalid` for one that is easily guessed."""
     found = None
     if not SHORTEST <= len(password) <= _LONGEST:
-        found = f"{len(password)} signs"
+        found = f"{len(password)} characters"
     elif len(set(password)) < _FEWEST_SIGNS:
-        found = "the same few signs over and over"
+        found = "the same few characters over and over"
     elif name.casefold() in password.casefold():
         found = "your name in it"
     if found:
-        expected = f"{SHORTEST} to {_LONGEST} signs that nobody guesses"
+        expected = f"{SHORTEST} to {_LONGEST} characters that nobody guesses"
         remedy = "Four or five unrelated words are easy to keep in mind."
         raise Invalid(Problem("password", found, expected, remedy))
     return password

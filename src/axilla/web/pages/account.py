@@ -91,7 +91,7 @@ def _password_form(visit: Visit) -> None:
         ui.element("input").props(hidden)
         for name, label, kind in (
             ("old", say("Old password"), "current-password"),
-            ("new", say("New password, at least 12 signs"), "new-password"),
+            ("new", say("New password, at least 12 characters"), "new-password"),
         ):
             text("label", label).props(f"for={name}")
             ui.element("input").props(

@@ -189,7 +189,9 @@ def _gone(request: Request) -> Response:
 
 def _require_first(request: Request, key: str) -> None:
     first = request.app.state.first_run
-    if first is None or not hmac.compare_digest(first.encode(), key.encode()):
+    with web_of(request).database.reading() as session:
+        late = accounts.has_users(session)
+    if late or first is None or not hmac.compare_digest(first.encode(), key.encode()):
         raise NotAllowed(_used())
 
 

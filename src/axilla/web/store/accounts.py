@@ -18,7 +18,7 @@ _NAME: Final = re.compile(r"[\w][\w.@-]{0,63}")
 
 
 class User(Base):
-    """Somebody who signs in; `key` is the name without letter case."""
+    """Somebody who characters in; `key` is the name without letter case."""
 
     __tablename__ = "user_account"
     id: Mapped[int] = mapped_column(primary_key=True)

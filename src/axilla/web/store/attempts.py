@@ -8,8 +8,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from axilla.records.errors import Problem
 from axilla.web.refusals import TooMany
-from axilla.web.store.database import Base
+from axilla.web.store.database import Base, one_at_a_time
 
+_LOCK: Final = 8472013
 WINDOW_S: Final = 15 * 60
 # One person at one place; one person from anywhere; anybody from one place (a ward's proxy).
 _PER_BOTH: Final = 5
@@ -28,7 +29,11 @@ class FailedAttempt(Base):
 
 
 def require_patience(session: Session, name: str, address: str) -> None:
-    """Raise `TooMany` after too many failures of a name, an address, or both."""
+    """Raise `TooMany` after too many failures of a name, an address, or both.
+
+    Attempts that come at once are looked at one after the other, so that none slips past.
+    """
+    one_at_a_time(session, _LOCK)
     recent = FailedAttempt.at > time.time() - WINDOW_S
     named, from_there = FailedAttempt.key == _key(name), FailedAttempt.address == address
     bounds = (

@@ -11,9 +11,9 @@ from sqlalchemy import DDL, Table, event, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from axilla.web.access.actor import Actor
-from axilla.web.store.database import Base
+from axilla.web.store.database import Base, one_at_a_time
 
-_LOCK: Final = "SELECT pg_advisory_xact_lock(8472012)"
+_LOCK: Final = 8472012
 _PAGE: Final = 1000
 
 
@@ -49,8 +49,7 @@ def record(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Write what somebody does, in the transaction that does it."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection().exec_driver_sql(_LOCK)  # one chain, one writer at a time
+    one_at_a_time(session, _LOCK)
     before = session.scalar(select(AuditEntry.digest).order_by(AuditEntry.id.desc()).limit(1))
     entry = AuditEntry(
         at=time.time(),

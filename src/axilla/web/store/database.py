@@ -1,12 +1,12 @@
 """The database: a file of the study folder, or a PostgreSQL server."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, Table, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -41,13 +41,13 @@ class Fact(Base):
 class Database:
     """Opens transactions; each is whole on disk when its block has ended, or did not happen."""
 
-    def __init__(self, url: str) -> None:
-        """Connect and make the tables; raise `ConfigError` if that cannot be."""
+    def __init__(self, url: str, tables: Sequence[type[Base]]) -> None:
+        """Connect and make `tables`; raise `ConfigError` if that cannot be."""
         parsed = _parsed(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._engine = _engine(parsed, is_sqlite=self.is_sqlite)
         try:
-            _prepare(self._engine, parsed, is_sqlite=self.is_sqlite)
+            _prepare(self._engine, parsed, tables)
         except (DBAPIError, OSError) as error:
             raise _unreachable(parsed) from error
 
@@ -67,6 +67,15 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def one_at_a_time(session: Session, lock: int) -> None:
+    """Wait until no other transaction holds `lock`, and hold it to the end of this one.
+
+    SQLite has one writer anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 def _parsed(url: str) -> URL:
@@ -103,14 +112,16 @@ def _engine(url: URL, *, is_sqlite: bool) -> Engine:
     return engine
 
 
-def _prepare(engine: Engine, url: URL, *, is_sqlite: bool) -> None:
+def _prepare(engine: Engine, url: URL, tables: Sequence[type[Base]]) -> None:
+    is_sqlite = url.get_backend_name() == "sqlite"
     if is_sqlite and url.database:
         _private(Path(url.database))
     writer = engine.execution_options(writes=True)
     with writer.begin() as connection:
         if not is_sqlite:  # two servers that start at once must not make the tables twice
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(8472011)")
-        Base.metadata.create_all(connection)
+        wanted = [table for kind in tables if isinstance(table := kind.__table__, Table)]
+        Base.metadata.create_all(connection, tables=wanted)
     with Session(writer) as found, found.begin():
         version = found.get(Fact, "schema")
         if version is None:

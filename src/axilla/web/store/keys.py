@@ -123,7 +123,7 @@ def make_token(session: Session, user_id: int, *, name: str, days: int) -> tuple
     """Make a token; return it and its key, which is shown once and never again."""
     name = name.strip()
     if not 1 <= len(name) <= _LONGEST_NAME or not 1 <= days <= MOST_DAYS:
-        expected = f"a name of 1 to {_LONGEST_NAME} signs, and 1 to {MOST_DAYS} days"
+        expected = f"a name of 1 to {_LONGEST_NAME} characters, and 1 to {MOST_DAYS} days"
         raise Invalid(Problem("token", f"{name[:_LONGEST_NAME]!r}, {days} days", expected))
     key = TOKEN_MARK + secrets.token_urlsafe(_BYTES)
     now = time.time()
