@@ -4,13 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.matches-lock
 
-.PHONY: demo test lint bench fuzz lock clean
+.PHONY: demo test test-web services lint bench fuzz lock clean
 
 demo: $(STAMP)
 	$(BIN)/axilla demo demo
 
-test: lint
+test: lint services
 	$(BIN)/pytest
+
+# Browser tests of the web, as its users work; pictures of every page come into build/screenshots.
+test-web: $(STAMP) services
+	$(BIN)/pytest tests/web
+
+# Chromium and PostgreSQL for them, where Debian's packages can be installed.
+services:
+	sh tests/web/services.sh
 
 lint: $(STAMP)
 	$(BIN)/ruff check
