@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -87,6 +88,7 @@ def install_answers(app: FastAPI) -> None:
     """Turn what a user can cause into one readable answer and its status."""
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(AxillaError, _faulty)
+    app.add_exception_handler(RequestValidationError, _malformed)
 
 
 def _refused(_request: Request, error: Exception) -> JSONResponse:
@@ -97,6 +99,18 @@ def _refused(_request: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     content = {"detail": told(error.problem), **error.more}
     return JSONResponse(content, status_code=error.status, headers=headers)
+
+
+def _malformed(_request: Request, error: Exception) -> JSONResponse:
+    """Say which value cannot be, without saying it again: it may be a password, or a patient's."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    problems = [
+        Problem(".".join(str(part) for part in one["loc"]), "a value that cannot be", one["msg"])
+        for one in error.errors()
+    ]
+    content = {"detail": told(problems[0]), "problems": [told(one) for one in problems]}
+    return JSONResponse(content, status_code=422)
 
 
 def _faulty(_request: Request, error: Exception) -> JSONResponse:
