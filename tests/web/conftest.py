@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import pg8000.native
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
@@ -66,7 +67,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(study: Path, *options: str, port: int | None = None) -> Served:
+def start(study: Path, *options: str, port: int | None = None, scheme: str = "http") -> Served:
     """Start a server on a study and wait until it answers."""
     port = port or free_port()
     began = time.perf_counter()
@@ -77,10 +78,10 @@ def start(study: Path, *options: str, port: int | None = None) -> Served:
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
     )
-    url = f"http://127.0.0.1:{port}"
+    url = f"{scheme}://127.0.0.1:{port}"
     for _ in range(600):
         try:
-            httpx.get(f"{url}/login", timeout=5)
+            httpx.get(f"{url}/login", timeout=5, verify=False)  # noqa: S501 - only whether it is there
             break
         except httpx.TransportError:
             if process.poll() is not None:
@@ -108,8 +109,8 @@ def serve() -> Iterator[Serve]:
     """Return a function that starts servers, which end with the test."""
     with ExitStack() as stack:
 
-        def begin(study: Path, *options: str, port: int | None = None) -> Served:
-            served = start(study, *options, port=port)
+        def begin(study: Path, *options: str, **more) -> Served:
+            served = start(study, *options, **more)
             stack.callback(served.stop)
             return served
 
@@ -217,7 +218,7 @@ def sign_in(context: BrowserContext, name: str) -> None:
     page.close()
 
 
-def shot(page, name: str) -> None:
+def shot(page: Page, name: str) -> None:
     """Keep a picture of a page as an artefact of the tests."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
@@ -287,6 +288,23 @@ def office(tmp_path_factory: pytest.TempPathFactory, make_study: MakeStudy) -> I
 def populate_fixture() -> Callable[..., Served]:
     """Return `populate`: tests cannot import this file."""
     return populate
+
+
+@pytest.fixture
+def accessible() -> Callable[..., None]:
+    """Return a check that axe finds nothing on a page; in light and in dark."""
+
+    def check(page: Page) -> None:
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found = Axe().run(page).response["violations"]
+            said = [
+                f"{one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}"
+                for one in found
+            ]
+            assert not said, f"{page.url} ({scheme})\n" + "\n".join(said)
+
+    return check
 
 
 @pytest.fixture(name="shot")

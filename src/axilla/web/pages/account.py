@@ -14,6 +14,15 @@ from axilla.web.store import audit, keys
 from axilla.web.words import N_
 
 _DAYS = 90
+# What became of a change of the password, as the form's answer names it.
+_SAID = {
+    "changed": N_("The password is changed; your other sessions have ended."),
+    "wrong": N_("The old password is wrong."),
+    "weak": N_(
+        "The new password is easily guessed: take at least 12 characters, without your name."
+    ),
+    "patience": N_("Too many wrong passwords. Try again in a quarter of an hour."),
+}
 
 
 def register(web: Web) -> None:
@@ -86,6 +95,10 @@ def _tokens(visit: Visit, tokens: tuple[keys.ApiToken, ...], refresh: Callable[[
 def _password_form(visit: Visit) -> None:
     say = visit.say
     text("h2", say("Password"))
+    said = visit.query.get("said", "")
+    if said in _SAID:
+        message = text("p", say(_SAID[said])).props("role=status")
+        message.classes("note" if said == "changed" else "fault")
     with ui.element("form").props('method="post" action="/account/password"').classes("ax-form"):
         hidden = f'type="hidden" name="csrf" value="{visit.actor.csrf}"'
         ui.element("input").props(hidden)

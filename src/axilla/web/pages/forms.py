@@ -17,7 +17,7 @@ from axilla.web.access.passwords import checked_password, fits, hashed, outdated
 from axilla.web.access.roles import Role
 from axilla.web.api.answers import web_of
 from axilla.web.pages.visit import THEME_COOKIE, theme_of
-from axilla.web.refusals import Conflict, Invalid, NotAllowed, NotSignedIn, Refusal, TooMany
+from axilla.web.refusals import Conflict, Invalid, NotAllowed, NotSignedIn, TooMany
 from axilla.web.services import Web, cookie_name
 from axilla.web.store import accounts, attempts, audit, keys
 from axilla.web.store.accounts import User
@@ -114,16 +114,18 @@ def change_password(request: Request, csrf: Text, old: Text, new: Text) -> Respo
         with web.database.writing() as session:
             attempts.require_patience(session, actor.name, actor.address)
             user = accounts.user_of(session, actor.user_id)
-            right = fits(old, user.password)
-            if right:
+            said = "changed" if fits(old, user.password) else "wrong"
+            if said == "changed":
                 user.password = hashed(checked_password(new, name=user.name))
                 keys.end_all_sessions(session, user.id, but=actor.session_id)
                 audit.record(session, actor, "password.change")
             else:
                 attempts.note_failure(session, actor.name, actor.address)
-    except Refusal as refusal:
-        return RedirectResponse(f"/account?said={refusal.problem.place}-refused", status_code=303)
-    return RedirectResponse(f"/account?said={'changed' if right else 'wrong'}", status_code=303)
+    except TooMany:
+        said = "patience"
+    except Invalid:
+        said = "weak"
+    return RedirectResponse(f"/account?said={said}", status_code=303)
 
 
 @router.get("/language/{language}")

@@ -79,6 +79,8 @@ def framed(visit: Visit, title: str) -> ui.element:
         f"document.documentElement.dataset.theme={visit.theme!r};</script>"
     )
     with ui.element("header").classes("ax-head"):
+        with ui.element("a").props('href="#content"').classes("ax-skip"):
+            text("span", say("Skip to the content"))
         with ui.element("a").props('href="/"').classes("ax-brand"):
             ui.element("img").props('src="/assets/icon.svg" alt="" width="24" height="24"')
             text("span", "axilla")
@@ -87,7 +89,8 @@ def framed(visit: Visit, title: str) -> ui.element:
                 if any(visit.actor.may(permission) for permission in permissions):
                     _way(path, say(name), here=visit.path.startswith(path))
         _who(visit)
-    main = ui.element("main").classes("ax-main")
+    # Quasar's page around all of this is the document's main landmark.
+    main = ui.element("div").classes("ax-main").props("id=content tabindex=-1")
     with ui.element("footer").classes("ax-foot"):
         text("p", say(RESEARCH_USE_ONLY))
     return main

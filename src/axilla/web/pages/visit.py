@@ -1,6 +1,6 @@
 """One visit to a page: who looks, in which language, and proof on every action."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from gettext import NullTranslations
 from typing import Final
@@ -24,6 +24,7 @@ class Visit:
     language: str
     theme: str
     path: str
+    query: Mapping[str, str]
     words: NullTranslations
     _key: str
 
@@ -54,6 +55,7 @@ def visit_of(web: Web, connection: HTTPConnection) -> Visit:
         language,
         theme_of(connection),
         connection.url.path,
+        dict(connection.query_params),
         words_of(language),
         key,
     )
