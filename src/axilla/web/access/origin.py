@@ -139,7 +139,9 @@ def _with_headers(scope: Scope, headers: Headers, send: Send) -> Send:
             found.setdefault("Content-Security-Policy", policy)
             if secure:
                 found.setdefault("Strict-Transport-Security", "max-age=31536000")
-            if not scope["path"].startswith(("/_nicegui", "/assets")):
+            if scope["path"].startswith("/assets"):
+                found.setdefault("Cache-Control", "no-cache")  # asked again, and then 304
+            elif not scope["path"].startswith("/_nicegui"):
                 found.setdefault("Cache-Control", "no-store")
         await send(message)
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from nicegui import ui
 
@@ -15,6 +15,9 @@ from axilla.web.services import Web
 from axilla.web.store import accounts, audit, keys
 from axilla.web.store.accounts import User
 from axilla.web.words import N_
+
+_ENTRIES = 500
+_DIGITS = 10
 
 # For translators and their checks: roles are shown by these names.
 ROLE_NAMES = (N_("lead"), N_("annotator"), N_("reviewer"), N_("reader"), N_("viewer"))
@@ -104,12 +107,25 @@ def _audit(visit: Visit) -> None:
     text("h1", say("Audit log"))
     with visit.web.database.reading() as session:
         chain = audit.verify(session)
-        found = audit.entries(session, most=500)
+        found = audit.entries(session, before=_number(visit.query.get("before")), most=_ENTRIES)
     if chain.broken_at is None:
         text("p", say("{count} entries; the log is as it was written.").format(count=chain.entries))
     else:
         broken = say("Entry {number} is not as it was written: the log was changed.")
         text("p", broken.format(number=chain.broken_at)).classes("fault").props("role=alert")
+    search = ui.input(say("Search in these entries")).props("dense outlined clearable")
+    _log_table(visit, found).bind_filter_from(search, "value")
+    if len(found) == _ENTRIES:
+        with ui.element("a").props(f'href="/audit?before={found[-1].id}"'):
+            text("span", say("Older entries"))
+
+
+def _number(given: str | None) -> int | None:
+    return int(given) if given and given.isdecimal() and len(given) < _DIGITS else None
+
+
+def _log_table(visit: Visit, found: Sequence[audit.AuditEntry]) -> ui.table:
+    say = visit.say
     columns = [
         ("at", say("Time (UTC)")),
         ("actor", say("Who")),
@@ -139,7 +155,9 @@ def _audit(visit: Visit) -> None:
         row_key="id",
         pagination=50,
     )
-    table.props("dense flat").classes("ax-table")
+    label = say("Entries per page:")
+    table.props(f'dense flat rows-per-page-label="{label}"').classes("ax-table")
+    return table
 
 
 def _plain(detail: str) -> str:
