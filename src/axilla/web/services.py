@@ -42,7 +42,7 @@ class Web:
 
     def actor(self, connection: HTTPConnection) -> Actor:
         """Return who asks; raise `NotSignedIn`, or `NotAllowed` without proof of the own page."""
-        address = connection.client.host if connection.client else ""
+        address = address_of(connection)
         if self.settings.no_auth:
             return self._local(address)
         authorization = connection.headers.get("authorization", "")
@@ -117,6 +117,11 @@ def _local_user(database: Database) -> int:
             session.add(user)
             session.flush()
         return user.id
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Return where a request comes from; behind a known proxy, what that says."""
+    return connection.client.host if connection.client else ""
 
 
 def cookie_name(connection: HTTPConnection) -> str:

@@ -18,7 +18,7 @@ from axilla.web.access.roles import Role
 from axilla.web.api.answers import web_of
 from axilla.web.pages.visit import THEME_COOKIE, theme_of
 from axilla.web.refusals import Conflict, Invalid, NotAllowed, NotSignedIn, TooMany
-from axilla.web.services import Web, cookie_name
+from axilla.web.services import Web, address_of, cookie_name
 from axilla.web.store import accounts, attempts, audit, keys
 from axilla.web.store.accounts import User
 from axilla.web.words import COOKIE, LANGUAGES, N_, language_of, words_of
@@ -48,7 +48,7 @@ def login_page(request: Request, next: str = "/") -> Response:  # noqa: A002 - t
 @router.post("/login")
 def login(request: Request, name: Text, password: Text, next: Text = "/") -> Response:  # noqa: A002
     """Sign in: a new session, whatever the browser brought."""
-    web, address = web_of(request), _address(request)
+    web, address = web_of(request), address_of(request)
     try:
         user = _checked(web, name, password=password, address=address)
     except (NotSignedIn, TooMany) as refusal:
@@ -68,7 +68,7 @@ def logout(request: Request) -> Response:
     web = web_of(request)
     key = request.cookies.get(cookie_name(request), "")
     try:
-        actor = web.by_session(key, _address(request))
+        actor = web.by_session(key, address_of(request))
     except NotSignedIn:
         return _gone(request)
     with web.database.writing() as session:
@@ -94,7 +94,7 @@ def setup(request: Request, key: Text, name: Text, password: Text) -> Response:
             if accounts.has_users(session):
                 raise NotAllowed(_used())
             user = accounts.add_user(session, name, password=password, roles=[Role.LEAD])
-            audit.record(session, user.name, "user.first", user.name, address=_address(request))
+            audit.record(session, user.name, "user.first", user.name, address=address_of(request))
     except (Invalid, Conflict) as refusal:
         content = {"key": key, "name": name, "fault": str(refusal.problem)}
         return _page(request, "setup.html.j2", content, status=refusal.status)
@@ -105,7 +105,7 @@ def setup(request: Request, key: Text, name: Text, password: Text) -> Response:
 def change_password(request: Request, csrf: Text, old: Text, new: Text) -> Response:
     """Change one's own password; all other sessions end."""
     web = web_of(request)
-    actor = web.by_session(request.cookies.get(cookie_name(request), ""), _address(request))
+    actor = web.by_session(request.cookies.get(cookie_name(request), ""), address_of(request))
     if not hmac.compare_digest(csrf.encode(), actor.csrf.encode()):
         raise NotAllowed(
             Problem("csrf", "no or another token", "the session's", "Reload the page.")
@@ -237,7 +237,3 @@ def _local(target: str) -> str:
     parts = urlsplit(target)
     ours = not parts.scheme and not parts.netloc and target.startswith("/")
     return target if ours and not target.startswith(("//", "/\\")) else "/"
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""

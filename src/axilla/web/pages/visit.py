@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 
 from axilla.web.access.actor import Actor
 from axilla.web.access.roles import Permission
-from axilla.web.services import Web, cookie_name
+from axilla.web.services import Web, address_of, cookie_name
 from axilla.web.words import language_of, words_of
 
 THEME_COOKIE: Final = "axilla_theme"
@@ -48,10 +48,9 @@ def visit_of(web: Web, connection: HTTPConnection) -> Visit:
     """Begin a visit; raise `NotSignedIn`."""
     language = language_of(connection)
     key = connection.cookies.get(cookie_name(connection), "")
-    address = connection.client.host if connection.client else ""
     return Visit(
         web,
-        web.by_session(key, address),
+        web.by_session(key, address_of(connection)),
         language,
         theme_of(connection),
         connection.url.path,
