@@ -5,7 +5,9 @@ import sqlite3
 import time
 from pathlib import Path
 
+import pg8000.native
 import pytest
+from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
@@ -16,6 +18,10 @@ from axilla.web.store import accounts, keys
 from axilla.web.store.opening import open_database
 
 NETWORK = "192.0.2.7"
+
+
+def administrator(port: int | None) -> pg8000.native.Connection:
+    return pg8000.native.Connection("axilla", host="127.0.0.1", port=port, database="postgres")
 
 
 def refused(*arguments: str) -> str:
@@ -141,6 +147,37 @@ def test_tokens_end(tmp_path: Path) -> None:
         session.flush()
         assert keys.token_of(session, key) is None
     database.close()
+
+
+def test_a_database_that_was_away_is_found_again(
+    unfinished: Path, serve, populate, department: str
+) -> None:
+    served = populate(serve(unfinished, "--database", department))
+    url = make_url(department)
+    with served.client("lead") as lead:
+        assert lead.get("/api/me").status_code == 200
+        for _ in range(2):
+            admin = administrator(url.port)
+            admin.run(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name",
+                name=url.database,
+            )
+            admin.close()
+            assert lead.get("/api/me").status_code == 200
+        # Let nobody in for a while, as when the server is stopped.
+        admin = administrator(url.port)
+        admin.run(f'ALTER DATABASE "{url.database}" WITH ALLOW_CONNECTIONS false')
+        admin.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name",
+            name=url.database,
+        )
+        answer = lead.get("/api/me")
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert "SELECT" not in answer.text
+        admin.run(f'ALTER DATABASE "{url.database}" WITH ALLOW_CONNECTIONS true')
+        admin.close()
+        assert lead.get("/api/me").status_code == 200
 
 
 def _free() -> int:

@@ -1,5 +1,6 @@
 """How the API says no, and who asks it."""
 
+import logging
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -7,12 +8,16 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from axilla.records.errors import AxillaError, Problem
 from axilla.web.access.actor import Actor
 from axilla.web.access.roles import Permission
 from axilla.web.refusals import Refusal
 from axilla.web.services import Web
+
+_log = logging.getLogger(__name__)
+_DATABASE_RETRY_S = 10
 
 
 class Told(BaseModel):
@@ -89,6 +94,8 @@ def install_answers(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(AxillaError, _faulty)
     app.add_exception_handler(RequestValidationError, _malformed)
+    for away in (DBAPIError, ConnectionError):
+        app.add_exception_handler(away, _database_away)
 
 
 def _refused(_request: Request, error: Exception) -> JSONResponse:
@@ -111,6 +118,19 @@ def _malformed(_request: Request, error: Exception) -> JSONResponse:
     ]
     content = {"detail": told(problems[0]), "problems": [told(one) for one in problems]}
     return JSONResponse(content, status_code=422)
+
+
+def _database_away(_request: Request, error: Exception) -> JSONResponse:
+    """Say that the database does not answer; its own words would name hosts and statements."""
+    # A server that is stopping refuses with what the driver calls an error of programming.
+    away = isinstance(error, OperationalError | InterfaceError | ConnectionError)
+    if not away and "FATAL" not in str(error):
+        raise error
+    _log.error("the database does not answer: %s", type(error).__name__)
+    remedy = "Try again soon; nothing of this request was kept."
+    problem = Problem("database", "no answer", "one", remedy)
+    headers = {"Retry-After": str(_DATABASE_RETRY_S)}
+    return JSONResponse({"detail": told(problem)}, status_code=503, headers=headers)
 
 
 def _faulty(_request: Request, error: Exception) -> JSONResponse:

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pg8000.dbapi
 from sqlalchemy import Engine, Table, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from axilla.records.errors import ConfigError, Problem
@@ -94,7 +95,9 @@ def _parsed(url: str) -> URL:
 
 def _engine(url: URL, *, is_sqlite: bool) -> Engine:
     if not is_sqlite:
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        engine = create_engine(url, pool_size=10, max_overflow=20)
+        event.listen(engine, "checkout", _require_alive)
+        return engine
     engine = create_engine(url, connect_args={"timeout": _WAIT_S})
 
     def connected(connection: Any, _record: object) -> None:
@@ -110,6 +113,20 @@ def _engine(url: URL, *, is_sqlite: bool) -> Engine:
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
     return engine
+
+
+def _require_alive(connection: Any, _record: object, _proxy: object) -> None:
+    """Have the pool connect anew where the server was away.
+
+    Not `pool_pre_ping`: where the network is gone, this driver raises what that does not expect.
+    """
+    try:
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        cursor.close()
+        connection.rollback()
+    except (OSError, pg8000.dbapi.Error) as error:
+        raise DisconnectionError from error
 
 
 def _prepare(engine: Engine, url: URL, tables: Sequence[type[Base]]) -> None:
