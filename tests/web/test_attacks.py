@@ -206,6 +206,14 @@ def test_no_path_leads_out(office, path: str) -> None:
     assert b"patient_id" not in answer
 
 
+def test_a_page_that_is_not_there_says_so_in_our_words(office) -> None:
+    with office.client() as stranger:
+        answer = stranger.get("/<script>alert(1)</script>", headers={"Accept-Language": "zh"})
+        assert answer.status_code == 404
+        assert "没有这个页面" in answer.text
+        assert "<script>alert" not in answer.text
+
+
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/\\evil.example"])
 def test_signing_in_leads_to_no_other_site(office, target: str) -> None:
     with office.client() as client:

@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from axilla import RESEARCH_USE_ONLY, __version__
 from axilla.web.access.origin import BodyLimit, Doorkeeper
 from axilla.web.api import accounts as accounts_api
 from axilla.web.api.answers import install_answers
+from axilla.web.pages import forms
+from axilla.web.pages.plain import plain_page
 from axilla.web.services import Web, open_web
 from axilla.web.settings import ServeSettings
 from axilla.web.store.accounts import has_users
@@ -65,10 +68,17 @@ def _first_run(web: Web) -> str | None:
 
 
 def _install_pages(app: FastAPI, web: Web, *, whole: bool) -> None:
-    from axilla.web.pages.forms import router  # noqa: PLC0415 - forms need no NiceGUI
-
-    app.include_router(router)
+    app.include_router(forms.router)
+    app.add_exception_handler(Exception, _broken)
     if whole:
         from axilla.web.pages.site import install  # noqa: PLC0415 - a second to import
 
         install(app, web)
+
+
+def _broken(request: Request, _error: Exception) -> Response:
+    """Say that something went wrong without saying what: the cause goes to the server's output."""
+    if request.url.path.startswith("/api"):
+        found = {"place": "server", "found": "an error of the program", "expected": "none"}
+        return JSONResponse({"detail": found}, status_code=500)
+    return plain_page(request, "broken.html.j2", {}, status=500)

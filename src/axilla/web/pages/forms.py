@@ -1,22 +1,18 @@
 """Signing in, signing out and the first account: plain forms, which work before any script does."""
 
 import hmac
-import time
-from collections.abc import Mapping
-from importlib.resources import files
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from fastapi.responses import RedirectResponse, Response
 
-from axilla import RESEARCH_USE_ONLY
 from axilla.records.errors import Problem
 from axilla.web.access.passwords import checked_password, fits, hashed, outdated
 from axilla.web.access.roles import Role
 from axilla.web.api.answers import web_of
-from axilla.web.pages.visit import THEME_COOKIE, theme_of
+from axilla.web.pages.plain import plain_page
+from axilla.web.pages.visit import THEME_COOKIE
 from axilla.web.refusals import Conflict, Invalid, NotAllowed, NotSignedIn, TooMany
 from axilla.web.services import Web, address_of, cookie_name
 from axilla.web.store import accounts, attempts, audit, keys
@@ -24,25 +20,19 @@ from axilla.web.store.accounts import User
 from axilla.web.words import COOKIE, LANGUAGES, N_, language_of, words_of
 
 router = APIRouter(include_in_schema=False)
-_TEMPLATES: Final = Environment(
-    loader=FileSystemLoader(str(files("axilla.web") / "pages" / "templates")),
-    autoescape=True,
-    undefined=StrictUndefined,
-    extensions=["jinja2.ext.i18n"],
-)
 _YEAR_S: Final = 365 * 24 * 60 * 60
 _WRONG: Final = N_("Name or password is wrong.")
 Text = Annotated[str, Form(max_length=300)]
 
 
 @router.get("/login")
-def login_page(request: Request, next: str = "/") -> Response:  # noqa: A002 - the URL's word
+def loginplain_page(request: Request, next: str = "/") -> Response:  # noqa: A002 - the URL's word
     """Show the form."""
     web = web_of(request)
     with web.database.reading() as session:
         if not web.settings.no_auth and not accounts.has_users(session):
-            return _page(request, "unready.html.j2", {}, status=503)
-    return _page(request, "login.html.j2", {"next": _local(next), "name": "", "fault": ""})
+            return plain_page(request, "unready.html.j2", {}, status=503)
+    return plain_page(request, "login.html.j2", {"next": _local(next), "name": "", "fault": ""})
 
 
 @router.post("/login")
@@ -55,7 +45,7 @@ def login(request: Request, name: Text, password: Text, next: Text = "/") -> Res
         said = words_of(language_of(request)).gettext(_WRONG)
         fault = str(refusal.problem) if isinstance(refusal, TooMany) else said
         content = {"next": _local(next), "name": name, "fault": fault}
-        answer = _page(request, "login.html.j2", content, status=refusal.status)
+        answer = plain_page(request, "login.html.j2", content, status=refusal.status)
         if refusal.retry_after_s:
             answer.headers["Retry-After"] = str(refusal.retry_after_s)
         return answer
@@ -78,10 +68,10 @@ def logout(request: Request) -> Response:
 
 
 @router.get("/setup")
-def setup_page(request: Request, key: str = "") -> Response:
+def setupplain_page(request: Request, key: str = "") -> Response:
     """Show the form that makes the first account to whoever has the link."""
     _require_first(request, key)
-    return _page(request, "setup.html.j2", {"key": key, "name": "", "fault": ""})
+    return plain_page(request, "setup.html.j2", {"key": key, "name": "", "fault": ""})
 
 
 @router.post("/setup")
@@ -97,7 +87,7 @@ def setup(request: Request, key: Text, name: Text, password: Text) -> Response:
             audit.record(session, user.name, "user.first", user.name, address=address_of(request))
     except (Invalid, Conflict) as refusal:
         content = {"key": key, "name": name, "fault": str(refusal.problem)}
-        return _page(request, "setup.html.j2", content, status=refusal.status)
+        return plain_page(request, "setup.html.j2", content, status=refusal.status)
     return _begun(request, user, to="/")
 
 
@@ -213,23 +203,6 @@ def _remembering(request: Request, cookie: str, value: str, *, to: str) -> Respo
         path="/",
     )
     return answer
-
-
-def _page(
-    request: Request, name: str, content: Mapping[str, Any], *, status: int = 200
-) -> HTMLResponse:
-    language = language_of(request)
-    words = words_of(language)
-    html = _TEMPLATES.get_template(name).render(
-        _=words.gettext,
-        language=language,
-        languages=LANGUAGES,
-        theme=theme_of(request),
-        notice=words.gettext(RESEARCH_USE_ONLY),
-        year=time.strftime("%Y"),
-        **content,
-    )
-    return HTMLResponse(html, status_code=status)
 
 
 def _local(target: str) -> str:

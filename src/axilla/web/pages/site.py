@@ -1,11 +1,15 @@
 """All pages, in one place."""
 
+from http import HTTPStatus
+
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
+from nicegui import app as nicegui_app
 from nicegui import ui
 
 from axilla.web.pages import account, administration
 from axilla.web.pages.frame import WAYS, framed
+from axilla.web.pages.plain import plain_page
 from axilla.web.pages.text import text
 from axilla.web.pages.visit import visit_of
 from axilla.web.refusals import NotSignedIn
@@ -31,6 +35,7 @@ def install(app: FastAPI, web: Web) -> None:
             text("p", visit.say("Your account has no role yet. Ask the study's lead for one."))
         return None
 
+    nicegui_app.add_exception_handler(HTTPStatus.NOT_FOUND, _missing)
     ui.run_with(
         app,
         title="axilla",
@@ -40,3 +45,7 @@ def install(app: FastAPI, web: Web) -> None:
         binding_refresh_interval=None,
         show_welcome_message=False,
     )
+
+
+def _missing(request: Request, _error: Exception) -> Response:
+    return plain_page(request, "missing.html.j2", {}, status=HTTPStatus.NOT_FOUND)
