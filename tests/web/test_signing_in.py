@@ -148,3 +148,19 @@ def test_https_with_a_certificate(unfinished: Path, serve, tmp_path: Path) -> No
         assert client.get("/api/me").json()["name"] == "lead"
     with pytest.raises(httpx.TransportError), httpx.Client() as plain:
         plain.get(served.url.replace("https", "http"))
+
+
+def test_a_page_that_nobody_looks_at_closes_itself(office, visitor) -> None:
+    context = visitor(office, "anna")
+    page = context.new_page()
+    page.clock.install()
+    page.goto("/account")
+    page.get_by_role("heading", name="Tokens for programs").wait_for()
+    for _ in range(12):  # an hour of work
+        page.keyboard.press("Shift")
+        with page.expect_response("**/api/me") as answer:
+            page.clock.run_for(5 * 60 * 1000)
+        assert answer.value.status == 200
+    assert "/account" in page.url
+    page.clock.run_for(61 * 60 * 1000)
+    page.wait_for_url(re.compile("/login"))

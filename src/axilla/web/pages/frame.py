@@ -74,6 +74,9 @@ def framed(visit: Visit, title: str) -> ui.element:
     ui.dark_mode(_DARK[visit.theme])
     ui.add_head_html('<link rel="stylesheet" href="/assets/axilla.css">')
     ui.add_head_html(f'<meta name="csrf-token" content="{escape(visit.actor.csrf)}">')
+    idle_s = 0 if visit.web.settings.no_auth else int(visit.web.settings.limits.idle_s)
+    ui.add_head_html(f'<meta name="idle-seconds" content="{idle_s}">')
+    ui.add_body_html('<script type="module" src="/assets/idle.js"></script>')
     ui.add_body_html(
         f"<script>document.documentElement.lang={visit.language!r};"
         f"document.documentElement.dataset.theme={visit.theme!r};</script>"
