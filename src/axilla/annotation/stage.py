@@ -9,13 +9,17 @@ from io import StringIO
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from axilla.annotation.boxes import roi_from_mask
 from axilla.annotation.exporting import coco_file, own_roi, placed
 from axilla.annotation.formats import AnnotationFile, read_annotations
 from axilla.annotation.importing import Choice, NewRoi, rois_from
 from axilla.annotation.study_images import AmbiguousName, ImageIndex, StudyImage, study_images
+from axilla.cohort.images import decode_mask
 from axilla.cohort.rois import COLUMNS, DrawnRoi, image_key, read_rois
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
 from axilla.records.folder import write_bytes
+from axilla.records.locks import locked
+from axilla.records.roi import Roi
 from axilla.records.study import StudyConfig
 
 Format = Literal["coco", "csv"]
@@ -23,6 +27,8 @@ Format = Literal["coco", "csv"]
 _OUTLINES = "rois"
 _DIGEST_BYTES = 4
 _OUTLINE = re.compile(r"-[0-9a-f]{8}\.png$")
+# A spreadsheet takes what begins like this for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +61,73 @@ def import_rois(
     index = ImageIndex(images)
     if image is not None:
         _check_known(image, index)
-    table = folder / config.cohort.rois
-    before = read_rois(table) if table.is_file() else {}
     rois, notes = rois_from(_read(files, image=image), index, choice)
-    new = {image_key(roi.image.text): _row(roi, table.parent) for roi in rois}
-    after = before | new
-    if not dry_run:
-        for roi in rois:
-            mask = new[image_key(roi.image.text)].mask
-            if roi.outline is not None and mask is not None:
-                write_bytes(mask, roi.outline)
-        write_bytes(table, _csv(_ordered(after, images), table.parent))
-        _remove_unused(before, after, table.parent / _OUTLINES)
+    table = folder / config.cohort.rois
+    with locked(table):
+        before = read_rois(table) if table.is_file() else {}
+        new = {image_key(roi.image.text): _row(roi, table.parent) for roi in rois}
+        after = before | new
+        if not dry_run:
+            for roi in rois:
+                mask = new[image_key(roi.image.text)].mask
+                if roi.outline is not None and mask is not None:
+                    write_bytes(mask, roi.outline)
+            write_bytes(table, _csv(_ordered(after, images), table.parent))
+            _remove_unused(before, after, table.parent / _OUTLINES)
     replaced = tuple(drawn.image for key, drawn in before.items() if key in new)
     return Imported(rois, replaced, len(after), notes)
 
 
-def export_rois(config: StudyConfig, folder: Path, kind: Format, path: Path) -> int:
-    """Write every rectangle of the study, of rois.csv or else of the table; return their number.
+def save_rois(
+    config: StudyConfig, folder: Path, rois: Mapping[str, Roi | None], *, source: str
+) -> tuple[str, ...]:
+    """Write rectangles of single images into rois.csv; return those that lost their mask.
 
-    In CSV, masks are named relative to rois.csv. Raises `CohortError`, also if there is none, or
-    if `path` is a file that the study reads.
+    `rois` go by the paths of the table; None takes an image's row out. A mask, of rois.csv or of
+    the table, stays if the rectangle is the smallest around it, or the one it had before;
+    otherwise the lesion is no longer outlined. What rois.csv holds of other images stays. Raises
+    `CohortError`, and then writes nothing.
+    """
+    images = study_images(config, folder)
+    listed = {image_key(image.text): image for image in images}
+    table = folder / config.cohort.rois
+    lost = []
+    with locked(table):
+        rows = read_rois(table) if table.is_file() else {}
+        for text, roi in rois.items():
+            key = image_key(text)
+            earlier = rows.pop(key, None)
+            if roi is None:
+                continue
+            outlined = _outlined(earlier, listed.get(key))
+            mask = next((path for given, path in outlined if _fits(roi, given, path)), None)
+            rows[key] = DrawnRoi(text, roi, mask, source, earlier.label if earlier else "")
+            lost += [text] if outlined and mask is None else []
+        if rows:
+            write_bytes(table, _csv(_ordered(rows, images), table.parent))
+        else:  # a table without rows is an error to whoever reads it
+            table.unlink(missing_ok=True)
+    return tuple(lost)
+
+
+def export_rois(config: StudyConfig, folder: Path, kind: Format, path: Path) -> int:
+    """Write every rectangle of the study, as `exported_rois` gives them; return their number.
+
+    Raises `CohortError` as that does, and if `path` is a file that the study reads.
     """
     table = folder / config.cohort.rois
     _check_free(path, [folder / config.cohort.table, table, folder / "study.toml"])
+    content, count = exported_rois(config, folder, kind)
+    write_bytes(path, content)
+    return count
+
+
+def exported_rois(config: StudyConfig, folder: Path, kind: Format) -> tuple[bytes, int]:
+    """Return a file of every rectangle, of rois.csv or else of the table, and their number.
+
+    In CSV, masks are named relative to rois.csv. Raises `CohortError`, also if there is none.
+    """
+    table = folder / config.cohort.rois
     drawn = read_rois(table) if table.is_file() else {}
     rois: list[tuple[StudyImage, DrawnRoi]] = []
     problems: list[Problem] = []
@@ -96,8 +145,7 @@ def export_rois(config: StudyConfig, folder: Path, kind: Format, path: Path) -> 
     if problems:
         raise CohortError(problems)
     found = [roi for _, roi in rois]
-    write_bytes(path, coco_file(rois) if kind == "coco" else _csv(found, table.parent))
-    return len(rois)
+    return coco_file(rois) if kind == "coco" else _csv(found, table.parent), len(rois)
 
 
 def _check_known(name: str, index: ImageIndex) -> None:
@@ -157,8 +205,30 @@ def _csv(rois: Iterable[DrawnRoi], folder: Path) -> bytes:
             mask = mask.relative_to(folder)
         sides = (drawn.roi.left_px, drawn.roi.top_px, drawn.roi.width_px, drawn.roi.height_px)
         written = mask.as_posix() if mask else ""
-        writer.writerow([drawn.image, *sides, written, drawn.source, drawn.label])
+        paths = [_harmless(path, mark="./") for path in (drawn.image, written)]
+        words = [_harmless(text, mark="'") for text in (drawn.source, drawn.label)]
+        writer.writerow([paths[0], *sides, paths[1], *words])
     return stream.getvalue().encode()
+
+
+def _harmless(text: str, *, mark: str) -> str:
+    """Return the text so that a spreadsheet does not compute it; './' changes no path."""
+    return f"{mark}{text}" if text.startswith(_FORMULA) else text
+
+
+def _outlined(earlier: DrawnRoi | None, image: StudyImage | None) -> list[tuple[Roi | None, Path]]:
+    """Return the masks that an image has, each with the rectangle that it came with."""
+    found = [(one.roi, one.mask) for one in (earlier, image) if one is not None]
+    return [(roi, mask) for roi, mask in found if mask is not None]
+
+
+def _fits(roi: Roi, given: Roi | None, mask: Path) -> bool:
+    if roi == given:
+        return True
+    try:
+        return roi_from_mask(decode_mask(mask)) == roi
+    except (UnreadableImage, RoiError):
+        return False
 
 
 def _remove_unused(

@@ -18,17 +18,25 @@ from axilla.records.study import StudyConfig
 
 _IMAGE = "ultrasound"
 _MASK = "ultrasound_mask"
+_SCALE = "ultrasound_pixel_mm"
+_FRAME = "ultrasound_frame"
 
 
 @dataclass(frozen=True, slots=True)
 class StudyImage:
-    """An image of the table: `text` is its path as written there, `roi` and `mask` its own."""
+    """An image of the table: `text` is its path as written there, `roi` and `mask` its own.
+
+    `pixel_mm` and `frame` (from 1) are what the table says of it.
+    """
 
     text: str
     path: Path
     row: int
     roi: Roi | None = None
     mask: Path | None = None
+    patient_id: str = ""
+    pixel_mm: float | None = None
+    frame: int | None = None
 
 
 class AmbiguousName(Exception):  # noqa: N818 - reads as what it is
@@ -94,7 +102,8 @@ def study_images(config: StudyConfig, folder: Path) -> tuple[StudyImage, ...]:
         texts = [text for text in _pieces(row.cells[_IMAGE]) if text]
         masks = _aligned(row, _MASK, count=len(texts))
         sides = zip(*(_aligned(row, column, count=len(texts)) for column in ROI), strict=True)
-        for text, mask, numbers in zip(texts, masks, sides, strict=True):
+        scales, frames = _scales(row, count=len(texts)), _aligned(row, _FRAME, count=len(texts))
+        for n, (text, mask, numbers) in enumerate(zip(texts, masks, sides, strict=True)):
             roi = _roi(numbers, place=f"{sheet.name}, row {row.number}", problems=problems)
             image = StudyImage(
                 text,
@@ -102,6 +111,9 @@ def study_images(config: StudyConfig, folder: Path) -> tuple[StudyImage, ...]:
                 row.number,
                 roi=roi,
                 mask=table.parent / mask.replace("\\", "/") if mask else None,
+                patient_id=row.cells.get("patient_id", ""),
+                pixel_mm=scales[n],
+                frame=_frame(frames[n]),
             )
             images.setdefault(image_key(text), image)
     if problems:
@@ -131,6 +143,20 @@ def _pieces(text: str) -> list[str]:
 def _aligned(row: Row, column: str, *, count: int) -> list[str]:
     pieces = _pieces(row.cells.get(column, ""))
     return pieces if len(pieces) == count else [""] * count
+
+
+def _scales(row: Row, *, count: int) -> list[float | None]:
+    """Return the side of a pixel in mm of each image; one value in the cell holds for all."""
+    whole = row.cells.get(_SCALE, "")
+    one_for_all = bool(whole) and ";" not in whole
+    texts = [whole] * count if one_for_all else _aligned(row, _SCALE, count=count)
+    sizes = [as_number(text) for text in texts]
+    return [size if size and size > 0 else None for size in sizes]
+
+
+def _frame(text: str) -> int | None:
+    number = as_number(text)
+    return int(number) if number is not None and number.is_integer() and number > 0 else None
 
 
 def _roi(texts: Sequence[str], *, place: str, problems: list[Problem]) -> Roi | None:

@@ -4,7 +4,7 @@ import hmac
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
@@ -17,6 +17,9 @@ from axilla.web.store import keys
 from axilla.web.store.accounts import User, find_user
 from axilla.web.store.database import Database
 from axilla.web.store.opening import open_database
+from axilla.web.study.filing import file_at_start
+from axilla.web.study.images import StudyImages
+from axilla.web.study.pictures import Pictures
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _BEARER = "bearer "
@@ -30,11 +33,14 @@ class Web:
 
     settings: ServeSettings
     database: Database
+    images: StudyImages
     local: int = 0
+    pictures: Pictures = field(default_factory=Pictures)
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Start what runs beside the server, and stop it when the block ends."""
+        file_at_start(self.database, self.settings.folder.root)
         try:
             yield
         finally:
@@ -98,7 +104,8 @@ def open_web(settings: ServeSettings) -> Web:
         remedy = "Give the folder of a study; `axilla init` makes one."
         raise StudyError(Problem(settings.folder.root.name, found, "a study folder", remedy))
     database = open_database(settings.database_url)
-    return Web(settings, database, _local_user(database) if settings.no_auth else 0)
+    local = _local_user(database) if settings.no_auth else 0
+    return Web(settings, database, StudyImages(settings.folder), local)
 
 
 def _local_user(database: Database) -> int:

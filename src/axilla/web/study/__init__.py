@@ -1,0 +1,1 @@
+"""The study that is served: its images and settings, read again when their files change."""
