@@ -4,12 +4,15 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import threading
+from io import BytesIO
 from pathlib import Path
 
 import httpx
 import pandas as pd
 import pytest
+from PIL import Image, ImageChops
 
 from axilla.annotation.importing import Choice
 from axilla.annotation.reviews import read_reviews
@@ -74,10 +77,6 @@ def test_the_worklist_tells_what_annotating_needs_and_no_more(team, unfinished: 
 
 
 def test_pictures_are_whole_and_come_once(team, unfinished: Path) -> None:
-    from io import BytesIO
-
-    from PIL import Image, ImageChops
-
     with team.client("anna") as anna:
         key = images(anna)[0]["image"]
         answer = anna.get(f"/api/rois/{key}/picture")
@@ -193,7 +192,7 @@ def hammer(served) -> None:
     begin = threading.Barrier(THREADS)
 
     def work(number: int) -> None:
-        chance = random.Random(number)
+        chance = random.Random(number)  # noqa: S311 - no secret
         with served.client("anna" if number % 2 else "ben") as client:
             begin.wait()
             version = 0
@@ -443,8 +442,6 @@ def test_an_export_comes_back_the_same(team, unfinished: Path, tmp_path: Path) -
 
 
 def test_history_only_grows(team, unfinished: Path) -> None:
-    import sqlite3
-
     with team.client("anna") as anna:
         key = images(anna)[0]["image"]
         anna.put(f"/api/rois/{key}", json=drawn(0))

@@ -185,7 +185,8 @@ def reopen(web: WebPart, actor: Looker, image: Key, stated: Stated) -> Drawing:
     web.images.image(image)
     with web.database.writing() as session:
         row = reviewing.reopen(session, actor, image, version=stated.version)
-        return _told(actor, row, "roi.reopen", session=session)
+        drawing = _told(actor, row, "roi.reopen", session=session)
+    return _filed(web, drawing, row).drawing
 
 
 @router.post("/rois/{image}/review", responses=refusals(404, 409))

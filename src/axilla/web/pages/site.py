@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from axilla.web.pages import account, administration
+from axilla.web.pages import account, administration, annotate, review
 from axilla.web.pages.frame import WAYS, framed
 from axilla.web.pages.plain import plain_page
 from axilla.web.pages.text import text
@@ -18,7 +18,7 @@ from axilla.web.services import Web
 
 def install(app: FastAPI, web: Web) -> None:
     """Register every page, and put NiceGUI under the application."""
-    for room in (account, administration):
+    for room in (account, administration, annotate, review):
         room.register(web)
 
     @ui.page("/")
