@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 import typer
 
 from axilla.cli.console import bars, out, reporting, study_folder
-from axilla.cli.study import as_run, require_same_cohort
+from axilla.cli.study import require_same_cohort
 from axilla.cohort.reading import read_cohort
 from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder
+from axilla.records.run_config import as_run
 from axilla.records.toml import read_study
 from axilla.report.stage import write_report
 
@@ -58,7 +59,7 @@ def explain(
         from axilla.cli.explanation import explain_study  # noqa: PLC0415
         from axilla.training import stage  # noqa: PLC0415
 
-        explain_study(config, place, stage.load(config, place, cohort, bars))
+        explain_study(config, place, stage.load(config, place, cohort, bars), bars)
         out.print(f"Heatmaps: {place.results / 'heatmaps'}")
         out.print(f"Report: {write_report(config, place)}")
 

@@ -4,18 +4,20 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from axilla.cli.console import bars
 from axilla.evaluation.stage import evaluate_external
 from axilla.inference.thresholds import NEUTRAL
 from axilla.records.folder import RunFolder
 from axilla.records.patients import Cohort, Patient
+from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
 from axilla.records.tables import PREDICTIONS
 
 NAMES = ("external_predictions.csv", "external_metrics.csv")
 
 
-def validate_externally(config: StudyConfig, folder: RunFolder, cohort: Cohort) -> None:
+def validate_externally(
+    config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progress
+) -> None:
     """Predict the cohort's external patients with the study's bundle and measure that.
 
     The bundle is the one that travels: its weights, recalibration and threshold are frozen, and
@@ -33,7 +35,7 @@ def validate_externally(config: StudyConfig, folder: RunFolder, cohort: Cohort) 
     predictor = Predictor(read_bundle(folder.bundle))
     known = [part.modality for part in predictor.manifest.modalities]
     cases = [patient for patient in patients if any(patient.has(m) for m in known)]
-    predictions = predictor.predict(cases, progress=bars)
+    predictions = predictor.predict(cases, progress=progress)
     table = predicted_table(predictor.manifest, cases, predictions)
     readings = pd.DataFrame(_readings(config, patients), columns=list(PREDICTIONS))
     folder.write_table(NAMES[0], pd.concat([table, readings]) if len(readings) else table)

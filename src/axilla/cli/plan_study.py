@@ -9,7 +9,7 @@ import pandas as pd
 
 from axilla.cli.console import bars, err
 from axilla.cli.plan_wish import Answer
-from axilla.cli.study import as_run, require_same_cohort
+from axilla.cli.study import require_same_cohort
 from axilla.cohort.reading import read_cohort
 from axilla.evaluation.learning_curve import FITTED, GAIN, MEASURED, learning_curve_table
 from axilla.evaluation.planning.study import (
@@ -23,6 +23,7 @@ from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder
 from axilla.records.followed import followed_models
 from axilla.records.patients import Cohort
+from axilla.records.run_config import as_run
 from axilla.records.study import StudyConfig
 from axilla.records.tables import (
     LEARNING_CURVE,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from axilla.cli.console import out, reporting, study_folder
-from axilla.cli.study import as_run
+from axilla.records.run_config import as_run
 from axilla.records.toml import read_study
 from axilla.report.stage import write_manuscript, write_report
 

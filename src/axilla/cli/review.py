@@ -7,13 +7,13 @@ import typer
 from rich.markup import escape
 
 from axilla.cli.console import bars, err, out, reporting, show, study_folder
-from axilla.cli.review_scoring import score_review
-from axilla.cli.review_summary import as_record, summarise, summary_text
+from axilla.cli.review_summary import summarise
 from axilla.explanation.review.key import WARNING
 from axilla.explanation.review.stage import KEY, Exported, export_review
 from axilla.records.errors import StudyError
-from axilla.records.folder import write_bytes
 from axilla.records.toml import read_study
+from axilla.report.review_scoring import score_review
+from axilla.report.review_summary import as_record, write_scores
 from axilla.report.wording import counted
 
 _app = typer.Typer(
@@ -87,15 +87,11 @@ def score(
         place = study_folder(folder)
         config = read_study(place.root / "study.toml")
         scored = score_review(config, place, answers, strict=strict)
-        record = as_record(scored)
-        place.write_table("review/agreement.csv", scored.agreement)
-        place.write_table("review/comparison.csv", scored.comparison)
-        place.write_json("review/summary.json", record)
-        write_bytes(place.table("review/summary.md"), summary_text(scored).encode())
+        write_scores(place, scored)
         for note in (*scored.answers.missing, *scored.notes):
             err.print(f"[yellow]note[/] {escape(str(note))}")
         if as_json:
-            out.print_json(data=record)
+            out.print_json(data=as_record(scored))
         else:
             summarise(scored)
             out.print("Written: results/review/ agreement.csv, comparison.csv, summary.md")

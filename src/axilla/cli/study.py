@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Final
 
 from axilla.cli.console import bars
 from axilla.cli.external import validate_externally
@@ -10,23 +11,40 @@ from axilla.evaluation.stage import evaluate
 from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder
 from axilla.records.patients import Cohort
+from axilla.records.progress import Both
+from axilla.records.progress_file import ProgressFile
 from axilla.records.study import StudyConfig
 from axilla.report.stage import write_report
 
+STAGES: Final = ("check", "train", "evaluate", "bundle", "explain", "external", "report")
+
 
 def run_study(config: StudyConfig, folder: RunFolder) -> Path:
-    """Run every stage of a study, resuming finished trials; return the report's path."""
+    """Run every stage of a study, resuming finished trials; return the report's path.
+
+    results/progress.json tells how far it is while it runs.
+    """
     # torch takes seconds to import; commands that do not train must not wait for it.
     from axilla.cli.explanation import explain_study  # noqa: PLC0415
     from axilla.training import refit, stage  # noqa: PLC0415
 
-    cohort = cohort_stage.check(config, folder, bars)
-    final = stage.run(config, folder, cohort, bars)
-    metrics = evaluate(config, folder, cohort)
-    refit.write_final(config, folder, final, metrics)
-    explain_study(config, folder, final)
-    validate_externally(config, folder, cohort)
-    return write_report(config, folder)
+    told = ProgressFile(folder, stages=STAGES)
+    listeners = Both(bars, told)
+    with told.running():
+        with told.stage("check"):
+            cohort = cohort_stage.check(config, folder, listeners)
+        with told.stage("train"):
+            final = stage.run(config, folder, cohort, listeners)
+        with told.stage("evaluate"):
+            metrics = evaluate(config, folder, cohort)
+        with told.stage("bundle"):
+            refit.write_final(config, folder, final, metrics)
+        with told.stage("explain"):
+            explain_study(config, folder, final, listeners)
+        with told.stage("external"):
+            validate_externally(config, folder, cohort, listeners)
+        with told.stage("report"):
+            return write_report(config, folder)
 
 
 def require_same_cohort(folder: RunFolder, cohort: Cohort) -> None:
@@ -42,22 +60,3 @@ def require_same_cohort(folder: RunFolder, cohort: Cohort) -> None:
                 "Run `axilla run` again first, or restore the table.",
             )
         )
-
-
-def as_run(config: StudyConfig, folder: RunFolder) -> StudyConfig:
-    """Return the settings that the results were made with; title and description may be edited."""
-    provenance = folder.table("provenance.json")
-    if not provenance.is_file():
-        return config
-    try:
-        made = StudyConfig.model_validate(
-            json.loads(provenance.read_text(encoding="utf-8"))["config"]
-        )
-    except (ValueError, KeyError) as error:
-        raise StudyError(
-            Problem(
-                provenance.name, "no readable settings", "those of the run", "Run the study again."
-            )
-        ) from error
-    words = {"name": config.study.name, "about": config.study.about}
-    return made.model_copy(update={"study": made.study.model_copy(update=words)})

@@ -23,3 +23,25 @@ class Silent:
         """Yield a function that does nothing."""
         del description, total
         yield lambda _steps: None
+
+
+class Both:
+    """Tells two listeners the same."""
+
+    def __init__(self, one: Progress, other: Progress) -> None:
+        """Forward to both, the first one first."""
+        self._one, self._other = one, other
+
+    @contextmanager
+    def task(self, description: str, *, total: int) -> Iterator[Advance]:
+        """Open the task with both; what advances it advances both."""
+        with (
+            self._one.task(description, total=total) as first,
+            self._other.task(description, total=total) as second,
+        ):
+
+            def advance(steps: int) -> None:
+                first(steps)
+                second(steps)
+
+            yield advance
