@@ -45,7 +45,7 @@ def test_a_run_is_told_while_it_goes_on_and_when_it_ended(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("error", "state", "message"),
     [
-        (StudyError(Problem("cohort.csv", "nothing", "rows")), "failed", "cohort.csv: found nothing"),
+        (StudyError(Problem("a.csv", "nothing", "rows")), "failed", "a.csv: found nothing"),
         (OSError(28, "No space left on device", "/secret/place"), "failed", "No space left"),
         (KeyboardInterrupt(), "stopped", ""),
         (ZeroDivisionError(), "failed", "error of its own"),
