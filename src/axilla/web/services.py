@@ -11,6 +11,8 @@ from starlette.requests import HTTPConnection
 from axilla.records.errors import Problem, StudyError
 from axilla.web.access.actor import Actor
 from axilla.web.access.roles import Permission, Role
+from axilla.web.reading.exports import Exports
+from axilla.web.reading.packets import Packets
 from axilla.web.refusals import NotAllowed, NotSignedIn
 from axilla.web.settings import ServeSettings
 from axilla.web.store import keys
@@ -34,6 +36,8 @@ class Web:
     settings: ServeSettings
     database: Database
     images: StudyImages
+    packets: Packets
+    exports: Exports
     local: int = 0
     pictures: Pictures = field(default_factory=Pictures)
 
@@ -104,8 +108,14 @@ def open_web(settings: ServeSettings) -> Web:
         remedy = "Give the folder of a study; `axilla init` makes one."
         raise StudyError(Problem(settings.folder.root.name, found, "a study folder", remedy))
     database = open_database(settings.database_url)
-    local = _local_user(database) if settings.no_auth else 0
-    return Web(settings, database, StudyImages(settings.folder), local)
+    return Web(
+        settings,
+        database,
+        images=StudyImages(settings.folder),
+        packets=Packets(settings.folder),
+        exports=Exports(settings.folder),
+        local=_local_user(database) if settings.no_auth else 0,
+    )
 
 
 def _local_user(database: Database) -> int:

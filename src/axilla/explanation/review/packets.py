@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,8 +15,9 @@ from axilla.explanation.overlay import STRENGTH
 from axilla.explanation.review.criteria import Criteria
 from axilla.explanation.review.drawing import Item
 from axilla.explanation.review.pictures import Shown
+from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import write_bytes
-from axilla.records.units import ImageModality
+from axilla.records.units import IMAGE_MODALITIES, ImageModality
 
 COLUMNS: Final = (
     "reader", "case", "modality", "criterion", "present", "attention_matches", "comment", "packet",
@@ -24,6 +26,7 @@ ANSWERS: Final = "answers.csv"
 PAGE: Final = "index.html"
 IMAGES: Final = "images"
 
+_DATA: Final = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 _PAGE: Final = files("axilla.explanation.review") / "page"
 
 
@@ -35,6 +38,14 @@ class Packet:
     reader: str
     criteria: Criteria
     items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The size of an image, and where its map lies: left, top, width, height in percent of it."""
+
+    size_px: tuple[int, int]
+    box_percent: tuple[float, ...]
 
 
 def image_names(case: str, modality: ImageModality) -> tuple[str, str]:
@@ -99,6 +110,30 @@ def page(packet: Packet, pictures: Mapping[tuple[str, ImageModality], Shown]) ->
         script=_text("page.js"),
         data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
     )
+
+
+def read_places(folder: Path) -> dict[tuple[str, ImageModality], Place]:
+    """Return where maps lie on their images, as the page of a packet has it.
+
+    Raises `StudyError` if the page is missing or damaged.
+    """
+    try:
+        found = _DATA.search((folder / PAGE).read_text(encoding="utf-8"))
+        data = json.loads(found[1]) if found else {}
+        return {
+            (str(case["case"]), modality): Place(
+                (int(image["size"][0]), int(image["size"][1])),
+                tuple(float(side) for side in image["box"]),
+            )
+            for case in data["cases"]
+            for image in case["images"]
+            for modality in IMAGE_MODALITIES
+            if modality == image["modality"]
+        }
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        remedy = "Run `axilla review export` again with the same settings."
+        where, found_there = f"{folder.name}/{PAGE}", "no readable packet"
+        raise StudyError(Problem(where, found_there, "a reader's packet", remedy)) from error
 
 
 def answered(folder: Path, templates: Sequence[bytes]) -> bool:

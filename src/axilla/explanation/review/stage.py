@@ -1,6 +1,6 @@
 """`axilla review export`: heatmaps and images in, one packet per reader and the key out."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from axilla.explanation.heatmap_file import (
 from axilla.explanation.review.criteria import Criteria, criteria_of
 from axilla.explanation.review.drawing import Candidate, Drawn, Item, draw_cases
 from axilla.explanation.review.key import Key, as_json, packet_name, read_key
-from axilla.explanation.review.packets import Packet, answered, template, write_packet
+from axilla.explanation.review.packets import PAGE, Packet, answered, template, write_packet
 from axilla.explanation.review.pictures import Shown, disguised, shown, usable_decoy
 from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder
@@ -56,11 +56,14 @@ def export_review(
     out: Path,
     replace: bool,
     progress: Progress,
+    held: Collection[str] = (),
 ) -> Exported:
     """Draw cases, write one packet per reader into `out`, and the key into results/review.
 
-    The same study and seed give the same packets. Raises `StudyError` without heatmaps or images,
-    if packets of another export hold answers, or if there is another key and not `replace`.
+    The same study and seed give the same packets. `held` are readers whose answers to the present
+    export are kept elsewhere than in their packets: they are protected like the others. Raises
+    `StudyError` without heatmaps or images, if packets of another export hold answers, or if there
+    is another key and not `replace`.
     """
     criteria = criteria_of(config.review)
     legend = read_legend(folder.results / FOLDER)
@@ -87,7 +90,7 @@ def export_review(
     )
     key = _key(drawn, criteria, legend, seed=seed)
     packets = {reader: _packet(key, reader) for reader in key.orders}
-    kept = _protect(folder, out, packets, replace=replace)
+    kept = _protect(folder, out, packets, replace=replace, held=held)
     new = {reader: packet for reader, packet in packets.items() if reader not in kept}
     shown_items = drawn.items if new else ()
     pictures = _pictures(config, folder, shown_items, files, scale=legend.scale, progress=progress)
@@ -119,7 +122,12 @@ def _packet(key: Key, reader: str) -> Packet:
 
 
 def _protect(
-    folder: RunFolder, out: Path, packets: Mapping[str, Packet], *, replace: bool
+    folder: RunFolder,
+    out: Path,
+    packets: Mapping[str, Packet],
+    *,
+    replace: bool,
+    held: Collection[str],
 ) -> tuple[str, ...]:
     """Return the readers whose packets hold answers; refuse to part answers from their key."""
     templates = [template(packet) for packet in packets.values()]
@@ -128,8 +136,9 @@ def _protect(
     before = read_key(folder.table(KEY)) if folder.table(KEY).is_file() else None
     new = next(iter(packets.values())).name
     if before and before.packet == new and set(before.orders) <= set(packets):
-        return tuple(reader for reader in kept if reader in packets)
-    if kept:
+        whole = [reader for reader in held if (out / reader / PAGE).is_file()]
+        return tuple(sorted({*kept, *whole} & set(packets)))
+    if kept := tuple(sorted({*kept, *held})):
         found = f"answers of another export in {', '.join(kept)}"
         remedy = "Export with the same settings; or score these answers and move them away first."
         raise StudyError(Problem(out.name, found, "no answers that would lose their key", remedy))

@@ -1,13 +1,14 @@
 """All pages, in one place."""
 
 from http import HTTPStatus
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from axilla.web.pages import account, administration, annotate, review
+from axilla.web.pages import account, administration, annotate, reading, review
 from axilla.web.pages.frame import WAYS, framed
 from axilla.web.pages.plain import plain_page
 from axilla.web.pages.text import text
@@ -15,10 +16,18 @@ from axilla.web.pages.visit import visit_of
 from axilla.web.refusals import NotSignedIn
 from axilla.web.services import Web
 
+_ROOMS: Final = (
+    account,
+    administration,
+    annotate,
+    reading,
+    review,
+)
+
 
 def install(app: FastAPI, web: Web) -> None:
     """Register every page, and put NiceGUI under the application."""
-    for room in (account, administration, annotate, review):
+    for room in _ROOMS:
         room.register(web)
 
     @ui.page("/")

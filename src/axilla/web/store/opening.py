@@ -7,6 +7,7 @@ from axilla.web.store.attempts import FailedAttempt
 from axilla.web.store.audit import AuditEntry
 from axilla.web.store.database import Base, Database, Fact
 from axilla.web.store.keys import ApiToken, BrowserSession
+from axilla.web.store.readings import ReadCase, ReadingPlace
 from axilla.web.store.rois import RoiDrawing, RoiRevision
 
 # A table is made only if its class is known when the database is opened.
@@ -14,6 +15,7 @@ TABLES: Final[tuple[type[Base], ...]] = (
     *(Fact, User, BrowserSession, ApiToken, FailedAttempt),
     AuditEntry,
     *(RoiDrawing, RoiRevision),
+    *(ReadingPlace, ReadCase),
 )
 
 
