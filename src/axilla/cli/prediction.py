@@ -1,6 +1,5 @@
 """What `axilla predict` does once torch is wanted."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,16 +7,14 @@ from rich.markup import escape
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import bars, err, out
-from axilla.cohort.bags import tiles_of
 from axilla.cohort.reading import read_cases, study_wanted
-from axilla.cohort.wanted import ClinicalKind, Wanted
+from axilla.cohort.wanted import Wanted
 from axilla.inference.bundle import read_bundle
-from axilla.inference.manifest import Manifest
+from axilla.inference.cases import as_json_of, clinical_columns, in_tiles, typed
 from axilla.inference.predicted import predicted_table
-from axilla.inference.predictor import Prediction, Predictor
-from axilla.records.errors import ConfigError, Problem
+from axilla.inference.predictor import Predictor
 from axilla.records.folder import write_bytes
-from axilla.records.patients import ClinicalValue, ImageFile, Patient
+from axilla.records.patients import Patient
 from axilla.records.toml import read_study
 
 
@@ -28,12 +25,12 @@ def open_predictor(path: Path) -> Predictor:
 
 def predict_case(predictor: Predictor, case: Patient, *, as_json: bool) -> None:
     """Predict one case and print it."""
-    clinical = _typed(case.clinical, predictor.manifest)
-    pathology, remarks = _in_tiles(case.pathology, predictor.manifest)
+    clinical = typed(case.clinical, predictor.manifest, option="--set ")
+    pathology, remarks = in_tiles(case.pathology, predictor.manifest)
     (prediction,) = predictor.predict([replace(case, clinical=clinical, pathology=pathology)])
     prediction = replace(prediction, warnings=(*prediction.warnings, *remarks))
     if as_json:
-        out.print_json(data=_as_json(prediction, predictor.manifest))
+        out.print_json(data=as_json_of(prediction, predictor.manifest))
         return
     call = "positive" if prediction.positive else "negative"
     manifest = predictor.manifest
@@ -55,20 +52,6 @@ def predict_case(predictor: Predictor, case: Patient, *, as_json: bool) -> None:
     for warning in prediction.warnings:
         err.print(f"[yellow]warning[/] {escape(warning)}")
     out.print(RESEARCH_USE_ONLY)
-
-
-def _in_tiles(
-    files: Sequence[ImageFile], manifest: Manifest
-) -> tuple[tuple[ImageFile, ...], tuple[str, ...]]:
-    """Cut slides into tiles as in training; return them, and what is odd about a slide."""
-    settings = manifest.preprocessing
-    cut = [
-        tiles_of(file, settings.tiles, side_px=settings.image_size_px, kept=None) for file in files
-    ]
-    return (
-        tuple(tile for tiles, _ in cut for tile in tiles),
-        tuple(f"{p.place}: {p.found}. {p.remedy}" for _, remarks in cut for _, p in remarks),
-    )
 
 
 def predict_cohort(
@@ -112,72 +95,3 @@ def _as_in(study: Path) -> Wanted:
     return Wanted(
         (), columns=whole.columns, values=whole.values, drawn=whole.drawn, plans=whole.plans
     )
-
-
-def clinical_columns(manifest: Manifest) -> dict[str, ClinicalKind]:
-    """Return the clinical columns a bundle knows, and what they hold."""
-    return {
-        column["name"]: column["kind"]
-        for part in manifest.modalities
-        for column in part.encoder or ()
-    }
-
-
-def _typed(values: Mapping[str, ClinicalValue], manifest: Manifest) -> dict[str, ClinicalValue]:
-    """Read what --set gives as the bundle's columns hold it; raise `ConfigError` for the rest."""
-    columns = {
-        column["name"]: column for part in manifest.modalities for column in part.encoder or ()
-    }
-    typed: dict[str, ClinicalValue] = {}
-    for name, value in values.items():
-        if name not in columns:
-            expected = (
-                f"one of {', '.join(columns)}" if columns else "none: the bundle uses no value"
-            )
-            raise ConfigError(Problem(f"--set {name}", repr(name), expected))
-        column = columns[name]
-        typed[name] = (
-            _number(name, value)
-            if column["kind"] == "number"
-            else _level(name, value, known=column["levels"])
-        )
-    return typed
-
-
-def _level(name: str, value: ClinicalValue, *, known: Sequence[str]) -> ClinicalValue:
-    """Return the level as training knew it, whatever its case."""
-    if value is None:
-        return None
-    for level in known:
-        if level.casefold() == str(value).casefold():
-            return level
-    raise ConfigError(
-        Problem(f"--set {name}", repr(value), f"one of {', '.join(known)}", "Or leave it out.")
-    )
-
-
-def _number(name: str, text: ClinicalValue) -> float | None:
-    if text is None:
-        return None
-    try:
-        return float(text)
-    except ValueError as error:
-        raise ConfigError(
-            Problem(f"--set {name}", repr(text), "a number", f"As {name}=53.")
-        ) from error
-
-
-def _as_json(prediction: Prediction, manifest: Manifest) -> dict[str, object]:
-    return {
-        "notice": RESEARCH_USE_ONLY,
-        "outcome": manifest.outcome,
-        "probability": prediction.probability,
-        "threshold": prediction.threshold,
-        "threshold_rule": manifest.threshold_rule,
-        "call": "positive" if prediction.positive else "negative",
-        "model": manifest.model,
-        "used": list(prediction.used),
-        "by_modality": prediction.by_modality,
-        "warnings": list(prediction.warnings),
-        "performance": [number.model_dump() for number in manifest.performance],
-    }

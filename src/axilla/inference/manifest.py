@@ -26,7 +26,11 @@ class _Record(BaseModel):
 
 
 class ModalityManifest(_Record):
-    """One modality's way from file to embedding and unimodal logit."""
+    """One modality's way from file to embedding and unimodal logit.
+
+    `reference_patients` are those among whom a case is ranked by its distance; `ranges` are the
+    lowest and highest values of clinical numbers in training. None: the bundle does not say.
+    """
 
     modality: Modality
     model: str
@@ -34,6 +38,8 @@ class ModalityManifest(_Record):
     side_px: int | None = Field(None, ge=1, le=_LARGEST_SIDE_PX)
     encoder: list[dict[str, Any]] | None = None
     pooling: str = "mean"
+    reference_patients: int | None = Field(None, ge=1)
+    ranges: dict[str, tuple[FiniteFloat, FiniteFloat]] | None = None
 
 
 class PreprocessingManifest(_Record):

@@ -1,11 +1,14 @@
 """A bundle's networks, built from its tensors: what each modality needs to be predicted from."""
 
 from dataclasses import dataclass
+from typing import Final
 
+import numpy as np
 import torch
 from torch import nn
 
 from axilla.inference.bundle import Bundle
+from axilla.inference.familiarity import Reference
 from axilla.inference.manifest import Manifest, ModalityManifest
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import Fusion, fusions
@@ -15,6 +18,8 @@ from axilla.preprocessing.clinical import ClinicalEncoder
 from axilla.preprocessing.prepare import PixelSettings
 from axilla.records.errors import BundleError, Problem
 from axilla.records.units import Modality
+
+REFERENCE_TENSORS: Final = ("mean", "covariance", "distances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Part:
     weight: torch.Tensor
     bias: torch.Tensor
     pool: Pool
+    reference: Reference | None = None
 
     def components(self, raw: torch.Tensor) -> torch.Tensor:
         """Return what fusion and pooling see of embeddings (..., D): (..., K)."""
@@ -68,7 +74,23 @@ def part_of(bundle: Bundle, manifest: ModalityManifest, *, device: torch.device)
         classifier["weight"],
         classifier["bias"],
         _pool(bundle, manifest),
+        _reference(bundle, manifest),
     )
+
+
+def _reference(bundle: Bundle, manifest: ModalityManifest) -> Reference | None:
+    """Return the training patients in short, if the bundle has them."""
+    if manifest.reference_patients is None:
+        return None
+    state = bundle.part(f"{manifest.modality}.reference")
+    mean, covariance, distances = (
+        state[name].numpy().astype(np.float64) for name in REFERENCE_TENSORS
+    )
+    width = _width(bundle, manifest.modality)
+    shapes = ((width,), (width, width), (manifest.reference_patients,))
+    if (mean.shape, covariance.shape, distances.shape) != shapes:
+        raise misfit()
+    return Reference(mean, covariance, distances)
 
 
 def _pool(bundle: Bundle, manifest: ModalityManifest) -> Pool:

@@ -7,7 +7,9 @@ import torch
 
 from axilla.inference.bags import CaseBags
 from axilla.inference.bundle import Bundle
+from axilla.inference.familiarity import Familiarity
 from axilla.inference.parts import Part, fusion_of, misfit, part_of, pixel_settings
+from axilla.inference.unseen import unseen_values
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.augment import served_views
@@ -28,6 +30,8 @@ class Prediction:
     The bundle's recalibration, if any, is in `probability`; below a fusion, `by_modality` is not
     recalibrated. `attention` holds, for a modality whose pooling was learnt, each image with its
     share of the bag; shares add up to 1. A modality whose images count alike is not in it.
+    `familiarity` says how far each modality lies from the training patients, where the bundle
+    knows them.
     """
 
     patient_id: str
@@ -37,6 +41,7 @@ class Prediction:
     by_modality: dict[Modality, Probability]
     warnings: tuple[str, ...]
     attention: Mapping[Modality, tuple[tuple[ImageFile, float], ...]] = field(default_factory=dict)
+    familiarity: Mapping[Modality, Familiarity] = field(default_factory=dict)
 
     @property
     def positive(self) -> bool:
@@ -95,12 +100,32 @@ class Predictor:
                 if self._fusion
                 else votes[:, 0]
             )
+        familiar = self._familiarity(embeddings, present)
         return [
             self._prediction(
-                case, fused[row], unimodal[row], present[row], shares=[bags[row] for bags in shares]
+                case,
+                fused[row],
+                unimodal[row],
+                present[row],
+                shares=[bags[row] for bags in shares],
+                familiar=familiar[row],
             )
             for row, case in enumerate(cases)
         ]
+
+    def _familiarity(
+        self, components: Sequence[torch.Tensor], present: torch.Tensor
+    ) -> list[dict[Modality, Familiarity]]:
+        """Rank each case among the training patients, by modality, where it brings it."""
+        found: list[dict[Modality, Familiarity]] = [{} for _ in present]
+        for place, part in enumerate(self._parts):
+            rows = torch.nonzero(present[:, place]).squeeze(1).tolist()
+            if part.reference is None or not rows:
+                continue
+            ranked = part.reference.familiarity(components[place][rows].numpy())
+            for row, one in zip(rows, ranked, strict=True):
+                found[row][part.manifest.modality] = one
+        return found
 
     def _raw(self, part: Part, cases: Sequence[Patient]) -> tuple[torch.Tensor, list[list[float]]]:
         """Return embeddings (N, D), NaN where the modality is absent, and each image's share."""
@@ -162,6 +187,7 @@ class Predictor:
         present: torch.Tensor,
         *,
         shares: Sequence[Sequence[float]],
+        familiar: Mapping[Modality, Familiarity],
     ) -> Prediction:
         modalities = [part.manifest.modality for part in self._parts]
         used = tuple(m for m, has in zip(modalities, present.tolist(), strict=True) if has)
@@ -178,12 +204,13 @@ class Predictor:
                 for modality, logit in zip(modalities, unimodal, strict=True)
                 if modality in used
             },
-            tuple(self._warnings(case, used)),
+            (*self._warnings(case, used), *self._unfamiliar(case, used, familiar)),
             {
                 modality: tuple(zip(case.images(modality), shares[place], strict=True))
                 for place, modality in enumerate(modalities)
                 if modality in used and modality != "clinical" and self._learnt(place)
             },
+            familiar,
         )
 
     def _learnt(self, place: int) -> bool:
@@ -204,4 +231,14 @@ class Predictor:
             said.append("no lesion mask: the ROI rectangle stands in, unlike in training")
         if "ultrasound" in used and any(f.mask is None and f.roi is None for f in case.ultrasound):
             said.append("no ROI and no mask: the whole ultrasound image stands in for the lesion")
+        return said
+
+    def _unfamiliar(
+        self, case: Patient, used: Sequence[Modality], familiar: Mapping[Modality, Familiarity]
+    ) -> list[str]:
+        """Say what of the case is unlike the training patients."""
+        said = [f"{m}: {one}" for m, one in familiar.items() if one.unfamiliar]
+        if "clinical" in used:
+            for part in self._parts:
+                said += unseen_values(case.clinical, part.manifest)
         return said

@@ -28,9 +28,10 @@ class Trained:
 class Final:
     """The models of one fold; of the fold that trains on everybody, what the bundle is made of.
 
-    `patients` trained them and `tested` did not. `labels` are of all patients of the study, in
-    whose order the models' inner logits stand; `name` is the fold's. `out_of_fold` are the outer
-    folds of the study's first repetition: each patient is tested in one of them.
+    `patients`, at the study's `rows`, trained them and `tested` did not. `labels` are of all
+    patients of the study, in whose order the models' inner logits stand; `name` is the fold's.
+    `out_of_fold` are the outer folds of the study's first repetition: each patient is tested in
+    one of them.
     """
 
     patients: Sequence[Patient]
@@ -40,6 +41,7 @@ class Final:
     encoder: ClinicalEncoder | None
     cohort_digest: str
     name: str
+    rows: Sequence[int]
     tested: Sequence[Patient] = ()
     out_of_fold: Sequence["Final"] = field(default=())
 
@@ -77,6 +79,7 @@ class FinalModels:
             encoder=self._encoder(fold),
             cohort_digest=self.cohort_digest,
             name=fold.name,
+            rows=fold.outer.train,
             tested=[self.patients[position] for position in fold.outer.test],
             out_of_fold=out_of_fold,
         )

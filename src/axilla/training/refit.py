@@ -1,17 +1,22 @@
 """The bundle of a finished study: the chosen models, refitted on all patients."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import torch
 
 from axilla import __version__
 from axilla.inference.bundle import Bundle, State, write_bundle
+from axilla.inference.familiarity import Reference, fit_reference
 from axilla.inference.manifest import (
     Manifest,
     ModalityManifest,
     Performance,
     PreprocessingManifest,
 )
+from axilla.inference.parts import REFERENCE_TENSORS
 from axilla.models.backbones import find_backbone
+from axilla.preprocessing.augment import SERVED_VIEWS
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
 from axilla.records.units import SELECTED, Modality
@@ -40,6 +45,7 @@ def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundl
     inner_logits = fusion.inner_logits if fusion else only.inner_logits
     point = operating_point(inner_logits, final.labels, validation=config.validation)
     settings = {"image_size_px", "roi_margin", "harmonise", "outside_mask", "stain"}
+    references = _references(final, parts)
     manifest = Manifest(
         axilla_version=__version__,
         study=config.study.name,
@@ -47,7 +53,10 @@ def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundl
         positive=config.study.positive,
         model=fusion.name if fusion else only.model,
         strategy=fusion.name if fusion else None,
-        modalities=tuple(_describe(config, final, m, c) for m, c in parts.items()),
+        modalities=tuple(
+            _describe(config, final, m, c).model_copy(update=_seen(final, m, references.get(m)))
+            for m, c in parts.items()
+        ),
         preprocessing=PreprocessingManifest(
             **config.preprocessing.model_dump(include=settings), tiles=config.tiles
         ),
@@ -61,7 +70,7 @@ def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundl
         performance=_performance(metrics, SELECTED if fusion else _measured(only, metrics)),
         performance_note=_NOTE,
     )
-    return Bundle(manifest, _tensors(config, parts, fusion))
+    return Bundle(manifest, _tensors(config, parts, fusion) | _reference_tensors(references))
 
 
 def bundle_of_fold(config: StudyConfig, fold: Final) -> Bundle:
@@ -75,6 +84,51 @@ def _parts(final: Final) -> Selected:
         return final.fusion.selected
     best = max(final.selected.values(), key=lambda candidate: candidate.inner_score)
     return {best.modality: best}
+
+
+def _references(final: Final, parts: Selected) -> dict[Modality, Reference]:
+    """Describe what fusion saw of the training patients, by modality.
+
+    Not of networks trained jointly with the fusion: what they made of the patients is not kept.
+    """
+    rows = torch.tensor(final.rows, dtype=torch.long)
+    found: dict[Modality, Reference] = {}
+    for modality, candidate in parts.items():
+        if final.fusion is not None and modality in final.fusion.parts:
+            continue
+        embedding = candidate.outputs()[-1].embedding[rows]
+        served = embedding[:, :SERVED_VIEWS].mean(1)
+        reference = fit_reference(served[torch.isfinite(served).all(1)].numpy())
+        if reference is not None:
+            found[modality] = reference
+    return found
+
+
+def _reference_tensors(references: Mapping[Modality, Reference]) -> dict[str, torch.Tensor]:
+    return {
+        f"{modality}.reference.{name}": torch.from_numpy(getattr(reference, name)).float()
+        for modality, reference in references.items()
+        for name in REFERENCE_TENSORS
+    }
+
+
+def _seen(final: Final, modality: Modality, reference: Reference | None) -> dict[str, object]:
+    """Return what the manifest says of the training patients' inputs."""
+    seen: dict[str, object] = {}
+    if reference is not None:
+        seen["reference_patients"] = len(reference.distances)
+    if modality == "clinical" and final.encoder is not None:
+        known = {
+            column.name: [
+                float(value)
+                for patient in final.patients
+                if isinstance(value := patient.clinical.get(column.name), int | float)
+            ]
+            for column in final.encoder.columns
+            if column.kind == "number"
+        }
+        seen["ranges"] = {name: (min(v), max(v)) for name, v in known.items() if v}
+    return seen
 
 
 def _tensors(

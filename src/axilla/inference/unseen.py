@@ -1,0 +1,27 @@
+"""Clinical values that no training patient had."""
+
+from collections.abc import Mapping
+
+from axilla.inference.manifest import ModalityManifest
+from axilla.records.patients import ClinicalValue
+
+
+def unseen_values(values: Mapping[str, ClinicalValue], part: ModalityManifest) -> list[str]:
+    """Say which numbers lie outside the range of the training patients, and which levels are new.
+
+    A number is only judged if the bundle knows its range.
+    """
+    said = []
+    for column in part.encoder or ():
+        name = str(column["name"])
+        value = values.get(name)
+        if isinstance(value, str):
+            if value not in column.get("levels", ()):
+                said.append(f"{name}: a level that no training patient had; it counts as unknown")
+        elif value is not None and name in (part.ranges or {}):
+            low, high = (part.ranges or {})[name]
+            if not low <= value <= high:
+                said.append(
+                    f"{name}: {value:g} is outside the training patients' {low:g} to {high:g}"
+                )
+    return said
