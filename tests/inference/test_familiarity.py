@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.covariance import LedoitWolf
 
-from axilla.inference.familiarity import Familiarity, fit_reference, leave_one_out
+from axilla.inference.familiarity import Familiarity, distances_between, fit_reference
 
 RNG = np.random.default_rng(11)
 
@@ -15,41 +15,64 @@ def correlated(n, width=6):
     return RNG.normal(size=(n, width)) @ mixing + 5.0
 
 
+def out_of_fold(values, folds=5):
+    """Distances of each row from the others' folds."""
+    parts = np.array_split(np.arange(len(values)), folds)
+    found = [distances_between(np.delete(values, part, axis=0), values[part]) for part in parts]
+    return np.concatenate(found)
+
+
+def reference_of(values):
+    return fit_reference(values, out_of_fold(values))
+
+
 def test_distances_are_those_of_scikit_learn():
     known, new = correlated(80), correlated(30)
-    reference = fit_reference(known)
     expected = LedoitWolf().fit(known).mahalanobis(new)
-    np.testing.assert_allclose(reference.squared_distances(new), expected, rtol=1e-10)
-
-
-@pytest.mark.parametrize("shrinkage", [0.0, 0.03, 0.6, 1.0])
-@pytest.mark.parametrize("n", [12, 40])
-def test_leaving_one_out_is_what_leaving_one_out_gives(n, shrinkage):
-    values = correlated(n)
-    expected = []
-    for row in range(n):
-        others = np.delete(values, row, axis=0)
-        apart = others - others.mean(axis=0)
-        plain = apart.T @ apart / (n - 1)
-        mean_variance = np.trace(plain) / values.shape[1]
-        shrunk = (1 - shrinkage) * plain + shrinkage * mean_variance * np.eye(values.shape[1])
-        from_others = values[row] - others.mean(axis=0)
-        expected.append(from_others @ np.linalg.inv(shrunk) @ from_others)
-    np.testing.assert_allclose(leave_one_out(values, shrinkage=shrinkage), expected, rtol=1e-8)
+    np.testing.assert_allclose(distances_between(known, new), expected, rtol=1e-12)
+    found = reference_of(known).squared_distances(new)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
 def test_exchangeable_cases_get_uniform_p_values():
     found = []
     for _ in range(400):
         values = correlated(61)
-        found.append(fit_reference(values[:60]).familiarity(values[60:])[0].p)
+        found.append(reference_of(values[:60]).familiarity(values[60:])[0].p)
     assert stats.kstest(found, "uniform").pvalue > 0.01
     assert np.mean(np.array(found) <= 0.1) == pytest.approx(0.1, abs=0.04)
 
 
+def test_axes_that_were_fitted_to_the_patients_do_not_spoil_the_p_values():
+    """Ranking among distances under axes that saw the patients would put new ones in the middle."""
+
+    def on_axes(training, cases):
+        centre = training.mean(0)
+        _, _, axes = np.linalg.svd(training - centre, full_matrices=False)
+        return (cases - centre) @ axes[:15].T
+
+    found, naive = [], []
+    for _ in range(120):
+        values = RNG.normal(size=(61, 300))
+        known, new = values[:60], values[60:]
+        parts = np.array_split(np.arange(60), 5)
+        held_out = []
+        for part in parts:
+            rest = np.delete(known, part, axis=0)
+            held_out.append(distances_between(on_axes(rest, rest), on_axes(rest, known[part])))
+        components = on_axes(known, known)
+        case = on_axes(known, new)
+        reference = fit_reference(components, np.concatenate(held_out))
+        found.append(reference.familiarity(case)[0].p)
+        seen = fit_reference(components, out_of_fold(components))
+        naive.append(seen.familiarity(case)[0].p)
+    assert np.mean(found) == pytest.approx(0.5, abs=0.15)  # inner folds train on fewer
+    assert np.mean(naive) > 0.9
+
+
 def test_a_case_far_away_is_unfamiliar_and_one_in_the_middle_is_not():
     known = correlated(120)
-    reference = fit_reference(known)
+    reference = reference_of(known)
     far, near = reference.familiarity(np.stack([known.mean(0) + 1000, known.mean(0)]))
     assert far.unfamiliar
     assert far.p == pytest.approx(1 / 121)
@@ -69,11 +92,11 @@ def test_a_share_is_said_in_words():
 
 
 def test_too_few_patients_and_patients_without_difference_are_no_reference():
-    assert fit_reference(correlated(19)) is None
-    assert fit_reference(np.ones((50, 3))) is None
+    assert fit_reference(correlated(50), np.arange(19)) is None
+    assert fit_reference(np.ones((50, 3)), np.zeros(50)) is None
 
 
 def test_fewer_patients_than_components_still_give_finite_distances():
-    reference = fit_reference(correlated(24, width=40))
+    reference = reference_of(correlated(24, width=40))
     assert np.isfinite(reference.distances).all()
     assert (reference.distances > 0).all()

@@ -2,8 +2,10 @@
 
 Squared Mahalanobis distances in the space that fusion sees (Lee et al., NeurIPS 2018), under a
 covariance shrunk after Ledoit & Wolf (J Multivariate Anal 2004;88:365), turned into a share of
-training patients by ranking it among their own leave-one-out distances: a conformal p-value
-(Laxhammar & Falkman, Ann Math Artif Intell 2015;74:67).
+training patients by ranking it among their own distances. Those are measured on inner folds, whose
+axes, networks and covariance had not seen the patient: a cross-conformal p-value (Vovk, Ann Math
+Artif Intell 2015;74:9). Leaving patients out of the covariance alone would not do: axes that were
+fitted to a patient keep more of it than of a new one, and trained networks less.
 """
 
 from dataclasses import dataclass
@@ -49,7 +51,7 @@ class Familiarity:
 class Reference:
     """Training patients in short: `mean` (K,), `covariance` (K, K), sorted `distances` (n,).
 
-    `distances` are squared, each of a patient from all others.
+    `distances` are squared, each of a patient from a training split that did not hold it.
     """
 
     mean: FloatArray
@@ -73,31 +75,20 @@ class Reference:
         ]
 
 
-def fit_reference(components: ArrayLike) -> Reference | None:
-    """Describe training patients (n, K); None of fewer than 20, or if they are all alike."""
+def fit_reference(components: ArrayLike, distances: ArrayLike) -> Reference | None:
+    """Describe training patients (n, K), and their `distances` (m,) out of fold.
+
+    None of fewer than 20, or if they are all alike.
+    """
     values = np.asarray(components, dtype=np.float64)
-    if len(values) < FEWEST or not (np.ptp(values, axis=0) > 0).any():
+    ranked = np.sort(np.asarray(distances, dtype=np.float64))
+    if len(ranked) < FEWEST or not (np.ptp(values, axis=0) > 0).any():
         return None
     fitted = LedoitWolf().fit(values)
-    distances = leave_one_out(values, shrinkage=float(fitted.shrinkage_))
-    return Reference(
-        np.asarray(fitted.location_), np.asarray(fitted.covariance_), np.sort(distances)
-    )
+    return Reference(np.asarray(fitted.location_), np.asarray(fitted.covariance_), ranked)
 
 
-def leave_one_out(values: FloatArray, *, shrinkage: float) -> FloatArray:
-    """Return (n,) squared distances of each row of (n, K) from the mean of all others.
-
-    The covariance is that of the others too, shrunk by the same share towards its mean variance.
-    Taking one row out changes the unshrunk covariance by one outer product, so all n distances
-    follow from one eigendecomposition (Sherman & Morrison, Ann Math Stat 1950;21:124).
-    """
-    n, width = values.shape
-    apart = values - values.mean(axis=0)
-    variances, axes = np.linalg.eigh(apart.T @ apart / n)
-    turned = apart @ axes
-    grown = n / (n - 1)
-    mean_variance = grown * variances.sum() / width - grown / (n - 1) * (turned**2).sum(1) / width
-    diagonal = (1 - shrinkage) * grown * variances + shrinkage * mean_variance[:, np.newaxis]
-    plain = (turned**2 / diagonal).sum(axis=1)
-    return np.asarray(grown**2 * plain / (1 - (1 - shrinkage) * grown / (n - 1) * plain))
+def distances_between(training: ArrayLike, tested: ArrayLike) -> FloatArray:
+    """Return (m,) squared distances of patients (m, K) from those of a training split (n, K)."""
+    fitted = LedoitWolf().fit(np.asarray(training, dtype=np.float64))
+    return np.asarray(fitted.mahalanobis(np.asarray(tested, dtype=np.float64)))

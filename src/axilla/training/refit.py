@@ -1,13 +1,15 @@
 """The bundle of a finished study: the chosen models, refitted on all patients."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from axilla import __version__
 from axilla.inference.bundle import Bundle, State, write_bundle
-from axilla.inference.familiarity import Reference, fit_reference
+from axilla.inference.familiarity import Reference, distances_between, fit_reference
 from axilla.inference.manifest import (
     Manifest,
     ModalityManifest,
@@ -20,12 +22,15 @@ from axilla.preprocessing.augment import SERVED_VIEWS
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
 from axilla.records.units import SELECTED, Modality
+from axilla.training.candidates import Output
 from axilla.training.embeddings import fixed_backbone
 from axilla.training.finals import Final
 from axilla.training.fused import FusionCandidate, Selected
 from axilla.training.kept import Kept
 from axilla.training.results import operating_point
 from axilla.training.unimodal import is_trained
+
+FloatArray = NDArray[np.float64]
 
 _NOTE = (
     "Measured out of fold on the development patients, for the model that each fold's inner splits "
@@ -91,17 +96,29 @@ def _references(final: Final, parts: Selected) -> dict[Modality, Reference]:
 
     Not of networks trained jointly with the fusion: what they made of the patients is not kept.
     """
-    rows = torch.tensor(final.rows, dtype=torch.long)
     found: dict[Modality, Reference] = {}
     for modality, candidate in parts.items():
         if final.fusion is not None and modality in final.fusion.parts:
             continue
-        embedding = candidate.outputs()[-1].embedding[rows]
-        served = embedding[:, :SERVED_VIEWS].mean(1)
-        reference = fit_reference(served[torch.isfinite(served).all(1)].numpy())
+        *inner, outer = [_served(output) for output in candidate.outputs()]
+        held_out = [
+            distances_between(_known(seen, split.train), _known(seen, split.test))
+            for seen, split in zip(inner, candidate.fold.inner, strict=True)
+        ]
+        reference = fit_reference(_known(outer, final.rows), np.concatenate(held_out))
         if reference is not None:
             found[modality] = reference
     return found
+
+
+def _served(output: Output) -> FloatArray:
+    """Return what a model makes of all patients (N, K) as in serving; NaN where it has nothing."""
+    return np.asarray(output.embedding[:, :SERVED_VIEWS].mean(1).double().numpy())
+
+
+def _known(embedding: FloatArray, rows: Sequence[int]) -> FloatArray:
+    chosen = embedding[list(rows)]
+    return chosen[np.isfinite(chosen).all(axis=1)]
 
 
 def _reference_tensors(references: Mapping[Modality, Reference]) -> dict[str, torch.Tensor]:
