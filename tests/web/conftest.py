@@ -13,13 +13,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import numpy as np
+import pandas as pd
 import pg8000.native
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
+from axilla.explanation.heatmap_file import (
+    Heatmap,
+    HeatmapFile,
+    Legend,
+    file_name,
+    write_heatmaps,
+    write_legend,
+)
+from axilla.records.roi import Roi
 
 SHOTS = Path("build/screenshots")
 PASSWORD = "correct horse battery staple"
@@ -27,6 +39,7 @@ DESKTOP = {"width": 1280, "height": 800}
 TABLET = {"width": 820, "height": 1180}
 PHONE = {"width": 390, "height": 844}
 _AXILLA = "from axilla.cli.main import app; app()"
+_CRITERIA = 'ultrasound = ["border"]\npathology = ["stroma", "emboli"]\ndecoy_share = 0.5'
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -312,3 +325,23 @@ def accessible() -> Callable[..., None]:
 def shot_fixture() -> Callable[..., None]:
     """Return `shot`: tests cannot import this file."""
     return shot
+
+
+@pytest.fixture
+def mapped(tmp_path: Path, make_study: MakeStudy) -> Path:
+    """A study of 24 cases that was not run, but has heatmaps with decoys, made up."""
+    study = make_study(tmp_path / "study", ("[validation]", f"[review]\n{_CRITERIA}\n[validation]"))
+    rng = np.random.default_rng(0)
+    table = pd.read_csv(study / "cohort.csv", dtype=str, keep_default_na=False)
+    folder = study / "results" / "heatmaps"
+    for row in table.to_dict("records"):
+        maps = {}
+        for modality in ("ultrasound", "pathology"):
+            with Image.open(study / row[modality]) as image:
+                width, height = image.size
+            values, decoy = rng.normal(size=(2, 7, 7)).astype(np.float32)
+            maps[modality] = Heatmap(values, Roi(4, 6, width - 20, height - 10), 0, decoy)
+        write_heatmaps(folder / file_name(row["patient_id"]), HeatmapFile(maps))
+    scale = {"ultrasound": 2.0, "pathology": 2.5}
+    write_legend(folder, Legend("multilayer", dict.fromkeys(scale, "gradcam"), scale))
+    return study

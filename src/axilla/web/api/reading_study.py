@@ -13,7 +13,7 @@ from axilla.web.access.roles import Permission, Role
 from axilla.web.api.answers import WebPart, allowed, refusals
 from axilla.web.reading.exports import Wish
 from axilla.web.reading.packets import open_questions
-from axilla.web.reading.scoring import answers_table, last_scores, score
+from axilla.web.reading.scoring import SUMMARY, answers_table, last_scores, score
 from axilla.web.refusals import Invalid, NotFound
 from axilla.web.services import Web
 from axilla.web.store import accounts, audit, readings
@@ -71,6 +71,7 @@ class ReadingStudy(BaseModel):
     exported: Exported | None
     candidates: list[Candidate]
     job: Job
+    scored: bool
 
 
 class NewExport(BaseModel, extra="forbid"):
@@ -124,6 +125,7 @@ def study(web: WebPart, _lead: Lead) -> ReadingStudy:
             exported=_exported(session, key) if key else None,
             candidates=_candidates(session, web),
             job=Job.model_validate(job, from_attributes=True),
+            scored=web.settings.folder.table(SUMMARY).is_file(),
         )
 
 
