@@ -66,12 +66,17 @@ class _Pooled:
         return count if self.repeats == 1 else count / self.repeats
 
 
+def bins_of(probabilities: FloatArray, *, patients: int) -> NDArray[np.int64]:
+    """Return the bin of each prediction, (n,), numbered from 0 as their rows follow each other."""
+    bins = int(np.clip(patients // FEWEST_IN_BIN, 1, BINS))
+    edges = np.quantile(probabilities, np.linspace(0, 1, bins + 1)[1:-1])
+    return np.unique(np.searchsorted(edges, probabilities), return_inverse=True)[1]
+
+
 def _bins(pooled: _Pooled) -> Iterator[_Row]:
     patients = len(np.unique(pooled.patients))
-    bins = int(np.clip(patients // FEWEST_IN_BIN, 1, BINS))
-    edges = np.quantile(pooled.probabilities, np.linspace(0, 1, bins + 1)[1:-1])
-    bin_of = np.searchsorted(edges, pooled.probabilities)
-    for number in np.unique(bin_of):
+    bin_of = bins_of(pooled.probabilities, patients=patients)
+    for number in range(int(bin_of.max()) + 1):
         inside = bin_of == number
         share = float(pooled.labels[inside].mean())
         low, high = _bounds(pooled, inside, share=share)

@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from axilla import RESEARCH_USE_ONLY, __version__
 from axilla.web.access.origin import BodyLimit, Doorkeeper
 from axilla.web.api import accounts as accounts_api
-from axilla.web.api import reading_study, readings
+from axilla.web.api import reading_study, readings, results
 from axilla.web.api import rois as rois_api
 from axilla.web.api.answers import install_answers
 from axilla.web.pages import forms
@@ -52,6 +52,7 @@ def create_app(settings: ServeSettings, *, pages: bool = True) -> FastAPI:
     app.include_router(rois_api.router)
     app.include_router(readings.router)
     app.include_router(reading_study.router)
+    app.include_router(results.router)
     app.mount("/assets", StaticFiles(directory=str(files("axilla.web") / "assets")))
     _install_pages(app, web, whole=pages)
     limits = settings.limits

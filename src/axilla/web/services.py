@@ -14,6 +14,7 @@ from axilla.web.access.roles import Permission, Role
 from axilla.web.reading.exports import Exports
 from axilla.web.reading.packets import Packets
 from axilla.web.refusals import NotAllowed, NotSignedIn
+from axilla.web.results.desk import ResultsDesk
 from axilla.web.settings import ServeSettings
 from axilla.web.store import keys
 from axilla.web.store.accounts import User, find_user
@@ -38,6 +39,7 @@ class Web:
     images: StudyImages
     packets: Packets
     exports: Exports
+    results: ResultsDesk
     local: int = 0
     pictures: Pictures = field(default_factory=Pictures)
 
@@ -114,6 +116,7 @@ def open_web(settings: ServeSettings) -> Web:
         images=StudyImages(settings.folder),
         packets=Packets(settings.folder),
         exports=Exports(settings.folder),
+        results=ResultsDesk(settings.folder),
         local=_local_user(database) if settings.no_auth else 0,
     )
 
