@@ -10,9 +10,10 @@ from axilla.cli.console import bars, err, out
 from axilla.cohort.reading import read_cases, study_wanted
 from axilla.cohort.wanted import Wanted
 from axilla.inference.bundle import read_bundle
-from axilla.inference.cases import as_json_of, clinical_columns, in_tiles, typed
+from axilla.inference.cases import as_json_of, clinical_columns, typed
 from axilla.inference.predicted import predicted_table
 from axilla.inference.predictor import Predictor
+from axilla.inference.tiling import in_tiles
 from axilla.records.folder import write_bytes
 from axilla.records.patients import Patient
 from axilla.records.toml import read_study

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from axilla import RESEARCH_USE_ONLY
-from axilla.cohort.bags import tiles_of
-from axilla.cohort.wanted import ClinicalKind
 from axilla.inference.manifest import Manifest
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.patients import ClinicalValue, ImageFile
 
 if TYPE_CHECKING:
+    from axilla.cohort.wanted import ClinicalKind
     from axilla.inference.predictor import Prediction
 
 RiskLevel = Literal["very low", "low", "intermediate", "high", "very high"]
@@ -32,7 +31,7 @@ def risk_level(probability: float) -> RiskLevel:
     return next((word for end, word in _LEVELS if probability < end), "very high")
 
 
-def clinical_columns(manifest: Manifest) -> dict[str, ClinicalKind]:
+def clinical_columns(manifest: Manifest) -> dict[str, "ClinicalKind"]:
     """Return the clinical columns a bundle knows, and what they hold."""
     return {name: column["kind"] for name, column in _columns(manifest).items()}
 
@@ -60,20 +59,6 @@ def typed(
             else _level(value, place=place, known=column["levels"])
         )
     return read
-
-
-def in_tiles(
-    files: Sequence[ImageFile], manifest: Manifest
-) -> tuple[tuple[ImageFile, ...], tuple[str, ...]]:
-    """Cut slides into tiles as in training; return them, and what is odd about a slide."""
-    settings = manifest.preprocessing
-    cut = [
-        tiles_of(file, settings.tiles, side_px=settings.image_size_px, kept=None) for file in files
-    ]
-    return (
-        tuple(tile for tiles, _ in cut for tile in tiles),
-        tuple(f"{p.place}: {p.found}. {p.remedy}" for _, remarks in cut for _, p in remarks),
-    )
 
 
 def as_json_of(prediction: "Prediction", manifest: Manifest) -> dict[str, Any]:

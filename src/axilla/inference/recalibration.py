@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 from scipy.special import expit, logit
-from sklearn.isotonic import IsotonicRegression
 
 from axilla.inference.likelihood import clipped_logit, fit_line
 from axilla.records.errors import Problem, StudyError
@@ -109,6 +108,9 @@ def _platt(label: FloatArray, probability: FloatArray) -> PlattMap | None:
 
 
 def _isotonic(label: FloatArray, probability: FloatArray) -> IsotonicMap:
+    # Two seconds to import, and a bundle's manifest is read without it.
+    from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415
+
     fitted = IsotonicRegression(out_of_bounds="clip").fit(probability, label)
     return IsotonicMap(
         probabilities=tuple(map(float, fitted.X_thresholds_)),

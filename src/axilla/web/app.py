@@ -12,6 +12,9 @@ from fastapi.staticfiles import StaticFiles
 from axilla import RESEARCH_USE_ONLY, __version__
 from axilla.web.access.origin import BodyLimit, Doorkeeper
 from axilla.web.api import accounts as accounts_api
+from axilla.web.api import pictures as pictures_api
+from axilla.web.api import predict as predict_api
+from axilla.web.api import predictions as predictions_api
 from axilla.web.api import reading_study, readings, results
 from axilla.web.api import rois as rois_api
 from axilla.web.api.answers import install_answers
@@ -21,7 +24,7 @@ from axilla.web.services import Web, open_web
 from axilla.web.settings import ServeSettings
 from axilla.web.store.accounts import has_users
 
-_UPLOAD_PATHS = ("/api/predict",)
+_UPLOAD_PATHS = ("/api/predict", "/api/pictures")
 
 
 def create_app(settings: ServeSettings, *, pages: bool = True) -> FastAPI:
@@ -53,6 +56,9 @@ def create_app(settings: ServeSettings, *, pages: bool = True) -> FastAPI:
     app.include_router(readings.router)
     app.include_router(reading_study.router)
     app.include_router(results.router)
+    app.include_router(pictures_api.router)
+    app.include_router(predict_api.router)
+    app.include_router(predictions_api.router)
     app.mount("/assets", StaticFiles(directory=str(files("axilla.web") / "assets")))
     _install_pages(app, web, whole=pages)
     limits = settings.limits

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from axilla.records.errors import Problem, StudyError
 from axilla.web.access.actor import Actor
 from axilla.web.access.roles import Permission, Role
+from axilla.web.predicting.desks import Desks, open_desks
 from axilla.web.reading.exports import Exports
 from axilla.web.reading.packets import Packets
 from axilla.web.refusals import NotAllowed, NotSignedIn
@@ -40,6 +41,7 @@ class Web:
     packets: Packets
     exports: Exports
     results: ResultsDesk
+    desks: Desks
     local: int = 0
     pictures: Pictures = field(default_factory=Pictures)
 
@@ -48,7 +50,8 @@ class Web:
         """Start what runs beside the server, and stop it when the block ends."""
         file_at_start(self.database, self.settings.folder.root)
         try:
-            yield
+            with self.desks.running(at_once=self.settings.bundle_path.is_file()):
+                yield
         finally:
             self.database.close()
 
@@ -117,6 +120,7 @@ def open_web(settings: ServeSettings) -> Web:
         packets=Packets(settings.folder),
         exports=Exports(settings.folder),
         results=ResultsDesk(settings.folder),
+        desks=open_desks(settings),
         local=_local_user(database) if settings.no_auth else 0,
     )
 

@@ -16,7 +16,8 @@ _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
 class Limits:
     """Bounds that keep one user from taking the server from the others.
 
-    `waiting` predictions may queue, more are told to come back; sizes are of one request's body.
+    `waiting` predictions may queue, more are told to come back; sizes are of one request's body,
+    but `held_bytes`, which all uploads may hold together.
     Sessions end after `idle_s` without a request, and after `session_s` in any case.
     """
 
@@ -24,6 +25,7 @@ class Limits:
     batch: int = 16
     prediction_s: float = 120.0
     upload_bytes: int = 256 << 20
+    held_bytes: int = 1 << 30
     body_bytes: int = 1 << 20
     idle_s: float = 60 * 60
     session_s: float = 12 * 60 * 60

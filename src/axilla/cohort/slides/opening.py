@@ -47,6 +47,13 @@ def opened_slide(path: Path) -> Iterator["openslide.OpenSlide"]:
         raise unreadable_slide(path, found) from error
 
 
+def close_slides() -> None:
+    """Close the slides that stay open, and forget their tiles: their files are about to go."""
+    _open.cache_clear()
+    _is_whole_series.cache_clear()
+    _tile_cache.cache_clear()
+
+
 def unreadable_slide(
     path: Path, found: str, *, remedy: str = "Copy or export the slide again."
 ) -> UnreadableImage:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from axilla.explanation.heatmap_file import FloatMap
-from axilla.explanation.overlay import enlarged, strength
+from axilla.explanation.overlay import colours, enlarged, strength
 from axilla.records.roi import Roi
 
 Pixels = NDArray[np.uint8]
@@ -31,8 +31,13 @@ class Shown:
     box_percent: tuple[float, float, float, float]
 
 
-def shown(pixels: Pixels, values: FloatMap, *, window: Roi, scale: float) -> Shown:
-    """Return an image (H, W, 3) and the strength of its map (h, w) as a reader gets them."""
+def shown(
+    pixels: Pixels, values: FloatMap, *, window: Roi, scale: float, signed: bool = False
+) -> Shown:
+    """Return an image (H, W, 3) and its map (h, w), as a reader gets them its strength alone.
+
+    With `signed` the map has both colours, for people who may know the prediction.
+    """
     height, width = pixels.shape[:2]
     image = Image.fromarray(np.ascontiguousarray(pixels))
     image.thumbnail((_LONGEST_PX, _LONGEST_PX), Image.Resampling.LANCZOS)
@@ -51,7 +56,7 @@ def shown(pixels: Pixels, values: FloatMap, *, window: Roi, scale: float) -> Sho
     left, top, across, down = (round(side * 100, 4) for side in box)
     return Shown(
         _png(image),
-        _png(Image.fromarray(strength(paint, scale))),
+        _png(Image.fromarray((colours if signed else strength)(paint, scale))),
         image.size,
         (left, top, across, down),
     )

@@ -7,6 +7,7 @@ from axilla.web.store.attempts import FailedAttempt
 from axilla.web.store.audit import AuditEntry
 from axilla.web.store.database import Base, Database, Fact
 from axilla.web.store.keys import ApiToken, BrowserSession
+from axilla.web.store.predictions import SavedPicture, SavedPrediction
 from axilla.web.store.readings import ReadCase, ReadingPlace
 from axilla.web.store.rois import RoiDrawing, RoiRevision
 
@@ -16,6 +17,7 @@ TABLES: Final[tuple[type[Base], ...]] = (
     AuditEntry,
     *(RoiDrawing, RoiRevision),
     *(ReadingPlace, ReadCase),
+    *(SavedPrediction, SavedPicture),
 )
 
 

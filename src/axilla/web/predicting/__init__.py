@@ -1,0 +1,1 @@
+"""Predictions for the web: one process with torch, one that decodes pictures, and their queues."""

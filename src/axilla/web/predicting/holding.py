@@ -1,0 +1,57 @@
+"""Uploads as files for the readers, which want paths: kept in memory, gone with the process."""
+
+import os
+import re
+from pathlib import Path
+from typing import Final, Self
+
+_SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,8}")
+_HAS_MEMORY_FILES: Final = hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir()
+
+
+def suffix_of(name: str | None) -> str:
+    """Return the suffix of a file's name if it is a plain one; nothing else of the name is used."""
+    suffix = Path(name or "").suffix.lower()
+    return suffix if _SUFFIX.fullmatch(suffix) else ""
+
+
+class Held:
+    """Holds the files of some requests; when the block ends none is left.
+
+    Where the system has files in memory without a name (`memfd_create`), the folder holds links to
+    them only: whatever ends the process ends the files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Hold files in a private folder."""
+        self._folder = folder
+        self._open: list[int] = []
+        self._paths: list[Path] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for path in self._paths:
+            path.unlink(missing_ok=True)
+        for descriptor in self._open:
+            os.close(descriptor)
+
+    def put(self, content: bytes, name: str) -> Path:
+        """Return a path at which `content` can be read; `name` is ours, for messages.
+
+        Files of different requests may have the same name.
+        """
+        own = self._folder / str(len(self._paths))
+        own.mkdir(mode=0o700, exist_ok=True)
+        path = own / name
+        self._paths.append(path)
+        if not _HAS_MEMORY_FILES:
+            path.write_bytes(content)
+            return path
+        descriptor = os.memfd_create("upload")
+        self._open.append(descriptor)
+        with os.fdopen(descriptor, "wb", closefd=False) as stream:
+            stream.write(content)
+        path.symlink_to(f"/proc/{os.getpid()}/fd/{descriptor}")
+        return path
