@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from axilla.web.pages import account, administration, annotate, reading, review, scoring
+from axilla.web.pages import account, administration, annotate, predict, reading, review, scoring
 from axilla.web.pages.frame import WAYS, framed
 from axilla.web.pages.plain import plain_page
 from axilla.web.pages.text import text
@@ -20,6 +20,7 @@ _ROOMS: Final = (
     account,
     administration,
     annotate,
+    predict,
     reading,
     review,
     scoring,

@@ -12,9 +12,9 @@ MORE_BYTES: Final = 3 << 30
 
 def show_for(connection: Connection, folder: str) -> None:
     """Answer pictures until the server is gone."""
+    stand_back()
     from axilla.web.predicting.decoding import Pictures  # noqa: PLC0415 - the readers are slow
 
-    stand_back()
     with closing(connection):
         desk = Pictures(Path(folder))
         serve_batches(connection, Path(folder), desk.answer, more_bytes=MORE_BYTES)
