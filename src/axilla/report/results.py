@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from axilla.annotation.reviews import REVIEWS, RoiReview, read_reviews
 from axilla.evaluation.curves import ConfusionMatrix, RocCurve, confusion_matrix, roc_curve
 from axilla.evaluation.predictions import check_predictions
-from axilla.records.errors import Problem, StudyError
+from axilla.records.errors import CohortError, Problem, StudyError
 from axilla.records.estimates import Estimate
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
@@ -59,6 +60,7 @@ class StudyResults:
     missingness: pd.DataFrame
     external: pd.DataFrame
     explained: Explained
+    roi_reviews: tuple[RoiReview, ...]
     flow: Any
     check: Any
     provenance: Mapping[str, Any]
@@ -159,6 +161,7 @@ def load_results(config: StudyConfig, folder: RunFolder) -> StudyResults:
         missingness=_optional(folder.table("missingness.csv"), MISSINGNESS),
         external=_optional(folder.table("external_metrics.csv"), METRICS),
         explained=load_explained(folder),
+        roi_reviews=_roi_reviews((folder.root / config.cohort.rois).with_name(REVIEWS)),
         flow=_read_json(folder.table("flow.json"), default=None),
         check=_read_json(folder.table("check.json"), default=None),
         provenance=MappingProxyType(provenance if isinstance(provenance, dict) else {}),
@@ -225,6 +228,13 @@ def _unsplit(predictions: pd.DataFrame, splits: pd.DataFrame) -> list[Problem]:
 def _in_fold(table: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     columns = (table[name].astype(str) for name in ("repeat", "fold", "patient_id"))
     return zip(*columns, strict=True)
+
+
+def _roi_reviews(path: Path) -> tuple[RoiReview, ...]:
+    try:
+        return read_reviews(path) if path.is_file() else ()
+    except CohortError as error:
+        raise StudyError(error.problems) from error
 
 
 def _optional(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from axilla.report.methods_of_evaluation import methods_of_evaluation
 from axilla.report.page import Section, render
 from axilla.report.provenance import provenance_facts, search_lines
 from axilla.report.readings_section import readings_section
+from axilla.report.roi_agreement_section import roi_agreement_section
 from axilla.report.shapley_section import shapley_section
 from axilla.report.subgroup_section import subgroup_section
 from axilla.report.table1_section import table1_section
@@ -203,6 +204,7 @@ SECTIONS: tuple[Builder, ...] = (
     about_section,
     answer_section,
     patients_section,
+    roi_agreement_section,
     table1_section,
     partial(family_section, family="pathology"),
     partial(family_section, family="ultrasound"),

@@ -94,7 +94,8 @@ whenThere("an-root", (root) => {
     viewer.setEditable(free && !absent.checked);
     const suggestion = detail?.suggestion;
     const offered = free && suggestion && !drawn && !absent.checked;
-    viewer.setOther(offered ? shape(suggestion.roi) : drawing?.review_roi && drawing.state !== "draft" ? shape(drawing.review_roi) : null);
+    const second = drawing?.review_roi && state !== "draft" ? shape(drawing.review_roi) : null;
+    viewer.setOther(offered ? shape(suggestion.roi) : second, offered ? suggestion.source : "");
     suggest.hidden = !offered;
     suggest.textContent = filled(words.use_suggestion, { source: suggestion?.source ?? "" });
     absent.disabled = comment.disabled = !free;

@@ -87,7 +87,7 @@ whenThere("an-root", (root) => {
     about.replaceChildren(make("h2", { text: item.patient_id }), ...(item.parts > 1 ? [make("span", { class: "ax-muted", text: filled(words.part, item) })] : []), chip(words, item.state));
     viewer.setEditable(drawing_now && !absent.checked);
     if (!drawing_now) viewer.setRoi(judged ? shape(drawing.review_roi) : null);
-    viewer.setOther(shape(drawing?.roi ?? null));
+    viewer.setOther(shape(drawing?.roi ?? null), filled(words.first, { name: drawing?.annotator ?? "" }));
     own.hidden = !drawing_now;
     shows(accept, allowed && may.review && state === "submitted" && !drawing_now);
     shows(redraw, allowed && may.review && state === "submitted" && !drawing_now);

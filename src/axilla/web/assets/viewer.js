@@ -52,7 +52,7 @@ export function createViewer(host, options = {}) {
   const words = { ...WORDS, ...options.words };
   const onChange = options.onChange ?? (() => {});
   const state = {
-    editable: options.editable ?? true, image: null, roi: null, other: null,
+    editable: options.editable ?? true, image: null, roi: null, other: null, label: "",
     zoom: 1, x: 0, y: 0, fitted: true, panning: false, space: false, resizing: false,
     look: { ...LOOKS }, undone: [], gesture: null, pointers: new Map(),
   };
@@ -210,10 +210,16 @@ export function createViewer(host, options = {}) {
     return `${roi.width} × ${roi.height} ${words.px}${inMm} (${words.at} ${roi.left}, ${roi.top})`;
   }
 
+  // The rectangle in words; without one, that of the other reader under its own name.
+  function described() {
+    const other = !state.roi && state.other && state.label;
+    return other ? `${state.label}: ${text(state.other)}` : text(state.roi);
+  }
+
   let saying = 0;
   function say() {
     window.clearTimeout(saying);
-    saying = window.setTimeout(() => { live.textContent = text(state.roi); }, 400);
+    saying = window.setTimeout(() => { live.textContent = described(); }, 400);
   }
 
   // ---- drawing it ----------------------------------------------------------------------------
@@ -248,7 +254,7 @@ export function createViewer(host, options = {}) {
     }
     stage.classList.toggle("vw-pan", state.panning || state.space || !state.editable);
     undoer.disabled = !state.editable || !state.undone.length;
-    size.textContent = text(state.roi);
+    size.textContent = described();
   }
 
   // ---- pointers ------------------------------------------------------------------------------
@@ -454,8 +460,9 @@ export function createViewer(host, options = {}) {
     getRoi: () => state.roi && { ...state.roi },
     setOther(roi, label = "") {
       state.other = roi && { ...roi };
-      second[2].setAttribute("data-label", label);
+      state.label = label;
       render();
+      say();
     },
     setEditable(on) { state.editable = on; render(); },
     focus: () => stage.focus({ preventScroll: true }),
