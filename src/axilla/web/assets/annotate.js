@@ -202,8 +202,8 @@ whenThere("an-root", (root) => {
     }
     take.addEventListener("click", () => {
       close();
+      saving.drop(key);
       if (theirs) {
-        saving.drop(key);
         saving.adopt(key, theirs.version);
         list.update(key, { state: theirs.state, version: theirs.version, annotator: theirs.annotator });
       }

@@ -29,11 +29,13 @@ export function said(answer, fallback) {
 }
 
 // `me` is the name of who is signed in; `on` has saved(key, drawing), conflict(key, yours, theirs),
-// refused(key, answer) and state("saved" | "saving" | "unsaved" | "signed_out").
+// refused(key, answer) and state("saved" | "saving" | "unsaved" | "conflict" |
+// "signed_out").
 export function createSaving({ me, on }) {
   const place = `axilla-unsaved-${me}`;
   const waiting = new Map();
   const versions = new Map();
+  const torn = new Set(); // two versions, and nobody has chosen yet
   let timer = 0;
   let running = false;
   let retry = FIRST_RETRY_MS;
@@ -63,6 +65,7 @@ export function createSaving({ me, on }) {
   }
 
   function change(key, content) {
+    torn.delete(key);
     const entry = waiting.get(key) ?? { content: null, submit: false };
     entry.content = content;
     waiting.set(key, entry);
@@ -93,7 +96,7 @@ export function createSaving({ me, on }) {
         if (pause) return later(pause);
         retry = FIRST_RETRY_MS;
       }
-      on.state("saved");
+      on.state(torn.size ? "conflict" : "saved");
     } finally {
       running = false;
     }
@@ -125,6 +128,7 @@ export function createSaving({ me, on }) {
       on.saved(key, done);
     } else if (answer.status === 409) {
       waiting.delete(key);
+      torn.add(key);
       on.conflict(key, { ...answer.body.yours, ...(entry.content ?? {}) }, theirs);
     } else {
       waiting.delete(key);
@@ -143,7 +147,7 @@ export function createSaving({ me, on }) {
 
   window.addEventListener("online", () => waiting.size && later(0));
   document.addEventListener("visibilitychange", () => waiting.size && !running && later(0));
-  window.addEventListener("beforeunload", (event) => { if (waiting.size) event.preventDefault(); });
+  window.addEventListener("beforeunload", (event) => { if (waiting.size || torn.size) event.preventDefault(); });
   return {
     change, submit,
     seen: (key, version) => { if (!waiting.has(key)) versions.set(key, version); },
@@ -151,6 +155,11 @@ export function createSaving({ me, on }) {
     version: (key) => versions.get(key) ?? 0,
     waits: (key) => waiting.has(key),
     content: (key) => waiting.get(key)?.content ?? null,
-    drop: (key) => { waiting.delete(key); keep(); },
+    drop(key) {
+      waiting.delete(key);
+      torn.delete(key);
+      keep();
+      if (!waiting.size) on.state(torn.size ? "conflict" : "saved");
+    },
   };
 }

@@ -113,6 +113,7 @@ export function createViewer(host, options = {}) {
     state.undone = [];
     state.fitted = true;
     fault.hidden = true;
+    delete stage.dataset.shown;
     stage.setAttribute("aria-label", image ? `${words.canvas}: ${image.alt ?? ""}` : words.canvas);
     if (image) {
       img.src = image.url;

@@ -33,6 +33,7 @@ def _build(visit: Visit) -> None:
         "save_saved": say("All changes are saved"),
         "save_saving": say("Saving …"),
         "save_unsaved": say("Not saved: the server cannot be reached. Trying again …"),
+        "save_conflict": say("Not saved: choose one of the two drawings"),
         "save_signed_out": say("Not saved: you are signed out."),
         "save_waiting": say("Draw a rectangle, or say that there is none"),
         "sign_in": say("Sign in"),
