@@ -33,6 +33,17 @@ def team(unfinished: Path, serve, populate):
 
 
 @pytest.fixture
+def look(shot, accessible):
+    """Return what keeps a picture of a page and has axe look at it."""
+
+    def both(page: Page, name: str) -> None:
+        accessible(page)
+        shot(page, name)
+
+    return both
+
+
+@pytest.fixture
 def keys(team) -> list[str]:
     with team.client("anna") as anna:
         return [item["image"] for item in anna.get("/api/rois").json()["items"]]
@@ -70,13 +81,12 @@ def width_of(team, key: str) -> int:
 
 
 def test_a_second_person_accepts_and_redraws(
-    team, keys, visitor, shot, accessible, unfinished: Path
+    team, keys, visitor, look, unfinished: Path
 ) -> None:
     page = opened(visitor, team, "rea")
     assert key_of(page) == keys[0]
     expect(page.locator(".an-legend")).to_contain_text("First reader: anna")
-    accessible(page)
-    shot(page, "review")
+    look(page, "review")
     page.keyboard.press("a")
     page.wait_for_url(f"**#{keys[1]}")
     page.locator(SHOWN).wait_for()
@@ -85,7 +95,7 @@ def test_a_second_person_accepts_and_redraws(
     page.keyboard.press("r")
     drag(page, (110, 60), (190, 120), width_px=width_of(team, keys[1]))
     expect(page.locator(".an-iou")).to_have_text("IoU 0.78")
-    shot(page, "review-redraw")
+    look(page, "review-redraw")
     page.keyboard.press("s")
     page.wait_for_url(f"**#{keys[2]}")
     second = drawing(team, keys[1])
@@ -105,8 +115,7 @@ def test_a_second_person_accepts_and_redraws(
     rows = read_rois(unfinished / "rois.csv")
     assert set(rows) == set(table["ultrasound"][:2])
     assert rows[table["ultrasound"][0]].roi == Roi(100, 60, 80, 60)
-    accessible(page)
-    shot(page, "review-disagreement")
+    look(page, "review-disagreement")
 
 
 def test_nobody_is_offered_their_own(team, keys, visitor) -> None:
@@ -128,9 +137,13 @@ def test_nobody_is_offered_their_own(team, keys, visitor) -> None:
         assert key_of(page) != keys[4]
 
 
-@pytest.mark.parametrize("how", ["first", "second", "drawn"])
+@pytest.fixture(params=["first", "second", "drawn"])
+def how(request) -> str:
+    return str(request.param)
+
+
 def test_a_disagreement_is_settled_by_a_third(
-    team, keys, visitor, shot, unfinished: Path, how: str
+    team, keys, visitor, unfinished: Path, how: str
 ) -> None:
     with team.client("rea") as rea:
         said = {"version": 2, "verdict": "redraw", "roi": rect(200)}
@@ -142,7 +155,6 @@ def test_a_disagreement_is_settled_by_a_third(
     page = opened(visitor, team, "lead" if how != "second" else "sol")
     page.locator(".an-differ button").click()
     page.get_by_text("Two readers disagree.").wait_for()
-    shot(page, "review-settle")
     if how == "drawn":
         page.get_by_role("button", name="Draw a third").click()
         page.keyboard.press("Enter")
@@ -177,7 +189,7 @@ def test_what_changed_meanwhile_is_not_accepted(team, keys, visitor) -> None:
     assert drawing(team, keys[0])["standing"] == rect(10)
 
 
-def test_a_lost_mask_is_told(team, keys, visitor) -> None:
+def test_a_lost_mask_is_told(team, visitor) -> None:
     page = opened(visitor, team, "rea")
     page.get_by_role("button", name="Accept", exact=True).click()
     page.get_by_text("The outline of this lesion does not fit").wait_for()
@@ -198,9 +210,8 @@ def test_an_accepted_one_is_opened_again_and_logged(team, keys, visitor) -> None
         assert {"roi.reopen", "roi.review", "roi.view", "roi.agreement"} <= set(log)
 
 
-def test_review_on_a_tablet_in_the_dark(team, visitor, shot, accessible) -> None:
+def test_review_on_a_tablet_in_the_dark(team, visitor, look) -> None:
     page = opened(
         visitor, team, "rea", viewport={"width": 820, "height": 1180}, color_scheme="dark"
     )
-    shot(page, "review-tablet-dark")
-    accessible(page)
+    look(page, "review-tablet-dark")

@@ -103,7 +103,8 @@ whenThere("an-root", (root) => {
     reopen.hidden = free || !detail || (state !== "submitted" && drawing?.annotator !== me && !review);
     note.hidden = !detail || (free && !offered);
     if (!note.hidden) {
-      note.textContent = offered ? filled(words.suggested, { source: suggestion.source }) : words[`told_${state}`];
+      note.textContent = offered ? filled(words.suggested, { source: suggestion.source })
+        : state === "submitted" && !list.all().some(unfinished) ? words.all_done : words[`told_${state}`];
     }
     if (item) head(item);
   }
@@ -146,10 +147,7 @@ whenThere("an-root", (root) => {
     const item = list.current();
     if (submit.disabled || !item) return;
     saving.submit(item.image);
-    if (!list.nextWhere((one) => one.image !== item.image && unfinished(one))) {
-      note.hidden = false;
-      note.textContent = words.all_done;
-    }
+    list.nextWhere((one) => one.image !== item.image && unfinished(one));
     viewer.focus();
   }
 

@@ -15,6 +15,7 @@ whenThere("an-root", (root) => {
   const about = make("div", { class: "an-about" });
   const stage = make("div", { class: "an-viewer" });
   const note = make("p", { class: "note", hidden: true, role: "status" });
+  const became = make("p", { class: "note", hidden: true, role: "status" }); // of the image before
   const fault = make("p", { class: "fault", hidden: true, role: "alert" });
   const legend = make("ul", { class: "an-legend" });
   const overlap = make("p", { class: "an-iou", role: "status", "aria-live": "polite" });
@@ -43,7 +44,7 @@ whenThere("an-root", (root) => {
   const differ = make("section", { class: "ax-card", "aria-labelledby": "an-differ" });
   const agree = make("section", { class: "ax-card", "aria-labelledby": "an-agree" });
   root.replaceChildren(listing, make("section", { class: "an-work", "aria-label": words.image },
-    make("div", { class: "an-head" }, about, overlap), fault, note, stage, legend,
+    make("div", { class: "an-head" }, about, overlap), fault, became, note, stage, legend,
     make("div", { class: "an-tools" }, own, make("div", { class: "an-acts" }, ...acts, button(words.help, () => help.showModal()))),
     make("div", { class: "an-sums" }, differ, agree)));
 
@@ -136,6 +137,7 @@ whenThere("an-root", (root) => {
   async function decide(what, body, on = true) {
     const item = list.current();
     if (!detail?.drawing) return;
+    became.hidden = true;
     acts.forEach((act) => { act.disabled = true; });
     const answer = await ask("POST", `/api/rois/${item.image}/${what}`, { version: detail.drawing.version, ...body });
     acts.forEach((act) => { act.disabled = false; });
@@ -156,10 +158,8 @@ whenThere("an-root", (root) => {
     ].filter(Boolean).join(" ");
     drawing_now = false;
     if (!on || !list.nextWhere((one) => one.image !== item.image && mine(one))) await open(item);
-    if (told) {
-      note.hidden = false;
-      note.textContent = `${item.patient_id}: ${told}`;
-    }
+    became.hidden = !told;
+    became.textContent = `${item.patient_id}: ${told}`;
     sums();
     viewer.focus();
   }
@@ -196,7 +196,7 @@ whenThere("an-root", (root) => {
     return low === null ? `${shown(value)}${label}` : `${shown(value)}${label} (${shown(low)} – ${shown(high)})`;
   }
 
-  const going = (move) => () => { if (!drawing_now || !viewer.getRoi() || window.confirm(words.discard)) { drawing_now = false; move(); viewer.focus(); } };
+  const going = (move) => () => { if (!drawing_now || !viewer.getRoi() || window.confirm(words.discard)) { drawing_now = false; became.hidden = true; move(); viewer.focus(); } };
   const press = (act) => () => { if (!act.hidden && !act.disabled) act.click(); };
   onKeys({
     n: going(() => list.step(1)), p: going(() => list.step(-1)), u: going(() => list.nextWhere(mine)),
