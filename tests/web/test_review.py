@@ -80,9 +80,7 @@ def width_of(team, key: str) -> int:
         return int(rea.get(f"/api/rois/{key}").json()["width"])
 
 
-def test_a_second_person_accepts_and_redraws(
-    team, keys, visitor, look, unfinished: Path
-) -> None:
+def test_a_second_person_accepts_and_redraws(team, keys, visitor, look, unfinished: Path) -> None:
     page = opened(visitor, team, "rea")
     assert key_of(page) == keys[0]
     expect(page.locator(".an-legend")).to_contain_text("First reader: anna")
