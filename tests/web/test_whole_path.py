@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Page
 
 PASSWORD = "correct horse battery staple"
 PEOPLE = {"anna": "annotator", "rea": "reviewer", "reed": "reader", "vi": "viewer"}
