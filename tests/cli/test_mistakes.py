@@ -59,7 +59,7 @@ def test_a_wrong_table_is_one_clear_error(
     for word in ("error", *expected):
         assert word in output
     left = {path.name for path in (folder / "results").iterdir()}
-    assert left <= {"check.json", "check.html", "flow.json", "cache"}
+    assert left <= {"check.json", "check.html", "flow.json", "progress.json", "cache"}
     assert str(tmp_path) not in output
 
 

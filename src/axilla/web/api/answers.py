@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
@@ -9,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from starlette.exceptions import HTTPException
 
 from axilla.records.errors import AxillaError, Problem
 from axilla.web.access.actor import Actor
@@ -94,6 +96,7 @@ def install_answers(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(AxillaError, _faulty)
     app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _of_http)
     for away in (DBAPIError, ConnectionError):
         app.add_exception_handler(away, _database_away)
 
@@ -106,6 +109,15 @@ def _refused(_request: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     content = {"detail": told(error.problem), **error.more}
     return JSONResponse(content, status_code=error.status, headers=headers)
+
+
+def _of_http(_request: Request, error: Exception) -> JSONResponse:
+    """Say in the API's shape what the framework refuses: no such path, another method."""
+    if not isinstance(error, HTTPException):
+        raise error
+    found = HTTPStatus(error.status_code).phrase.casefold()
+    problem = Problem("request", found, "a path and method of the API")
+    return JSONResponse({"detail": told(problem)}, error.status_code, headers=error.headers)
 
 
 def _malformed(_request: Request, error: Exception) -> JSONResponse:
