@@ -8,7 +8,16 @@ from fastapi.responses import RedirectResponse, Response
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from axilla.web.pages import account, administration, annotate, predict, reading, review, scoring
+from axilla.web.pages import (
+    account,
+    administration,
+    annotate,
+    predict,
+    reading,
+    results,
+    review,
+    scoring,
+)
 from axilla.web.pages.frame import WAYS, framed
 from axilla.web.pages.plain import plain_page
 from axilla.web.pages.text import text
@@ -22,6 +31,7 @@ _ROOMS: Final = (
     annotate,
     predict,
     reading,
+    results,
     review,
     scoring,
 )

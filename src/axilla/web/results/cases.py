@@ -11,6 +11,7 @@ from axilla.report.errors_made import ErrorMade, errors_made, said_by
 from axilla.report.errors_made import Said as ReportSaid
 from axilla.report.lineup import FAMILY_TITLES, Entry
 from axilla.report.results import StudyResults
+from axilla.report.wording import sentence
 from axilla.web.refusals import NotFound
 from axilla.web.results.shapes import (
     Case,
@@ -48,7 +49,7 @@ def cases_at(results: StudyResults, entry: Entry, point: Point) -> Cases:
     ]
     counts: dict[Cell, int] = {name: sum(one.cell == name for one in cases) for name in _CELLS}
     shown = [one for one in cases if point.cell in ("all", one.cell)]
-    shown.sort(key=lambda one: (-abs(one.probability - one.threshold), one.patient_id))
+    shown.sort(key=lambda one: (-one.probability, one.patient_id))
     return Cases(
         total=len(shown),
         counts=counts,
@@ -77,7 +78,7 @@ def gallery_of(results: StudyResults, entry: Entry, *, most: int) -> Gallery:
     kinds = zip(("fp", "fn"), errors_made(results, entry, most=most), strict=True)
     return Gallery(
         model=entry.name,
-        label=entry.long_label,
+        label=sentence(entry.long_label),
         modalities=modalities_of(results),
         kinds=[
             ErrorKind(cell=cell, of=made.of, cases=[_error(one) for one in made.shown])
@@ -124,7 +125,7 @@ def _case(patient: str, what: ReportSaid, *, positive: bool, threshold: float | 
 def _said(entry: Entry, what: ReportSaid) -> Said:
     return Said(
         model=entry.name,
-        label=entry.long_label,
+        label=sentence(entry.long_label),
         family_title=FAMILY_TITLES[entry.family],
         reader=entry.family == "reader",
         probability=what.probability,

@@ -130,7 +130,7 @@ class Case(BaseModel):
 
 
 class Cases(BaseModel):
-    """The cases that were asked for, those called most certainly first, of `total`."""
+    """The cases that were asked for, the highest probability first, of `total`."""
 
     total: int
     counts: dict[Cell, int]

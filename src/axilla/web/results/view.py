@@ -16,6 +16,7 @@ from axilla.report.lineup import FAMILY_TITLES, Entry
 from axilla.report.protagonists import protagonists
 from axilla.report.results import StudyResults, estimate_of, load_results
 from axilla.report.standing import headline_of
+from axilla.report.wording import sentence
 from axilla.web.refusals import NotFound
 from axilla.web.results.cases import no_model
 from axilla.web.results.shapes import (
@@ -104,7 +105,7 @@ class View:
         decision = results.decision_curve[results.decision_curve["model"] == model]
         return Curves(
             model=model,
-            label=entry.long_label,
+            label=sentence(entry.long_label),
             n=len(patients),
             n_positive=int(patients["label"].sum()),
             repeats=int(rows["repeat"].nunique()),
@@ -135,7 +136,7 @@ class View:
         sizes = rows[rows["n"].notna()]
         return ModelRow(
             model=entry.name,
-            label=entry.long_label,
+            label=sentence(entry.long_label),
             family=entry.family,
             family_title=FAMILY_TITLES[entry.family],
             reader=entry.family == "reader",
