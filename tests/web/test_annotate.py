@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 PEOPLE = {"anna": "annotator", "ben": "annotator", "rea": "reviewer"}
 SHOWN = ".vw-stage[data-shown^=blob]"
 SAVED = "All changes are saved"
+PASSWORD = "correct horse battery staple"
 SIDES = ("left", "top", "width", "height")
 
 
@@ -317,6 +318,9 @@ def test_two_browsers_lose_nothing(ward, visitor, shot, accessible) -> None:
         anna.stage.focus()
         anna.page.keyboard.press("ArrowLeft")
         dialog = anna.page.get_by_role("dialog")
+        dialog.get_by_role("button", name="Keep mine").wait_for()
+        for _ in range(3):
+            anna.page.keyboard.press("Escape")  # no way around the choice
         dialog.get_by_role("button", name="Keep mine").click()
         assert anna.roi() == [first[0] - 1, *first[1:]]
         history = ours.get(f"/api/rois/{anna.key}/history").json()
@@ -349,6 +353,25 @@ def test_a_change_waits_for_a_server_that_is_away(
         expect(page.locator(".an-saved")).to_have_text(SAVED, timeout=30_000)
         drawing = client.get(f"/api/rois/{key}").json()["drawing"]
         assert [drawing["roi"][side] for side in SIDES] == pytest.approx([100, 60, 80, 60], abs=1)
+
+
+def test_a_change_outlives_the_end_of_a_session(desk: Desk, team) -> None:
+    desk.drag((100, 60), (180, 120))
+    left = desk.roi()[0]
+    with team.client("lead") as lead:
+        users = {user["name"]: user["id"] for user in lead.get("/api/users").json()}
+        lead.patch(f"/api/users/{users['anna']}", json={"roles": ["annotator"]})
+    page, key = desk.page, desk.key
+    desk.stage.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator(".an-saved")).to_contain_text("you are signed out")
+    page.locator(".an-saved").get_by_role("link", name="Sign in").click()
+    page.get_by_label("Name").fill("anna")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    desk.ready()
+    expect(page.locator(".an-saved")).to_have_text(SAVED)
+    assert desk.client.get(f"/api/rois/{key}").json()["drawing"]["roi"]["left"] == left + 10
 
 
 EVIL = ("<img src=x onerror=alert(1)>", "'; DROP TABLE roi_drawing; --")

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import threading
@@ -10,20 +11,25 @@ from io import BytesIO
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageChops
+from pydicom.data import get_testdata_file
 
 from axilla.annotation.importing import Choice
 from axilla.annotation.reviews import read_reviews
 from axilla.annotation.stage import import_rois
+from axilla.cohort.opening import open_picture
 from axilla.cohort.reading import read_cohort
 from axilla.cohort.rois import read_rois
+from axilla.records.patients import ImageFile
 from axilla.records.roi import Roi
 from axilla.records.toml import read_study
 
 PEOPLE = {"anna": "annotator", "ben": "annotator reviewer", "rea": "reviewer", "vi": "viewer"}
 THREADS, EACH = 8, 25
+SIDES = ("left", "top", "width", "height")
 
 
 def rect(left: int, top: int = 20, width: int = 60, height: int = 40) -> dict[str, int]:
@@ -52,6 +58,14 @@ def submitted(served, key: str, roi: dict[str, int], *, by: str = "anna") -> int
 @pytest.fixture
 def team(unfinished: Path, serve, populate):
     return populate(serve(unfinished), **PEOPLE)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ward(request, unfinished: Path, serve, populate):
+    """A server on each kind of database."""
+    database = request.getfixturevalue("department") if request.param == "postgresql" else ""
+    options = ["--database", database] if database else []
+    return populate(serve(unfinished, *options), **PEOPLE)
 
 
 def test_the_worklist_tells_what_annotating_needs_and_no_more(team, unfinished: Path) -> None:
@@ -94,6 +108,47 @@ def test_pictures_are_whole_and_come_once(team, unfinished: Path) -> None:
         seen = [entry for entry in entries if entry["action"] == "roi.view"]
         first = ("anna", table["patient_id"][0])
         assert [(entry["actor"], entry["subject"]) for entry in seen] == [first] * 2
+
+
+def test_scanner_files_and_several_images_of_a_patient(unfinished: Path, serve, populate) -> None:
+    """DICOM with its own scale, a clip by its sharpest or named frame, two images in one cell."""
+    table = pd.read_csv(unfinished / "cohort.csv", dtype=str, keep_default_na=False)
+    for name in ("examples_palette.dcm", "examples_ybr_color.dcm"):
+        source = get_testdata_file(name)
+        assert source is not None
+        shutil.copy(source, unfinished / "images" / name)
+    table["ultrasound_frame"] = ""
+    still, clip = "images/examples_palette.dcm", "images/examples_ybr_color.dcm"
+    cells = {"ultrasound_mask": "", **{f"roi_{side}": "" for side in SIDES}}
+    for row, written in ((0, f"{still};{clip}"), (1, clip.replace("images", "./images/../images"))):
+        table.loc[row, ["ultrasound", *cells]] = [written, *cells.values()]
+    table.loc[1, "ultrasound_frame"] = "3"
+    table.loc[1, "ultrasound_pixel_mm"] = "0.2"
+    table.to_csv(unfinished / "cohort.csv", index=False)
+    served = populate(serve(unfinished), **PEOPLE)
+    with served.client("anna") as anna:
+        items = images(anna)[:3]
+        parts = [(one["patient_id"], one["part"], one["parts"]) for one in items]
+        first, second = table["patient_id"][:2]
+        assert parts == [(first, 1, 2), (first, 2, 2), (second, 1, 1)]
+        for item, path, frame, pixel_mm in (
+            (items[0], still, None, open_picture(ImageFile(unfinished / still)).pixel_mm),
+            (items[1], clip, None, open_picture(ImageFile(unfinished / clip)).pixel_mm),
+            (items[2], clip, 3, 0.2),
+        ):
+            detail = anna.get(f"/api/rois/{item['image']}").json()
+            assert detail["pixel_mm"] == pixel_mm
+            assert detail["suggestion"] is None
+            answer = anna.get(f"/api/rois/{item['image']}/picture")
+            shown = np.asarray(Image.open(BytesIO(answer.content)))
+            wanted = open_picture(ImageFile(unfinished / path, frame=frame)).pixels
+            np.testing.assert_array_equal(shown, wanted)
+            assert (detail["width"], detail["height"]) == (wanted.shape[1], wanted.shape[0])
+        assert anna.get(f"/api/rois/{items[0]['image']}").json()["pixel_mm"] is not None
+        (unfinished / still).unlink()
+        answer = anna.get(f"/api/rois/{items[0]['image']}")
+        assert answer.status_code == 422
+        assert str(unfinished) not in answer.text
 
 
 @pytest.mark.parametrize("who", ["vi", "lead"])
@@ -228,12 +283,8 @@ def hammer(served) -> None:
     assert len(acknowledged) >= EACH
 
 
-def test_no_save_is_lost_on_sqlite(team) -> None:
-    hammer(team)
-
-
-def test_no_save_is_lost_on_postgresql(unfinished: Path, serve, populate, department) -> None:
-    hammer(populate(serve(unfinished, "--database", department), **PEOPLE))
+def test_no_save_is_lost(ward) -> None:
+    hammer(ward)
 
 
 def test_every_acknowledged_save_outlives_a_kill(unfinished: Path, serve, populate) -> None:
@@ -278,22 +329,22 @@ def test_every_acknowledged_save_outlives_a_kill(unfinished: Path, serve, popula
             assert len(kept) <= len(saved) + 1  # one that was kept and not acknowledged yet
 
 
-def test_nobody_reviews_their_own(team) -> None:
-    with team.client("anna") as anna:
+def test_nobody_reviews_their_own(ward) -> None:
+    with ward.client("anna") as anna:
         key, other = (item["image"] for item in images(anna)[:2])
-    version = submitted(team, key, rect(10), by="ben")
-    with team.client("ben") as ben, team.client("rea") as rea:
+    version = submitted(ward, key, rect(10), by="ben")
+    with ward.client("ben") as ben, ward.client("rea") as rea:
         for verdict in ({"verdict": "accept"}, {"verdict": "redraw", "roi": rect(10)}):
             answer = ben.post(f"/api/rois/{key}/review", json={"version": version, **verdict})
             assert answer.status_code == 403
         # Anna goes on with Ben's drawing: it stays Ben's too.
         version = ben.post(f"/api/rois/{key}/reopen", json={"version": version}).json()["version"]
-        version = submitted(team, key, rect(12), by="anna")
+        version = submitted(ward, key, rect(12), by="anna")
         accept = {"version": version, "verdict": "accept"}
         assert ben.post(f"/api/rois/{key}/review", json=accept).status_code == 403
         assert rea.post(f"/api/rois/{key}/review", json=accept).status_code == 200
         # Nor does anybody settle what they drew or redrew.
-        version = submitted(team, other, rect(10), by="anna")
+        version = submitted(ward, other, rect(10), by="anna")
         redraw = {"version": version, "verdict": "redraw", "roi": rect(200)}
         answer = ben.post(f"/api/rois/{other}/review", json=redraw)
         assert answer.json()["drawing"]["state"] == "disagreement"
@@ -302,9 +353,9 @@ def test_nobody_reviews_their_own(team) -> None:
         assert rea.post(f"/api/rois/{other}/settle", json=settle).status_code == 200
 
 
-def test_accepted_rois_are_what_a_run_reads(team, unfinished: Path) -> None:
+def test_accepted_rois_are_what_a_run_reads(ward, unfinished: Path) -> None:
     config = read_study(unfinished / "study.toml")
-    with team.client("anna") as anna:
+    with ward.client("anna") as anna:
         items = images(anna)
     keys = [item["image"] for item in items]
     table = pd.read_csv(unfinished / "cohort.csv", dtype=str)
@@ -316,7 +367,7 @@ def test_accepted_rois_are_what_a_run_reads(team, unfinished: Path) -> None:
         "image,roi_left,roi_top,roi_width,roi_height,mask,source,label\n"
         f"{table['ultrasound'][5]},1,2,30,40,,by hand,lesion\n"
     )
-    with team.client("rea") as rea, team.client("lead") as lead:
+    with ward.client("rea") as rea, ward.client("lead") as lead:
 
         def review(key: str, **said) -> dict:
             answer = rea.post(f"/api/rois/{key}/review", json=said)
@@ -324,11 +375,11 @@ def test_accepted_rois_are_what_a_run_reads(team, unfinished: Path) -> None:
             assert answer.json()["filed"], answer.text
             return answer.json()
 
-        unchanged = review(keys[0], version=submitted(team, keys[0], own[0]), verdict="accept")
+        unchanged = review(keys[0], version=submitted(ward, keys[0], own[0]), verdict="accept")
         assert not unchanged["mask_dropped"]
         moved = own[1] | {"left": own[1]["left"] + 2}
         redrawn = review(
-            keys[1], version=submitted(team, keys[1], own[1]), verdict="redraw", roi=moved
+            keys[1], version=submitted(ward, keys[1], own[1]), verdict="redraw", roi=moved
         )
         assert redrawn["drawing"]["state"] == "accepted"
         assert redrawn["mask_dropped"]
@@ -336,7 +387,7 @@ def test_accepted_rois_are_what_a_run_reads(team, unfinished: Path) -> None:
             (own[1]["width"] - 2) / (own[1]["width"] + 2)
         )
         far = review(
-            keys[2], version=submitted(team, keys[2], rect(1)), verdict="redraw", roi=rect(150)
+            keys[2], version=submitted(ward, keys[2], rect(1)), verdict="redraw", roi=rect(150)
         )
         assert far["drawing"]["state"] == "disagreement"
         assert set(read_rois(unfinished / "rois.csv")) == {

@@ -44,7 +44,7 @@ whenThere("an-root", (root) => {
       state: (name) => {
         saved.textContent = words[`save_${name}`];
         saved.dataset.state = name;
-        if (name === "signed_out") saved.append(" ", make("a", { href: "/login?next=/annotate", text: words.sign_in }));
+        if (name === "signed_out") saved.append(" ", make("a", { href: "/login?next=/annotate", text: words.sign_in, onclick: () => saving.leave() }));
       },
       saved: took,
       conflict: ask_which,
@@ -181,7 +181,10 @@ whenThere("an-root", (root) => {
       make("h2", { id: "an-conflict", text: filled(words.conflict, { patient: item.patient_id }) }),
       make("p", { text: open_now ? words.conflict_how : words.conflict_closed }), both, make("div", { class: "ax-row" }, keep, take));
     document.body.append(dialog);
+    let chosen = false;
+    // One of both must be chosen: browsers close dialogs at the second Escape, whatever we say.
     dialog.addEventListener("cancel", (event) => event.preventDefault());
+    dialog.addEventListener("close", () => chosen || dialog.showModal());
     dialog.showModal();
     const [answer, url] = await Promise.all([ask("GET", `/api/rois/${key}`), pictures.get(key).catch(() => "")]);
     for (const [title, one] of sides) {
@@ -194,6 +197,7 @@ whenThere("an-root", (root) => {
       shows.push(small);
     }
     function close() {
+      chosen = true;
       shows.forEach((one) => one.destroy());
       dialog.close();
       dialog.remove();

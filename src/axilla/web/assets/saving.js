@@ -38,6 +38,7 @@ export function createSaving({ me, on }) {
   const torn = new Set(); // two versions, and nobody has chosen yet
   let timer = 0;
   let running = false;
+  let going = false; // away to sign in: what waits is kept, and sent on the way back
   let retry = FIRST_RETRY_MS;
   restore();
 
@@ -114,7 +115,8 @@ export function createSaving({ me, on }) {
       retry = Math.min(retry * 2, LONGEST_RETRY_MS);
       return retry / 2;
     }
-    if (answer.status === 401) {
+    // Another session in this browser has another proof than this page was given.
+    if (answer.status === 401 || answer.body?.detail?.place === "X-CSRF-Token") {
       on.state("signed_out");
       return LONGEST_RETRY_MS;
     }
@@ -147,13 +149,14 @@ export function createSaving({ me, on }) {
 
   window.addEventListener("online", () => waiting.size && later(0));
   document.addEventListener("visibilitychange", () => waiting.size && !running && later(0));
-  window.addEventListener("beforeunload", (event) => { if (waiting.size || torn.size) event.preventDefault(); });
+  window.addEventListener("beforeunload", (event) => { if (!going && (waiting.size || torn.size)) event.preventDefault(); });
   return {
     change, submit,
     seen: (key, version) => { if (!waiting.has(key)) versions.set(key, version); },
     adopt: (key, version) => versions.set(key, version),
     version: (key) => versions.get(key) ?? 0,
     waits: (key) => waiting.has(key),
+    leave() { going = true; },
     content: (key) => waiting.get(key)?.content ?? null,
     drop(key) {
       waiting.delete(key);
