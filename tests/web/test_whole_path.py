@@ -1,11 +1,13 @@
 """The whole way as a new hospital goes it, in a browser: from the first link to the results."""
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Page
+import pytest
+from playwright.sync_api import Page, expect
 
 PASSWORD = "correct horse battery staple"
 PEOPLE = {"anna": "annotator", "rea": "reviewer", "reed": "reader", "vi": "viewer"}
@@ -77,8 +79,66 @@ def run(study: Path) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True)
 
 
-def test_from_the_first_link_to_the_results(unfinished: Path, serve, visitor, shot) -> None:
-    served = serve(unfinished)
+def predict(page: Page, study: Path) -> float:
+    """Predict a case of the study as if it were a new one; return the probability."""
+    with (study / "cohort.csv").open(encoding="utf-8") as stream:
+        row = next(csv.DictReader(stream))
+    page.goto("/predict")
+    page.get_by_label("Choose ultrasound images").set_input_files(study / row["ultrasound"])
+    page.get_by_label("Choose pathology images").set_input_files(study / row["pathology"])
+    page.locator(".pr-stage:not([hidden])").wait_for()
+    stage = page.locator(".vw-stage").bounding_box()
+    middle, centre = stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2
+    page.mouse.move(middle - 60, centre - 50)
+    page.mouse.down()
+    page.mouse.move(middle + 60, centre + 50, steps=5)
+    page.mouse.up()
+    page.get_by_role("button", name="Predict", exact=True).click()
+    page.locator(".pr-number").wait_for(timeout=90_000)  # the bundle is new: it is loaded first
+    page.locator(".pr-map").nth(1).wait_for()
+    said = page.locator(".pr-number").inner_text()
+    return float(re.findall(r"\d+(?:\.\d+)?", said)[0])
+
+
+def export_packets(page: Page, *, cases: int, reader: str) -> None:
+    page.goto("/scoring")
+    page.get_by_label("Cases").fill(str(cases))
+    page.get_by_label("Readers").fill("1")
+    page.get_by_role("button", name="Export packets").click()
+    page.get_by_text(f"{cases} cases").first.wait_for()
+    page.get_by_label("R1: Account").select_option(label=reader)
+    page.get_by_text("Saved").wait_for()
+
+
+def read(page: Page) -> int:
+    """Answer yes to every question of every case with the keyboard, finish; return the cases."""
+    page.goto("/reading")
+    cases = 0
+    while True:
+        cases += 1
+        page.locator(".rd-question").first.wait_for()
+        for number in range(page.locator(".rd-question").count()):
+            for button in page.locator(".rd-question").nth(number).locator(".rd-answer").all():
+                if button.inner_text().strip() == "yes":
+                    button.click()
+        expect(page.locator(".rd-status")).to_have_text("Saved")
+        if not page.locator("#rd-next").is_enabled():
+            break
+        place = page.locator("#rd-where").inner_text()
+        page.keyboard.press("]")
+        expect(page.locator("#rd-where")).not_to_have_text(place)
+    page.locator("#rd-finish").click()
+    page.locator("#rd-finish-yes").click()
+    page.get_by_text("You have finished").wait_for()
+    return cases
+
+
+@pytest.mark.timeout(900)  # a whole study is run on the way
+def test_from_the_first_link_to_the_results(
+    tmp_path: Path, make_study, serve, visitor, shot
+) -> None:
+    study = make_study(tmp_path / "study", ("patients = 0", "patients = 24"))
+    served = serve(study)
     lead = visitor(served).new_page()
     make_first_account(lead, served.setup)
     make_accounts(lead)
@@ -88,5 +148,27 @@ def test_from_the_first_link_to_the_results(unfinished: Path, serve, visitor, sh
     rea = visitor(served, "rea").new_page()
     review(rea, drawn)
     shot(rea, "review")
-    assert len(accepted(unfinished)) == len(drawn)
-    run(unfinished)
+    assert len(accepted(study)) == len(drawn)
+    run(study)
+    vi = visitor(served, "vi").new_page()
+    percent = predict(vi, study)
+    assert 0 <= percent <= 100
+    shot(vi, "predict")
+    export_packets(lead, cases=5, reader="reed")
+    reed = visitor(served, "reed").new_page()
+    shown = read(reed)
+    assert shown >= 5
+    shot(reed, "reading")
+    lead.goto("/scoring")
+    lead.get_by_role("button", name="Score the answers").click()
+    lead.get_by_text("Do readers agree?").wait_for()
+    shot(lead, "scoring")
+    vi.goto("/results")
+    vi.get_by_role("heading", name="Metrics").wait_for()
+    vi.locator("svg").nth(2).wait_for()
+    vi.mouse.wheel(0, 4000)
+    vi.wait_for_load_state("networkidle")
+    shot(vi, "results")
+    lead.goto("/audit")
+    lead.get_by_text("the log is as it was written").wait_for()
+    shot(lead, "audit")
