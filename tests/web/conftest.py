@@ -235,6 +235,7 @@ def sign_in(context: BrowserContext, name: str) -> None:
 def shot(page: Page, name: str) -> None:
     """Keep a picture of a page as an artefact of the tests."""
     SHOTS.mkdir(parents=True, exist_ok=True)
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 
 
