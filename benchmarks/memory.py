@@ -53,3 +53,8 @@ def _memory(pid: int) -> tuple[int, int]:
     sizes = {line.split(":")[0]: line.split()[1] for line in lines[1:]}
     whole = int(sizes["Pss"]) << 10
     return int(sizes["Pss_Anon"]) << 10, whole
+
+
+def own_bytes(pid: int) -> int:
+    """Return what a process and its descendants hold themselves now."""
+    return sum(_memory(process)[0] for process in _family(pid))

@@ -23,6 +23,7 @@ NAMES = (
     "check_speed",
     "explaining",
     "gpu",
+    "serving",
 )
 RESULTS = Path(__file__).parent / "results.json"
 

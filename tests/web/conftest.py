@@ -299,6 +299,17 @@ def office(tmp_path_factory: pytest.TempPathFactory, make_study: MakeStudy) -> I
         served.stop()
 
 
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory, run_once: Path) -> Iterator[Served]:
+    """A server on a finished study for one file's tests: lead, anna, reed, vi and vera (view)."""
+    study = Path(shutil.copytree(run_once, tmp_path_factory.mktemp("clinic") / "study"))
+    served = start(study)
+    try:
+        yield populate(served, anna="annotator", reed="reader", vi="viewer", vera="viewer")
+    finally:
+        served.stop()
+
+
 @pytest.fixture(name="populate")
 def populate_fixture() -> Callable[..., Served]:
     """Return `populate`: tests cannot import this file."""

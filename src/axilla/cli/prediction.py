@@ -42,6 +42,13 @@ def predict_case(predictor: Predictor, case: Patient, *, as_json: bool) -> None:
     parts = ", ".join(f"{m} {prediction.by_modality[m]:.3f}" for m in prediction.used)
     before = ", not recalibrated" if manifest.strategy and manifest.recalibration else ""
     out.print(f"used: {parts} (each alone{before}); together: {manifest.model}")
+    alike = ", ".join(
+        f"{m} {prediction.familiarity[m].p:.0%} of {prediction.familiarity[m].patients}"
+        if m in prediction.familiarity
+        else f"{m} not measured"
+        for m in prediction.used
+    )
+    out.print(f"training patients at least as far from the others: {alike}")
     for number in manifest.performance:
         if number.metric == "auc":
             known = number.low is not None and number.high is not None

@@ -13,11 +13,12 @@ export function showResult(host, result, context, { kept, onSaved }) {
   const decimal = new Intl.NumberFormat(language, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
   const date = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const page = { ...context, percent, decimal, date, result };
-  host.replaceChildren(
+  const parts = [
     sheetHead(page), verdict(page), warnings(page), heatmaps(page),
     make("div", { className: "pr-two" }, [inputs(page), familiarity(page)]),
     performance(page), attention(page), sheetFoot(page), actions(page, kept, onSaved),
-  );
+  ];
+  host.replaceChildren(...parts.filter(Boolean));
 }
 
 const section = (name, title, children) => make("section", { className: `pr-part ${name}` }, [
@@ -77,7 +78,7 @@ function heatmaps({ say, percent, result }) {
   if (!result.heatmaps.length) return null;
   const figures = make("div", { className: "pr-figures" }, result.heatmaps.map((one) => {
     const [left, top, width, height] = one.box_percent;
-    const modality = say(one.modality);
+    const modality = say(`of_${one.modality}`);
     const several = one.share < 0.9995 ? ` · ${say("map_share", { share: percent.format(one.share) })}` : "";
     return make("figure", {}, [
       make("div", { className: "pr-laid", style: `--ratio:${one.width_px / one.height_px}` }, [

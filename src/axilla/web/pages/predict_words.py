@@ -103,8 +103,10 @@ def _heatmaps(say: Say) -> dict[str, str]:
         "against": say("speaks against"),
         "scale_shared": say("Colour is full at the value that all maps of the study share."),
         "scale_own": say("Colour is full at each map's own 99th percentile."),
+        "of_ultrasound": say("the ultrasound image"),
+        "of_pathology": say("the pathology image"),
         "map_of": say("Heatmap of {modality} ({method})"),
-        "image_of": say("{modality} image"),
+        "image_of": say("Under the heatmap of {modality}"),
         "map_share": say("counts {share} in its modality"),
         "map_caution": say(
             "Heatmaps show where this model looks, not where disease is; they prove nothing."

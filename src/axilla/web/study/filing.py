@@ -33,13 +33,8 @@ def file_accepted(database: Database, root: Path) -> tuple[str, ...]:
     table = root / config.cohort.rois
     with locked(table.parent / REVIEWS):
         with database.reading() as session:
-            standing = dict(
-                session.execute(
-                    select(RoiDrawing.image, RoiDrawing).where(RoiDrawing.standing.is_not(None))
-                )
-                .tuples()
-                .all()
-            )
+            wanted = select(RoiDrawing).where(RoiDrawing.standing.is_not(None))
+            standing = {row.image: row for row in session.scalars(wanted)}
             said = reviews(session)
         whole = table.is_file()
         due = {k: row for k, row in standing.items() if not whole or row.standing != row.filed}

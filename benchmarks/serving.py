@@ -1,0 +1,231 @@
+"""k. Predictions over the web against the same predictions by one batch process.
+
+The subject is `axilla serve` on a finished study: 50 clients at once ask for the cases of the
+sample. The reference is what `axilla predict --cohort` does with the same cases in one process,
+without its start-up. Every answer is compared with the reference's. `SERVING_STUDY` may name a
+finished study of the sample cohort; without it one is made first.
+"""
+
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pandas as pd
+
+from benchmarks.common import Result, seconds_of, table
+from benchmarks.memory import own_bytes
+from benchmarks.running import alone
+
+TARGET_RATIO, TARGET_START_S, TARGET_PAGE_S = 0.8, 5.0, 2.0
+CLIENTS, REQUESTS = 50, 1000
+_WITHIN = 1e-6
+_AXILLA = "from axilla.cli.main import app; app()"
+_BATCH = """
+import sys, time
+from pathlib import Path
+from axilla.cli.prediction import open_predictor, predict_cohort
+bundle, cohort, out = map(Path, sys.argv[1:])
+predictor = open_predictor(bundle)
+began = time.perf_counter()
+predict_cohort(predictor, cohort, out, bundle=bundle)
+print("SECONDS", time.perf_counter() - began)
+"""
+Files = list[tuple[str, tuple[str, bytes]]]
+
+
+def measure(*, quick: bool) -> Result:
+    """The batch process runs before and after the clients, so neither has the quieter machine."""
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as root:
+        study = _study(Path(root))
+        cases = _cases(study)[: 24 if quick else None]
+        first = _batch(study, Path(root))
+        with _served(study) as (process, client, start_s):
+            page_s = seconds_of(lambda: client.get("/predict").raise_for_status())
+            client.post("/api/predict", files=cases[0]).raise_for_status()  # the bundle is loaded
+            alone_s = [_timed(client, files)[0] for files in cases[:40]]
+            began = time.perf_counter()
+            answers = _at_once(client, cases)
+            api_s = time.perf_counter() - began
+            busy_page_s = _page_while_busy(client, cases)
+            before = own_bytes(process.pid)
+            _at_once(client, [cases[n % len(cases)] for n in range(100 if quick else REQUESTS)])
+            after = own_bytes(process.pid)
+        second = _batch(study, Path(root))
+    wanted = first["probabilities"]
+    given = [answer.get("probability") for _, answer in answers]
+    return {
+        "load_before": load,
+        "cases": len(cases),
+        "clients": CLIENTS,
+        "lost": sum(one is None for one in given),
+        "wrong": sum(
+            one is not None and abs(one - other) > _WITHIN
+            for one, other in zip(given, wanted, strict=False)
+        ),
+        "api_per_s": len(cases) / api_s,
+        "batch_per_s": [len(wanted) / one["seconds"] for one in (first, second)],
+        "whole_per_s": [len(wanted) / one["whole_s"] for one in (first, second)],
+        "alone_s": _spread(alone_s),
+        "crowd_s": _spread([seconds for seconds, _ in answers]),
+        "start_s": start_s,
+        "page_s": page_s,
+        "busy_page_s": busy_page_s,
+        "requests": 100 if quick else REQUESTS,
+        "memory_mib": [size / 2**20 for size in (before, after)],
+    }
+
+
+def report(result: Result) -> list[str]:
+    """What was promised, what was found."""
+    batch = statistics.mean(result["batch_per_s"])
+    whole = statistics.mean(result["whole_per_s"])
+    before, after = result["memory_mib"]
+    rows = [
+        ("Predictions per second, API", f"{result['api_per_s']:.1f}", ""),
+        ("Predictions per second, batch process", _range(result["batch_per_s"]), ""),
+        (
+            "API / batch without start-up",
+            f"{result['api_per_s'] / batch:.2f}",
+            f">= {TARGET_RATIO}",
+        ),
+        ("API / batch with start-up", f"{result['api_per_s'] / whole:.2f}", ""),
+        ("Lost; wrong by more than 1e-6", f"{result['lost']}; {result['wrong']}", "0; 0"),
+        ("One client, median and 95th percentile, s", _pair(result["alone_s"]), ""),
+        (f"{result['clients']} clients, the same, s", _pair(result["crowd_s"]), ""),
+        (
+            "`axilla serve` until /login answers, s",
+            f"{result['start_s']:.1f}",
+            f"< {TARGET_START_S:g}",
+        ),
+        ("/predict answers, s", f"{result['page_s']:.2f}", f"< {TARGET_PAGE_S:g}"),
+        ("/predict while 50 wait, s", f"{result['busy_page_s']:.2f}", f"< {TARGET_PAGE_S:g}"),
+        (
+            f"Memory before and after {result['requests']} predictions, MiB",
+            f"{before:.0f}, {after:.0f}",
+            "flat",
+        ),
+    ]
+    told = (
+        f"{result['cases']} cases, {result['clients']} clients at once. Load of the machine "
+        f"before: {result['load_before']:.1f} processes."
+    )
+    return [told, "", *table(["Measured", "Found", "Target"], rows)]
+
+
+def _study(root: Path) -> Path:
+    """Return a copy of the finished study that is named, or a new one."""
+    study = root / "study"
+    named = os.environ.get("SERVING_STUDY")
+    if named:
+        shutil.copytree(named, study, ignore=shutil.ignore_patterns("cache"))
+        return study
+    _axilla("init", str(study), "--sample", "paired")
+    _axilla("run", str(study))
+    return study
+
+
+def _axilla(*arguments: str) -> None:
+    subprocess.run(  # noqa: S603
+        [sys.executable, "-c", _AXILLA, *arguments], stdout=subprocess.DEVNULL, check=True
+    )
+
+
+def _cases(study: Path) -> list[Files]:
+    rows = pd.read_csv(study / "cohort.csv", dtype=str, keep_default_na=False).to_dict("records")
+    names = (("ultrasound", "ultrasound"), ("mask", "ultrasound_mask"), ("pathology", "pathology"))
+    return [
+        [(field, (f"{field}.png", (study / row[column]).read_bytes())) for field, column in names]
+        for row in rows
+    ]
+
+
+def _batch(study: Path, root: Path) -> Result:
+    out = root / "predictions.csv"
+    arguments = [study / "results" / "bundle.axilla", study / "cohort.csv", out]
+    began = time.perf_counter()
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", _BATCH, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+    )
+    whole_s = time.perf_counter() - began
+    line = next(line for line in done.stdout.splitlines() if line.startswith("SECONDS"))
+    probabilities = pd.read_csv(out)["probability"].tolist()
+    return {"seconds": float(line.split()[1]), "whole_s": whole_s, "probabilities": probabilities}
+
+
+@contextmanager
+def _served(study: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client, float]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    call = [sys.executable, "-c", _AXILLA, "serve", str(study), "--no-auth", "--port", str(port)]
+    began = time.perf_counter()
+    process = subprocess.Popen(call, stdout=subprocess.DEVNULL)  # noqa: S603
+    limits = httpx.Limits(max_connections=CLIENTS + 1)
+    try:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=300, limits=limits
+        ) as client:
+            while True:
+                try:
+                    client.get("/login")
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.02)
+            yield process, client, time.perf_counter() - began
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _timed(client: httpx.Client, files: Files) -> tuple[float, Result]:
+    began = time.perf_counter()
+    answer = client.post("/api/predict", files=files)
+    content = json.loads(answer.text) if answer.status_code == 200 else {}  # noqa: PLR2004
+    return time.perf_counter() - began, content
+
+
+def _at_once(client: httpx.Client, cases: Sequence[Files]) -> list[tuple[float, Result]]:
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return list(pool.map(lambda files: _timed(client, files), cases))
+
+
+def _page_while_busy(client: httpx.Client, cases: Sequence[Files]) -> float:
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        waiting = [pool.submit(_timed, client, files) for files in cases[:CLIENTS]]
+        time.sleep(0.3)
+        seconds = seconds_of(lambda: client.get("/predict").raise_for_status())
+        for one in waiting:
+            one.result()
+    return seconds
+
+
+def _spread(seconds: Sequence[float]) -> list[float]:
+    return [statistics.median(seconds), statistics.quantiles(seconds, n=20)[-1]]
+
+
+def _pair(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
+def _range(values: Sequence[float]) -> str:
+    return " and ".join(f"{value:.1f}" for value in values)
+
+
+if __name__ == "__main__":
+    alone("serving")
