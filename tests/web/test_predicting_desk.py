@@ -82,7 +82,7 @@ def test_a_full_queue_says_when_to_come_back_and_the_rest_is_right(finished: Pat
 
 @pytest.mark.timeout(900)
 def test_a_worker_that_is_killed_loses_nothing(finished: Path) -> None:
-    cases = cases_of(finished)
+    cases = cases_of(finished)[:12]
     with served_here(finished, Limits()) as (client, desks):
         alone = [client.post("/api/predict", files=files).json() for files in cases]
         first = desks.predictions.worker_pid

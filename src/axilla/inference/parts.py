@@ -90,7 +90,13 @@ def _reference(bundle: Bundle, manifest: ModalityManifest) -> Reference | None:
     shapes = ((width,), (width, width), (manifest.reference_patients,))
     if (mean.shape, covariance.shape, distances.shape) != shapes:
         raise misfit()
-    return Reference(mean, covariance, distances)
+    try:
+        np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError as error:
+        raise misfit() from error
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise misfit()
+    return Reference(mean, covariance, np.sort(distances))
 
 
 def _pool(bundle: Bundle, manifest: ModalityManifest) -> Pool:

@@ -109,6 +109,7 @@ class Desk:
                 _settle(job, answer)
             if said.content.get("leaving"):
                 self._drop()
+                self._wake()
 
     def _wake(self) -> None:
         try:
@@ -139,7 +140,10 @@ class Desk:
     def _ready_worker(self) -> Worker:
         if self._worker is None or not self._worker.alive:
             self._drop()
-            self._worker = self._make()
+            try:
+                self._worker = self._make()
+            except OSError as error:  # no process, no memory, no folder
+                raise WorkerGone(late=False) from error
         return self._worker
 
     def _drop(self) -> None:

@@ -75,9 +75,9 @@ class Worker:
 
     def stop(self) -> None:
         """End the process at once."""
-        self._connection.close()
         self._process.kill()
         self._process.join()
+        self._connection.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _within(self, seconds: float, work: Callable[[], list[Message]]) -> list[Message]:
