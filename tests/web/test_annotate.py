@@ -355,6 +355,24 @@ def test_a_change_waits_for_a_server_that_is_away(
         assert [drawing["roi"][side] for side in SIDES] == pytest.approx([100, 60, 80, 60], abs=1)
 
 
+def test_the_list_tells_what_others_did(desk: Desk, team) -> None:
+    page = desk.page
+    with team.client("ben") as ben:
+        items = ben.get("/api/rois").json()["items"]
+        path = f"/api/rois/{items[1]['image']}"
+        content = {"version": 0, "roi": dict(zip(SIDES, (9, 9, 30, 30), strict=True))}
+        assert ben.put(path, json=content).status_code == 200
+    button = page.locator(f"[data-image='{items[1]['image']}']")
+    expect(button).to_contain_text("new")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(button).to_contain_text("draft")
+    # A click leaves the arrow keys to the image; what Ben drew is gone on with, not overwritten.
+    button.click()
+    desk.ready()
+    page.keyboard.press("ArrowRight")
+    assert desk.roi() == [10, 9, 30, 30]
+
+
 def test_a_change_outlives_the_end_of_a_session(desk: Desk, team) -> None:
     desk.drag((100, 60), (180, 120))
     left = desk.roi()[0]

@@ -7,6 +7,7 @@ import {
 } from "/assets/worklist.js";
 
 const { words, me, review } = dataOf("an-data");
+const unfinished = (item) => item.state === "new" || item.state === "draft";
 const shape = (roi) => roi && { left: roi.left, top: roi.top, width: roi.width, height: roi.height };
 
 whenThere("an-root", (root) => {
@@ -51,7 +52,7 @@ whenThere("an-root", (root) => {
       refused: (key, answer) => { tell(`${words.not_saved} ${said(answer, "")}`); reload(key); },
     },
   });
-  const list = createWorklist(aside, { words, open, finished: (item) => !["new", "draft"].includes(item.state) });
+  const list = createWorklist(aside, { words, open, finished: (item) => !unfinished(item), pointed: () => viewer.focus(), held: (image) => saving.waits(image) });
   let detail = null;
   let opening = 0;
 
@@ -72,6 +73,7 @@ whenThere("an-root", (root) => {
       return;
     }
     detail = answer.body;
+    if (!saving.waits(item.image)) list.update(item.image, detail.item);
     viewer.show({ url, width: detail.width, height: detail.height, pixelMm: detail.pixel_mm, alt: item.patient_id });
     saving.seen(item.image, detail.drawing?.version ?? 0);
     const waiting = saving.content(item.image);
@@ -220,7 +222,6 @@ whenThere("an-root", (root) => {
   }
 
   // ---- the whole worklist --------------------------------------------------------------------
-  const unfinished = (item) => item.state === "new" || item.state === "draft";
   const going = (move) => () => { move(); viewer.focus(); };
   onKeys({
     n: going(() => list.step(1)), p: going(() => list.step(-1)), u: going(() => list.nextWhere(unfinished)),

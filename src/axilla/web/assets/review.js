@@ -51,7 +51,7 @@ whenThere("an-root", (root) => {
   const viewer = createViewer(stage, { words: words.viewer, editable: false, onChange: drawn, onFault: () => tell(words.unreadable) });
   const list = createWorklist(aside, {
     words, open, filter: may.review ? "submitted" : "disagreement",
-    finished: (item) => item.state === "accepted",
+    finished: (item) => item.state === "accepted", pointed: () => viewer.focus(),
   });
   const mine = (item) => !item.own && ((may.review && item.state === "submitted")
     || (item.state === "disagreement" && item.reviewer !== me));

@@ -3,6 +3,7 @@
 import { ask } from "/assets/saving.js";
 
 const KEPT_PICTURES = 5;
+const REFRESH_MS = 120000;
 export const STATES = ["new", "draft", "submitted", "accepted", "disagreement"];
 
 export function make(tag, attributes = {}, ...inside) {
@@ -32,8 +33,10 @@ export function chip(words, state) {
   return make("span", { class: `an-chip an-${state}`, text: words[`state_${state}`] });
 }
 
-// `open(item)` shows an image; `filter` is the state shown first, "" for all.
-export function createWorklist(host, { words, open, filter = "", finished }) {
+// `open(item)` shows an image; `filter` is the state shown first, "" for all; `pointed()` is called
+// after a click with a pointer, so that arrow keys go to the image; `held(image)` tells what the
+// server need not say anew.
+export function createWorklist(host, { words, open, filter = "", finished, pointed, held = () => false }) {
   let items = [];
   let current = null;
   const rows = new Map();
@@ -54,7 +57,7 @@ export function createWorklist(host, { words, open, filter = "", finished }) {
 
   function row(item) {
     const name = item.parts > 1 ? `${item.patient_id} · ${item.part}/${item.parts}` : item.patient_id;
-    const button = make("button", { type: "button", "data-image": item.image, onclick: () => go(item.image) },
+    const button = make("button", { type: "button", "data-image": item.image, onclick: (event) => { go(item.image); if (event.detail) pointed(); } },
       make("span", { class: "an-name", text: name }), chip(words, item.state));
     return make("li", {}, button);
   }
@@ -77,7 +80,7 @@ export function createWorklist(host, { words, open, filter = "", finished }) {
     const moved = change.state && change.state !== item.state;
     Object.assign(item, change);
     const fresh = row(item);
-    const held = rows.get(image).contains(document.activeElement);
+    const focused = rows.get(image).contains(document.activeElement);
     rows.get(image).replaceWith(fresh);
     rows.set(image, fresh);
     if (moved) {
@@ -87,7 +90,7 @@ export function createWorklist(host, { words, open, filter = "", finished }) {
       }
     }
     shown();
-    if (held) fresh.firstChild.focus();
+    if (focused) fresh.firstChild.focus();
   }
 
   function shown() {
@@ -118,6 +121,16 @@ export function createWorklist(host, { words, open, filter = "", finished }) {
     history.replaceState(null, "", `#${image}`);
     open(item);
   }
+
+  // Others work on the same list: what they did since is shown to whoever comes back to it.
+  async function refresh() {
+    if (document.hidden || !items.length) return;
+    const answer = await load();
+    if (answer.status !== 200) return;
+    for (const item of answer.body.items) if (!held(item.image) && item.image !== current) update(item.image, item);
+  }
+  document.addEventListener("visibilitychange", refresh);
+  window.setInterval(refresh, REFRESH_MS);
 
   const fitting = () => items.filter((item) => !rows.get(item.image).hidden);
   function step(by) {
