@@ -121,14 +121,15 @@ def test_odd_names_are_text(serve, populate, visitor, finished: Path) -> None:
 
 
 def test_a_page_without_results_follows_the_run(  # noqa: PLR0917 - fixtures
-    serve, populate, visitor, unfinished: Path, finished: Path, accessible, shot
+    serve, populate, visitor, finished: Path, accessible, shot
 ) -> None:
-    served = populate(serve(unfinished), vi="viewer")
+    results = finished / "results"
+    made = results.rename(finished / "kept")
+    served = populate(serve(finished), vi="viewer")
     page = visitor(served, "vi").new_page()
     page.goto("/results")
     page.get_by_text("has not been run yet").wait_for()
     accessible(page)
-    results = unfinished / "results"
     results.mkdir()
     tell(results, "running", done=2)
     page.goto("/results")
@@ -138,7 +139,7 @@ def test_a_page_without_results_follows_the_run(  # noqa: PLR0917 - fixtures
     shot(page, "results-running")
     tell(results, "running", done=6)
     expect(page.locator(".rs-run")).to_contain_text("Trials: 6 / 8")
-    for path in (finished / "results").glob("*.*"):
+    for path in made.glob("*.*"):
         (results / path.name).write_bytes(path.read_bytes())
     tell(results, "finished", done=8)
     page.locator(".rs-lead").wait_for()
