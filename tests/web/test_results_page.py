@@ -134,6 +134,7 @@ def test_a_page_without_results_follows_the_run(  # noqa: PLR0917 - fixtures
     tell(results, "running", done=2)
     page.goto("/results")
     expect(page.locator(".rs-run")).to_contain_text("Trials: 2 / 8 · about 30 s left")
+    page.get_by_text("appear here when the run has finished").wait_for()
     accessible(page)
     page.emulate_media(color_scheme="light")
     shot(page, "results-running")

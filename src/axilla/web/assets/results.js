@@ -12,7 +12,7 @@ const root = await present("results");
 const cases = drawer(say);
 const part = (name) => make("section", { id: `rs-${name}` });
 const parts = { verdict: part("verdict"), metrics: part("metrics"), curves: part("curves"), gallery: part("gallery"), flow: part("flow"), files: part("files") };
-const run = runStatus({ say, ended: () => load() });
+const run = runStatus({ say, changed: () => load() });
 root.replaceChildren(run.element, ...Object.values(parts), cases.dialog);
 
 let chosen = []; // names of the models that are drawn, the first one with its intervals
@@ -52,6 +52,7 @@ async function load() {
 }
 
 function empty({ state, message }) {
+  if (state === "none" && run.running()) return [make("p", { className: "ax-muted", textContent: say("coming") })];
   if (state === "none") {
     return [make("p", { className: "note", textContent: say("none") }), make("p", {}, [make("code", { textContent: "axilla run DIR" })])];
   }

@@ -5,7 +5,7 @@ import { duration } from "./results_words.js";
 const OFTEN_MS = 1500;
 const SELDOM_MS = 15000;
 
-export function runStatus({ say, ended }) {
+export function runStatus({ say, changed }) {
   const element = make("section", { className: "rs-run", hidden: true });
   element.setAttribute("aria-label", say("run"));
   const said = make("p", { role: "status" });
@@ -23,8 +23,9 @@ export function runStatus({ say, ended }) {
       state = null; // the next look tells
     }
     const running = state?.state === "running";
-    if (before === "running" && state && !running) ended();
+    const turned = state && (before === "running") !== running;
     if (state) before = state.state;
+    if (turned) changed();
     setTimeout(look, running ? OFTEN_MS : SELDOM_MS);
   }
 
@@ -60,5 +61,5 @@ export function runStatus({ say, ended }) {
   }
 
   look();
-  return { element };
+  return { element, running: () => before === "running" };
 }

@@ -20,6 +20,7 @@ def _states(say: Say) -> dict[str, str]:
     return {
         "failed": say("This could not be loaded."),
         "none": say("This study has not been run yet. On the machine that has it, run:"),
+        "coming": say("The results appear here when the run has finished."),
         "writing": say("A run is writing these results. They appear as soon as they are whole."),
         "damaged": say("These results do not belong together, or cannot be read:"),
         "facts": say("{patients} patients, {positive} of them positive ({outcome})"),
