@@ -49,7 +49,7 @@ def _accounts(visit: Visit) -> None:
     )
     options = {role.value: say(role.value) for role in Role}
     with ui.element("div").classes("ax-row"):
-        name = ui.input(say("Name")).props("dense outlined maxlength=64")
+        name = ui.input(say("User name")).props("dense outlined maxlength=64")
         password = ui.input(say("First password"), password=True).props(
             "dense outlined maxlength=256 autocomplete=new-password"
         )
@@ -94,7 +94,7 @@ def _account(visit: Visit, user: User, refresh: Callable[[], None]) -> None:
         ui.button(say("Save roles"), on_click=lambda: change(roles=picked.value)).props(
             "flat dense no-caps"
         )
-        label = say("Close") if user.active else say("Open again")
+        label = say("Close the account") if user.active else say("Open the account again")
         ui.button(label, on_click=lambda: change(active=not user.active)).props(
             "flat dense no-caps"
         )
