@@ -8,12 +8,15 @@ const ACCEPTED = {
   pathology: ".png,.jpg,.jpeg,.tif,.tiff,.bmp,.svs,.ndpi,.scn,.bif,.dcm,image/*",
 };
 
+// Names stay here: they may name patients, and the server needs their ending only.
+const nameless = (file) => `image${/\.[A-Za-z0-9]{1,8}$/.exec(file.name)?.[0] ?? ""}`;
+
 let made = 0;
 const fresh = (name) => `pr-${name}-${(made += 1)}`;
 
 async function preview(file, kind, frame) {
   const form = new FormData();
-  form.append("file", file, `image${/\.[A-Za-z0-9]{1,8}$/.exec(file.name)?.[0] ?? ""}`);
+  form.append("file", file, nameless(file));
   form.append("kind", kind);
   if (frame) form.append("frame", String(frame));
   const headers = { "X-CSRF-Token": document.querySelector("meta[name=csrf-token]")?.content ?? "" };
@@ -155,13 +158,14 @@ export function imageField(kind, { say, bundle, viewer: viewerWords, words }) {
     owns: (place) => new RegExp(`^(${isUltrasound ? "ultrasound|mask|roi|frame" : "pathology|mpp"})`).test(place),
     add(form) {
       for (const { file, roi, frame } of images) {
-        // The name stays here: the server needs its ending only.
-        form.append(kind, file, `image${/\.[A-Za-z0-9]{1,8}$/.exec(file.name)?.[0] ?? ""}`);
+        form.append(kind, file, nameless(file));
         if (!isUltrasound) continue;
         form.append("roi", roi ? [roi.left, roi.top, roi.width, roi.height].join(",") : "");
         form.append("frame", frame ? String(frame) : "");
       }
-      if (isUltrasound && images.length === 1 && mask.files[0]) form.append("mask", mask.files[0], "mask.png");
+      if (isUltrasound && images.length === 1 && mask.files[0]) {
+        form.append("mask", mask.files[0], nameless(mask.files[0]));
+      }
       if (!isUltrasound && images.length && mpp.value) form.append("mpp", mpp.value);
     },
   };
