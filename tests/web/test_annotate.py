@@ -449,6 +449,14 @@ def test_the_list_filters_and_folds_on_a_tablet(team, visitor, shot, accessible)
     page.get_by_label("State").select_option("submitted")
     expect(page.locator(".an-items li:visible")).to_have_count(1)  # the one that is open
     expect(page.get_by_text(re.compile("0 of 24 finished"))).to_be_visible()
+    page.get_by_label("State").select_option("")
+    page.locator(".an-items button").nth(3).click()
+    expect(page.get_by_label("Patient")).to_be_hidden()  # the image has the room again
+    fourth = page.url
+    page.get_by_role("button", name="Next image").click()
+    assert page.url != fourth
+    page.get_by_role("button", name="Previous image").click()
+    assert page.url == fourth
 
 
 def test_the_page_is_accessible(desk: Desk, accessible, shot) -> None:

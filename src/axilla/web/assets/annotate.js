@@ -3,7 +3,7 @@
 import { createViewer } from "/assets/viewer.js";
 import { ask, createSaving, said } from "/assets/saving.js";
 import {
-  chip, createPictures, createWorklist, dataOf, filled, helpDialog, load, make, onKeys, whenThere,
+  chip, createPictures, createWorklist, dataOf, filled, helpDialog, load, make, onKeys, stepButtons, whenThere,
 } from "/assets/worklist.js";
 
 const { words, me, review } = dataOf("an-data");
@@ -30,7 +30,7 @@ whenThere("an-root", (root) => {
   const aside = make("aside", { class: "an-list", "aria-label": words.worklist });
   const listing = make("details", { class: "an-fold", open: window.innerWidth > 1000 }, make("summary", { text: words.worklist }), aside);
   root.replaceChildren(listing, make("section", { class: "an-work", "aria-label": words.image },
-    make("div", { class: "an-head" }, about, saved), fault, note, stage,
+    make("div", { class: "an-head" }, ...stepButtons(words, (by) => list.step(by)), about, saved), fault, note, stage,
     make("div", { class: "an-tools" },
       make("div", { class: "an-said" },
         make("label", { class: "an-check" }, absent, make("span", { text: words.absent })),
@@ -52,9 +52,14 @@ whenThere("an-root", (root) => {
       refused: (key, answer) => { tell(`${words.not_saved} ${said(answer, "")}`); reload(key); },
     },
   });
-  const list = createWorklist(aside, { words, open, finished: (item) => !unfinished(item), pointed: () => viewer.focus(), held: (image) => saving.waits(image) });
+  const list = createWorklist(aside, { words, open, finished: (item) => !unfinished(item), pointed, held: (image) => saving.waits(image) });
   let detail = null;
   let opening = 0;
+
+  function pointed() {
+    if (window.innerWidth <= 1000) listing.open = false;
+    viewer.focus();
+  }
 
   // ---- one image -----------------------------------------------------------------------------
   async function open(item) {

@@ -3,7 +3,7 @@
 import { createViewer } from "/assets/viewer.js";
 import { ask, said } from "/assets/saving.js";
 import {
-  chip, createPictures, createWorklist, dataOf, filled, helpDialog, iou, load, make, onKeys, whenThere,
+  chip, createPictures, createWorklist, dataOf, filled, helpDialog, iou, load, make, onKeys, stepButtons, whenThere,
 } from "/assets/worklist.js";
 
 const { words, me, may } = dataOf("an-data");
@@ -44,20 +44,25 @@ whenThere("an-root", (root) => {
   const differ = make("section", { class: "ax-card", "aria-labelledby": "an-differ" });
   const agree = make("section", { class: "ax-card", "aria-labelledby": "an-agree" });
   root.replaceChildren(listing, make("section", { class: "an-work", "aria-label": words.image },
-    make("div", { class: "an-head" }, about, overlap), fault, became, note, stage, legend,
+    make("div", { class: "an-head" }, ...stepButtons(words, (by) => going(() => list.step(by))()), about, overlap), fault, became, note, stage, legend,
     make("div", { class: "an-tools" }, own, make("div", { class: "an-acts" }, ...acts, button(words.help, () => help.showModal()))),
     make("div", { class: "an-sums" }, differ, agree)));
 
   const viewer = createViewer(stage, { words: words.viewer, editable: false, onChange: drawn, onFault: () => tell(words.unreadable) });
   const list = createWorklist(aside, {
     words, open, filter: may.review ? "submitted" : "disagreement",
-    finished: (item) => item.state === "accepted", pointed: () => viewer.focus(),
+    finished: (item) => item.state === "accepted", pointed,
   });
   const mine = (item) => !item.own && ((may.review && item.state === "submitted")
     || (item.state === "disagreement" && item.reviewer !== me));
   let detail = null;
   let opening = 0;
   let drawing_now = false;
+
+  function pointed() {
+    if (window.innerWidth <= 1000) listing.open = false;
+    viewer.focus();
+  }
 
   async function open(item) {
     const turn = ++opening;

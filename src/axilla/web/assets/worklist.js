@@ -187,6 +187,13 @@ export function createPictures() {
   return { get, ahead: (items) => items.forEach((item) => get(item.image).catch(() => {})) };
 }
 
+// For those who have no keys at hand.
+export function stepButtons(words, step) {
+  return [["‹", words.previous_image, -1], ["›", words.next_image, 1]].map(([sign, label, by]) => make("button", {
+    type: "button", class: "ax-quiet an-step", "aria-label": label, title: label, text: sign, onclick: () => step(by),
+  }));
+}
+
 const FIELDS = "input, textarea, select, [contenteditable]";
 
 // `keys` maps a key to what it does; `viewer` gets those that nobody here wants.

@@ -83,6 +83,8 @@ def _list_words(say: Say) -> dict[str, str]:
         "all_states": say("all"),
         "state": say("State"),
         "patient": say("Patient"),
+        "next_image": say("Next image"),
+        "previous_image": say("Previous image"),
         "none_listed": say("No image fits."),
     }
 
