@@ -242,7 +242,13 @@ def test_answers_are_never_parted_from_their_key_or_their_reader(reading) -> Non
         other = {one["name"]: one["id"] for one in lead.get("/api/readings").json()["candidates"]}
         given = lead.put("/api/readings/readers/R1", json={"user_id": other["rex"]})
         assert given.status_code == 409
-        # One reader more is the same export.
+        # One reader more is the same export; nobody's answers are between two keys meanwhile.
+        lead.post("/api/readings/exports", json={"cases": 10, "readers": 3})
+        waits = answer_case(client, "C02", lambda _: {"present": False})
+        assert waits.status_code == 503
+        assert waits.headers["retry-after"]
+        while lead.get("/api/readings").json()["job"]["state"] == "running":
+            time.sleep(0.1)
         assert export(served, readers=3)["job"]["state"] == "done"
         assert client.get(f"{MINE}/cases/C01").json()["version"] == 1
         assert set(key_of(study)["orders"]) == {"R1", "R2", "R3"}

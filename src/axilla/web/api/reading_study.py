@@ -132,14 +132,9 @@ def study(web: WebPart, _lead: Lead) -> ReadingStudy:
 @router.post("/exports", status_code=202, responses=refusals(503))
 def export(web: WebPart, lead: Lead, new: NewExport) -> Job:
     """Begin to write one packet per reader; GET /api/readings tells how far it is."""
+    job = web.exports.start(Wish(**new.model_dump()), held=lambda: _held(web))
     with web.database.writing() as session:
-        try:
-            held = readings.readers_with_answers(session, web.packets.key().packet)
-        except NotFound:
-            held = ()
-        wish = Wish(**new.model_dump(), held=held)
         audit.record(session, lead, "reading.export", detail=new.model_dump())
-    job = web.exports.start(wish)
     return Job.model_validate(job, from_attributes=True)
 
 
@@ -196,6 +191,17 @@ def make_scores(web: WebPart, lead: Lead, new: NewScores) -> Scores:
 def scores(web: WebPart, _lead: Lead) -> Scores:
     """Return what was scored last."""
     return Scores.model_validate(last_scores(web.settings.folder))
+
+
+def _held(web: Web) -> tuple[str, ...]:
+    """Return who has answered the present export, after the last answer under way is saved."""
+    try:
+        packet = web.packets.key().packet
+    except NotFound:
+        return ()
+    with web.database.writing() as session:
+        readings.hold(session)
+        return readings.readers_with_answers(session, packet)
 
 
 def _key_with(web: Web, reader: str) -> Key:

@@ -123,11 +123,13 @@ def case(web: WebPart, actor: Reader, code: Code) -> OwnCase:
     )
 
 
-@router.put("/cases/{code}", responses=refusals(404, 409))
+@router.put("/cases/{code}", responses=refusals(404, 409, 503))
 def save(web: WebPart, actor: Reader, code: Code, given: OwnAnswers) -> Saved:
     """Save your answers to one case; refused if another window saved others meanwhile."""
-    key = web.packets.key()
     with web.database.writing() as session:
+        readings.hold(session)
+        web.exports.require_none()
+        key = web.packets.key()
         place, _ = _own(session, key, actor)
         _require_case(key, place.reader, code)
         answers = _checked(key, code, given.answers)

@@ -1,6 +1,6 @@
 """Exports of packets, beside the server: one at a time, and how far it is."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock, Thread
@@ -17,13 +17,12 @@ _WAIT_S = 5
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to export; `held` are readers whose answers the database keeps."""
+    """What to export."""
 
     cases: int
     readers: int
     seed: int | None
     replace: bool
-    held: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +50,29 @@ class Exports:
         with self._lock:
             return self._job
 
-    def start(self, wish: Wish) -> Job:
-        """Begin an export; raise `Busy` while another runs."""
+    def require_none(self) -> None:
+        """Raise `Busy` while an export runs: it may change what readers are shown."""
+        if self.job.state == "running":
+            raise _busy()
+
+    def start(self, wish: Wish, *, held: Callable[[], Collection[str]]) -> Job:
+        """Begin an export; raise `Busy` while another runs.
+
+        `held` tells, once no answer can be saved any more, whose answers the database keeps.
+        """
         with self._lock:
             if self._job.state == "running":
-                problem = Problem("export", "one that runs", "no other", "Wait until it is done.")
-                raise Busy(problem, retry_after_s=_WAIT_S)
+                raise _busy()
             self._job = Job("running")
-        Thread(target=self._run, args=(wish,), name="review-export", daemon=True).start()
+        work = Thread(target=self._run, args=(wish, held), name="review-export", daemon=True)
+        work.start()
         return self.job
 
-    def _run(self, wish: Wish) -> None:
+    def _run(self, wish: Wish, held: Callable[[], Collection[str]]) -> None:
         message = "The export ended unexpectedly. Run `axilla review export` to see why."
         state: Literal["done", "failed"] = "failed"
         try:
-            self._export(wish)
+            self._export(wish, held())
             state, message = "done", ""
         except AxillaError as error:
             message = str(error)
@@ -75,7 +82,7 @@ class Exports:
             with self._lock:
                 self._job = Job(state, self._job.done, self._job.total, message)
 
-    def _export(self, wish: Wish) -> None:
+    def _export(self, wish: Wish, held: Collection[str]) -> None:
         # Reading cohorts and images takes seconds to import; serving pages must not wait for it.
         from axilla.explanation.review.stage import export_review  # noqa: PLC0415
         from axilla.records.toml import read_study  # noqa: PLC0415
@@ -89,7 +96,7 @@ class Exports:
             out=self._folder.root / PACKETS,
             replace=wish.replace,
             progress=self,
-            held=wish.held,
+            held=held,
         )
 
     @contextmanager
@@ -104,3 +111,8 @@ class Exports:
                 self._job = Job("running", self._job.done + steps, total)
 
         yield advance
+
+
+def _busy() -> Busy:
+    problem = Problem("export", "one that runs", "none", "Wait until it is done.")
+    return Busy(problem, retry_after_s=_WAIT_S)

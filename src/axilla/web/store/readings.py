@@ -94,6 +94,11 @@ def read_cases(session: Session, packet: str, *, reader: str) -> dict[str, ReadC
     return {found.code: found for found in session.scalars(wanted)}
 
 
+def hold(session: Session) -> None:
+    """Wait until no other transaction changes readings, and keep others waiting to the end."""
+    one_at_a_time(session, _LOCK)
+
+
 def readers_with_answers(session: Session, packet: str) -> tuple[str, ...]:
     """Return the readers who have answered anything."""
     wanted = select(ReadCase.reader).where(ReadCase.packet == packet).distinct()
