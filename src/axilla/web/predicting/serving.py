@@ -14,7 +14,6 @@ from axilla.web.predicting.messages import Message, receive, refused, send
 
 Answer = Callable[[Sequence[Message]], list[Message]]
 
-_NICENESS: Final = 5
 _STATM_RESIDENT: Final = 1
 
 
@@ -39,10 +38,8 @@ def serve_batches(connection: Connection, folder: Path, answer: Answer, *, more_
 
 
 def stand_back() -> None:
-    """Leave Ctrl+C to the server, and the processor to its pages."""
+    """Leave Ctrl+C to the server, which ends its workers itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
 
 
 def too_large(place: str) -> Message:
