@@ -187,6 +187,31 @@ def test_what_changed_meanwhile_is_not_accepted(team, keys, visitor) -> None:
     assert drawing(team, keys[0])["standing"] == rect(10)
 
 
+def test_a_rectangle_is_not_left_unsaved_unasked(team, keys, visitor) -> None:
+    page = opened(visitor, team, "rea")
+    answers = [False, True]
+    asked = []
+
+    def answer(dialog) -> None:
+        asked.append(dialog.message)
+        if answers.pop(0):
+            dialog.accept()
+        else:
+            dialog.dismiss()
+
+    page.on("dialog", answer)
+    page.keyboard.press("r")
+    page.keyboard.press("Enter")
+    size = page.locator(".an-viewer .vw-size").inner_text()
+    page.keyboard.press("n")
+    assert key_of(page) == keys[0]
+    assert page.locator(".an-viewer .vw-size").inner_text() == size
+    page.locator(f"[data-image='{keys[2]}']").click()
+    assert key_of(page) == keys[2]
+    assert asked == ["Leave without saving your rectangle?"] * 2
+    assert drawing(team, keys[0])["state"] == "submitted"
+
+
 def test_a_lost_mask_is_told(team, visitor) -> None:
     page = opened(visitor, team, "rea")
     page.get_by_role("button", name="Accept", exact=True).click()

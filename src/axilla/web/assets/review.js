@@ -52,6 +52,7 @@ whenThere("an-root", (root) => {
   const list = createWorklist(aside, {
     words, open, filter: may.review ? "submitted" : "disagreement",
     finished: (item) => item.state === "accepted", pointed,
+    leaves: () => !drawing_now || !viewer.getRoi() || window.confirm(words.discard),
   });
   const mine = (item) => !item.own && ((may.review && item.state === "submitted")
     || (item.state === "disagreement" && item.reviewer !== me));
@@ -66,6 +67,7 @@ whenThere("an-root", (root) => {
 
   async function open(item) {
     const turn = ++opening;
+    if (item.image !== detail?.item.image) became.hidden = true;
     detail = null;
     drawing_now = false;
     tell("");
@@ -146,6 +148,8 @@ whenThere("an-root", (root) => {
     acts.forEach((act) => { act.disabled = true; });
     const answer = await ask("POST", `/api/rois/${item.image}/${what}`, { version: detail.drawing.version, ...body });
     acts.forEach((act) => { act.disabled = false; });
+    const stays = list.current() === item; // else somebody went on before the answer came
+    if (!stays && answer.status !== 200) return tell(`${item.patient_id}: ${said(answer, words.unreachable)}`);
     if (answer.status === 0 || answer.status >= 500) {
       controls(item);
       return tell(words.unreachable); // what was drawn stays on the screen
@@ -161,8 +165,10 @@ whenThere("an-root", (root) => {
       answer.body.mask_dropped && words.mask_dropped,
       answer.body.filed === false && `${words.not_filed} ${answer.body.note}`,
     ].filter(Boolean).join(" ");
-    drawing_now = false;
-    if (!on || !list.nextWhere((one) => one.image !== item.image && mine(one))) await open(item);
+    if (stays) {
+      drawing_now = false;
+      if (!on || !list.nextWhere((one) => one.image !== item.image && mine(one))) await open(item);
+    }
     became.hidden = !told;
     became.textContent = `${item.patient_id}: ${told}`;
     sums();
@@ -201,7 +207,7 @@ whenThere("an-root", (root) => {
     return low === null ? `${shown(value)}${label}` : `${shown(value)}${label} (${shown(low)} – ${shown(high)})`;
   }
 
-  const going = (move) => () => { if (!drawing_now || !viewer.getRoi() || window.confirm(words.discard)) { drawing_now = false; became.hidden = true; move(); viewer.focus(); } };
+  const going = (move) => () => { move(); viewer.focus(); };
   const press = (act) => () => { if (!act.hidden && !act.disabled) act.click(); };
   onKeys({
     n: going(() => list.step(1)), p: going(() => list.step(-1)), u: going(() => list.nextWhere(mine)),

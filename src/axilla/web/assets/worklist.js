@@ -35,8 +35,10 @@ export function chip(words, state) {
 
 // `open(item)` shows an image; `filter` is the state shown first, "" for all; `pointed()` is called
 // after a click with a pointer, so that arrow keys go to the image; `held(image)` tells what the
-// server need not say anew.
-export function createWorklist(host, { words, open, filter = "", finished, pointed, held = () => false }) {
+// server need not say anew; `leaves()` whether the image that is open may be left.
+export function createWorklist(host, {
+  words, open, filter = "", finished, pointed, held = () => false, leaves = () => true,
+}) {
   let items = [];
   let current = null;
   const rows = new Map();
@@ -114,7 +116,7 @@ export function createWorklist(host, { words, open, filter = "", finished, point
 
   function go(image) {
     const item = items.find((one) => one.image === image);
-    if (!item) return;
+    if (!item || (image !== current && !leaves())) return;
     current = image;
     shown();
     rows.get(image).scrollIntoView({ block: "nearest" });
