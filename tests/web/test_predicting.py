@@ -127,6 +127,8 @@ def test_the_answer_says_all_that_must_be_said(clinic, run_once, rows) -> None:
         told = client.get("/api/bundle").json()
         files = files_of(run_once, rows[0])
         answer = client.post("/api/predict", files=files, data={"heatmaps": "true"}).json()
+    legend = run_once / "results" / "heatmaps" / "explanation.json"
+    explained = json.loads(legend.read_text(encoding="utf-8"))["model"]
     assert "Research use only" in answer["notice"]
     assert answer["digest"] == told["digest"]
     assert answer["threshold"] == told["threshold"]
@@ -141,7 +143,8 @@ def test_the_answer_says_all_that_must_be_said(clinic, run_once, rows) -> None:
         assert image.size == (one["width_px"], one["height_px"])
         painted = Image.open(BytesIO(base64.b64decode(one["map_png"])))
         assert painted.mode == "RGBA"
-        assert one["scale_shared"]
+        # The study's colours hold for maps of the model that it explained, and of no other.
+        assert one["scale_shared"] == (explained == answer["model"])
     assert str(clinic.process.pid) not in json.dumps(answer)
 
 

@@ -36,7 +36,7 @@ class Artist:
     def __init__(self, bundle: Bundle, legend: Path | None) -> None:
         """Make the networks and find the colour scale in `legend`, a study's heatmaps folder."""
         self._model = CaseModel(bundle)
-        self._legend = _legend(legend)
+        self._legend = _legend(legend, model=bundle.manifest.model)
         self._explainers: dict[ImageModality, Explainer] = {}
 
     def draw(self, patient: Patient) -> list[Drawn]:
@@ -91,8 +91,10 @@ class Artist:
         return float(np.percentile(np.abs(values), _PERCENTILE)), False
 
 
-def _legend(folder: Path | None) -> Legend | None:
+def _legend(folder: Path | None, *, model: str) -> Legend | None:
+    """Return the study's legend if its maps are of this model: another's scale says nothing."""
     try:
-        return read_legend(folder) if folder else None
+        found = read_legend(folder) if folder else None
     except StudyError:
         return None
+    return found if found is not None and found.model == model else None
