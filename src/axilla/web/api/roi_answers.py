@@ -9,7 +9,8 @@ from axilla.records.errors import Problem
 from axilla.records.roi import Roi
 from axilla.web.refusals import Invalid
 from axilla.web.store.reviewing import Choice
-from axilla.web.store.rois import Content, State
+from axilla.web.store.roi_tables import State
+from axilla.web.store.rois import Content
 
 _MOST_PX: Final = 200_000
 # NUL and lone surrogates, which no database takes, and what no keyboard types.

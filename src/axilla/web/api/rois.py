@@ -34,7 +34,8 @@ from axilla.web.api.roi_answers import (
 from axilla.web.refusals import Invalid
 from axilla.web.services import Web
 from axilla.web.store import audit, reviewing, rois
-from axilla.web.store.rois import Content, Image, RoiDrawing, State
+from axilla.web.store.roi_tables import RoiDrawing, State
+from axilla.web.store.rois import Content, Image
 from axilla.web.study.agreement import agreement_of
 from axilla.web.study.filing import file_accepted
 from axilla.web.study.images import KEY

@@ -9,7 +9,7 @@ from axilla.web.store.database import Base, Database, Fact
 from axilla.web.store.keys import ApiToken, BrowserSession
 from axilla.web.store.predictions import SavedPicture, SavedPrediction
 from axilla.web.store.readings import ReadCase, ReadingPlace
-from axilla.web.store.rois import RoiDrawing, RoiRevision
+from axilla.web.store.roi_tables import RoiDrawing, RoiRevision
 
 # A table is made only if its class is known when the database is opened.
 TABLES: Final[tuple[type[Base], ...]] = (

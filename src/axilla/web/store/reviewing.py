@@ -12,16 +12,8 @@ from axilla.records.roi import Roi
 from axilla.web.access.actor import Actor
 from axilla.web.access.roles import Permission
 from axilla.web.refusals import NotAllowed
-from axilla.web.store.rois import (
-    SAVE,
-    Content,
-    RoiDrawing,
-    RoiRevision,
-    State,
-    change,
-    roi_of,
-    written,
-)
+from axilla.web.store.roi_tables import RoiDrawing, RoiRevision, State, roi_of, written
+from axilla.web.store.rois import SAVE, Content, change
 
 AGREED_IOU: Final = 0.5
 Choice = Literal["first", "second", "drawn"]

@@ -16,7 +16,7 @@ from axilla.records.study import StudyConfig
 from axilla.records.toml import read_study
 from axilla.web.store.database import Database
 from axilla.web.store.reviewing import reviews
-from axilla.web.store.rois import RoiDrawing, roi_of
+from axilla.web.store.roi_tables import RoiDrawing, roi_of
 
 SOURCE: Final = "axilla serve"
 _log = logging.getLogger(__name__)
