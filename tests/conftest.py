@@ -1,10 +1,16 @@
-"""Small real cohorts for the tests, cut from the sample that ships with axilla."""
+"""Small real cohorts for the tests, cut from the sample that ships with axilla; a PostgreSQL."""
 
+import os
 import shutil
-from collections.abc import Callable
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import pg8000.native
 import pytest
 
 import axilla
@@ -82,3 +88,72 @@ def make_study() -> MakeStudy:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def missing() -> Callable[[str], None]:
+    """Return what fails where everything must be tested, and skips elsewhere."""
+
+    def say(program: str) -> None:
+        said = f"{program} is not installed; `make test-web` installs it"
+        if os.environ.get("CI"):
+            pytest.fail(said)
+        pytest.skip(said)
+
+    return say
+
+
+@pytest.fixture(scope="session")
+def postgresql(
+    tmp_path_factory: pytest.TempPathFactory, missing: Callable[[str], None]
+) -> Iterator[str]:
+    """A PostgreSQL server of our own; yields the address of an empty database's cluster."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or [
+        Path(found) for found in [shutil.which("postgres")] if found
+    ]
+    if not programs:
+        missing("postgresql")
+    tools = programs[-1].resolve().parent
+    folder = Path(tmp_path_factory.mktemp("postgresql"))
+    user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+    if user:  # PostgreSQL refuses to run as root, and pytest's folders are root's alone
+        shutil.chown(folder, **user)
+        for parent in (folder.parent, folder.parent.parent):
+            parent.chmod(0o755)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data = folder / "data"
+    subprocess.run(
+        [tools / "initdb", "-D", data, "-A", "trust", "-U", "axilla", "--no-sync"],
+        check=True, capture_output=True, cwd=folder, **user,
+    )  # fmt: skip
+    server = subprocess.Popen(
+        [tools / "postgres", "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **user,
+    )  # fmt: skip
+    try:
+        for _ in range(600):
+            ready = subprocess.run(
+                [tools / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"], check=False
+            )
+            if ready.returncode == 0:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("PostgreSQL did not come up within a minute")
+        yield f"postgresql://axilla@127.0.0.1:{port}"
+    finally:
+        server.send_signal(signal.SIGINT)  # which waits for no client
+        server.wait(timeout=20)
+
+
+@pytest.fixture
+def department(postgresql: str) -> str:
+    """The address of a fresh database on a PostgreSQL server."""
+    name = f"study_{time.time_ns()}"
+    port = int(postgresql.rsplit(":", 1)[1])
+    admin = pg8000.native.Connection("axilla", host="127.0.0.1", port=port, database="postgres")
+    admin.run(f"CREATE DATABASE {name}")
+    admin.close()
+    return f"{postgresql}/{name}"

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pandas as pd
-import pg8000.native
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
@@ -185,23 +183,15 @@ def unfinished(tmp_path: Path, make_study: MakeStudy) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """Debian's Chromium, driven by Playwright."""
     found = next((path for name in _CHROMIUM if (path := shutil.which(name))), None)
     if found is None:
-        missing("chromium")
+        request.getfixturevalue("missing")("chromium")
     with sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield chromium
         chromium.close()
-
-
-def missing(program: str) -> None:
-    """Fail where everything must be tested, skip elsewhere."""
-    said = f"{program} is not installed; `make test-web` installs it"
-    if os.environ.get("CI"):
-        pytest.fail(said)
-    pytest.skip(said)
 
 
 @pytest.fixture
@@ -237,56 +227,6 @@ def shot(page: Page, name: str) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
-
-
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of our own; yields the address of an empty database's cluster."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or [
-        Path(found) for found in [shutil.which("postgres")] if found
-    ]
-    if not programs:
-        missing("postgresql")
-    tools = programs[-1].resolve().parent
-    folder = Path(tmp_path_factory.mktemp("postgresql"))
-    user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
-    if user:  # PostgreSQL refuses to run as root, and pytest's folders are root's alone
-        shutil.chown(folder, **user)
-        for parent in (folder.parent, folder.parent.parent):
-            parent.chmod(0o755)
-    port = free_port()
-    data = folder / "data"
-    subprocess.run(
-        [tools / "initdb", "-D", data, "-A", "trust", "-U", "axilla", "--no-sync"],
-        check=True, capture_output=True, cwd=folder, **user,
-    )  # fmt: skip
-    server = subprocess.Popen(
-        [tools / "postgres", "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **user,
-    )  # fmt: skip
-    try:
-        for _ in range(200):
-            ready = subprocess.run(
-                [tools / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"], check=False
-            )
-            if ready.returncode == 0:
-                break
-            time.sleep(0.1)
-        yield f"postgresql://axilla@127.0.0.1:{port}"
-    finally:
-        server.send_signal(signal.SIGINT)  # which waits for no client
-        server.wait(timeout=20)
-
-
-@pytest.fixture
-def department(postgresql: str) -> str:
-    """The address of a fresh database on a PostgreSQL server."""
-    name = f"study_{time.time_ns()}"
-    port = int(postgresql.rsplit(":", 1)[1])
-    admin = pg8000.native.Connection("axilla", host="127.0.0.1", port=port, database="postgres")
-    admin.run(f"CREATE DATABASE {name}")
-    admin.close()
-    return f"{postgresql}/{name}"
 
 
 @pytest.fixture(scope="module")

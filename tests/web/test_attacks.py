@@ -206,6 +206,16 @@ def test_no_path_leads_out(office, path: str) -> None:
     assert b"patient_id" not in answer
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"\\ud800": 1}', b'{"name": "\\ud800"}', b"\xff\xfe", b"[" * 9000]
+)
+def test_json_that_is_hardly_json_is_refused(office, body: bytes) -> None:
+    with office.client("lead") as lead:
+        headers = {"Content-Type": "application/json"}
+        answer = lead.post("/api/users", content=body, headers=headers)
+        assert answer.status_code in {400, 422}
+
+
 def test_a_page_that_is_not_there_says_so_in_our_words(office) -> None:
     with office.client() as stranger:
         answer = stranger.get("/<script>alert(1)</script>", headers={"Accept-Language": "zh"})

@@ -56,7 +56,7 @@ def test_a_change_behind_our_back_is_seen(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{path}")
     write(database, 5)
     with sqlite3.connect(path) as behind:
-        for name in ("audit_no_UPDATE", "audit_no_DELETE"):
+        for name in ("audit_entry_no_UPDATE", "audit_entry_no_DELETE"):
             behind.execute(f"DROP TRIGGER {name}")
         behind.execute("UPDATE audit_entry SET subject = 'another' WHERE id = 3")
     behind.close()

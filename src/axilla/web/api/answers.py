@@ -1,7 +1,7 @@
 """How the API says no, and who asks it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -125,11 +125,15 @@ def _malformed(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
     problems = [
-        Problem(".".join(str(part) for part in one["loc"]), "a value that cannot be", one["msg"])
-        for one in error.errors()
+        Problem(_place(one["loc"]), "a value that cannot be", one["msg"]) for one in error.errors()
     ]
     content = {"detail": told(problems[0]), "problems": [told(one) for one in problems]}
     return JSONResponse(content, status_code=422)
+
+
+def _place(path: Iterable[object]) -> str:
+    """Return where a value stands; names of keys are the sender's, and may not even be Unicode."""
+    return ".".join(map(str, path)).encode(errors="backslashreplace").decode()
 
 
 def _database_away(_request: Request, error: Exception) -> JSONResponse:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import DDL, Table, event, select
+from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from axilla.web.access.actor import Actor
 from axilla.web.store.database import Base, one_at_a_time
+from axilla.web.store.growing import only_grows
 
 _LOCK: Final = 8472012
 _PAGE: Final = 1000
@@ -94,19 +95,5 @@ _SEALED: Final = (
     *(AuditEntry.at, AuditEntry.actor, AuditEntry.action, AuditEntry.subject),
     *(AuditEntry.detail, AuditEntry.address),
 )
-_SQLITE: Final = """CREATE TRIGGER IF NOT EXISTS audit_no_{verb} BEFORE {verb} ON audit_entry
-BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END"""
-_POSTGRESQL: Final = """CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql
-AS $$ BEGIN RAISE EXCEPTION 'the audit log only grows'; END $$;
-CREATE OR REPLACE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry
-FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()"""
 
-_table = AuditEntry.__table__
-if isinstance(_table, Table):
-    for verb in ("UPDATE", "DELETE"):
-        event.listen(
-            _table,
-            "after_create",
-            DDL(_SQLITE.format(verb=verb)).execute_if(dialect="sqlite"),
-        )
-    event.listen(_table, "after_create", DDL(_POSTGRESQL).execute_if(dialect="postgresql"))
+only_grows(AuditEntry.__table__)
