@@ -1,6 +1,5 @@
 """Uploads turned into something a browser shows, before anything is predicted."""
 
-import asyncio
 from base64 import b64encode
 from typing import Annotated, Any, Final, Literal
 
@@ -13,6 +12,7 @@ from axilla.web.access.roles import Permission
 from axilla.web.api.answers import WebPart, allowed, refusals
 from axilla.web.api.numbers import whole
 from axilla.web.api.uploads import described, form_of, require_known, texts, uploads
+from axilla.web.api.waiting import answered
 from axilla.web.predicting.messages import Message
 from axilla.web.refusals import Invalid
 
@@ -60,5 +60,5 @@ async def picture(request: Request, web: WebPart, _actor: Predicts) -> Picture:
         message = Message(
             {"kind": kind, "suffix": files[0].suffix, "frame": frame}, (files[0].content,)
         )
-        answer = await asyncio.wrap_future(web.desks.pictures.submit(message))
+        answer = await answered(web.desks.pictures.submit(message))
     return Picture(**answer.content, png=b64encode(answer.blobs[0]).decode())

@@ -1,6 +1,5 @@
 """Predictions over the API: what the bundle knows, and what it says of a case."""
 
-import asyncio
 import time
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from axilla.web.api.answers import WebPart, allowed, refusals
 from axilla.web.api.case import FORM, case_of
 from axilla.web.api.predicted import BundleTold, Prediction, bundle_told, prediction_told
 from axilla.web.api.uploads import form_of
+from axilla.web.api.waiting import answered
 from axilla.web.predicting.messages import Message
 from axilla.web.predicting.recent import Made
 from axilla.web.services import Web
@@ -35,7 +35,7 @@ async def predict(request: Request, web: WebPart, actor: Predicts) -> Prediction
     async with form_of(request, web) as form:
         message = (await case_of(form, known.manifest)).message()
         del form
-        answer = await asyncio.wrap_future(web.desks.predictions.submit(message))
+        answer = await answered(web.desks.predictions.submit(message))
     at = time.time()
     await run_in_threadpool(_record, web, actor, answer)
     key = web.desks.recent.keep(Made(actor.user_id, at, answer))
