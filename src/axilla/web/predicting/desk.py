@@ -74,6 +74,7 @@ class Desk:
             worker.stop()
         if self._thread is not None:
             self._thread.join(timeout=5)
+        self._drop()  # one that was made meanwhile
         while self._queue:
             _fail(self._queue.popleft(), _busy("a server that stops", retry_after_s=5))
 
@@ -147,9 +148,9 @@ class Desk:
         return self._worker
 
     def _drop(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.stop()
 
     def _again(self, jobs: list[_Job], gone: WorkerGone) -> None:
         self._drop()

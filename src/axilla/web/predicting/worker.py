@@ -43,6 +43,7 @@ class Worker:
         self._process.start()
         theirs.close()
         self._ready = False
+        self._stopping = threading.Lock()
 
     @property
     def pid(self) -> int:
@@ -74,11 +75,13 @@ class Worker:
         return self._within(timeout_s, exchange)
 
     def stop(self) -> None:
-        """End the process at once."""
-        self._process.kill()
-        self._process.join()
-        self._connection.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """End the process at once; it may be called again, and from several threads."""
+        with self._stopping:
+            self._process.kill()
+            self._process.join()
+            if not self._connection.closed:
+                self._connection.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _within(self, seconds: float, work: Callable[[], list[Message]]) -> list[Message]:
         late = threading.Event()
