@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ import uvicorn
 
 from axilla.records.folder import RunFolder
 from axilla.web.app import create_app
+from axilla.web.predicting import worker
 from axilla.web.predicting.desk import Desk
 from axilla.web.predicting.holding import Held
 from axilla.web.predicting.messages import Message
@@ -153,3 +156,14 @@ def test_an_upload_is_never_a_file_with_content(tmp_path: Path) -> None:
         assert path.is_symlink()
         assert "memfd" in str(path.resolve()) or "/proc/" in str(path.readlink())
     assert not [one for one in tmp_path.rglob("*") if one.is_file() or one.is_symlink()]
+
+
+def test_folders_of_killed_servers_are_swept_and_no_others(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(worker, "_MEMORY_FOLDER", tmp_path)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    folders = [f"axilla-{ended.pid}-x", f"axilla-{os.getpid()}-x", "axilla-mine", "axilla-1-x"]
+    for name in folders:
+        (tmp_path / name / "held").mkdir(parents=True)
+    worker.sweep()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(folders[1:])

@@ -10,7 +10,7 @@ from axilla.web.predicting.pictures import show_for
 from axilla.web.predicting.predictions import predict_for
 from axilla.web.predicting.recent import Recent
 from axilla.web.predicting.room import Room
-from axilla.web.predicting.worker import Worker
+from axilla.web.predicting.worker import Worker, sweep
 from axilla.web.settings import ServeSettings
 
 _PICTURE_S = 30.0
@@ -29,6 +29,7 @@ class Desks:
     @contextmanager
     def running(self, *, at_once: bool) -> Iterator[None]:
         """Answer while the block runs; with `at_once` the bundle is loaded right away."""
+        sweep()
         self.predictions.start(at_once=at_once)
         self.pictures.start(at_once=False)
         try:

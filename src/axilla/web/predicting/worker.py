@@ -1,5 +1,6 @@
 """One worker process, seen from the server: started, asked, and replaced when it is no good."""
 
+import os
 import shutil
 import tempfile
 import threading
@@ -12,6 +13,7 @@ from axilla.web.predicting.messages import Message, receive, send
 
 Target = Callable[..., None]
 
+_PREFIX: Final = "axilla-"
 _START_S: Final = 120.0
 _MEMORY_FOLDER: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 
@@ -33,7 +35,8 @@ class Worker:
 
     def __init__(self, target: Target, *arguments: str) -> None:
         """Start the process; it is asked once it says that it is ready."""
-        self._folder = Path(tempfile.mkdtemp(prefix="axilla-", dir=_in_memory()))
+        prefix = f"{_PREFIX}{os.getpid()}-"
+        self._folder = Path(tempfile.mkdtemp(prefix=prefix, dir=_in_memory()))
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         self._connection = ours
@@ -99,6 +102,24 @@ class Worker:
             raise WorkerGone(late=late.is_set()) from error
         finally:
             timer.cancel()
+
+
+def sweep() -> None:
+    """Remove the folders of workers whose server was killed before it could."""
+    for folder in Path(_in_memory() or tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdecimal() and not _runs(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def _in_memory() -> str | None:

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from axilla.annotation.reviews import RoiReview
-from axilla.evaluation.roi_agreement import roi_agreement
 
 
 def agreement_of(reviews: Sequence[RoiReview]) -> tuple[dict[str, Any], ...]:
     """Return each number with its interval, None where the data allow none."""
+    # scipy's tests take a second to import; the server must not wait for them.
+    from axilla.evaluation.roi_agreement import roi_agreement  # noqa: PLC0415
+
     return tuple(
         {
             "key": one.key,
