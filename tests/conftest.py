@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -104,9 +105,7 @@ def missing() -> Callable[[str], None]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(
-    tmp_path_factory: pytest.TempPathFactory, missing: Callable[[str], None]
-) -> Iterator[str]:
+def postgresql(missing: Callable[[str], None]) -> Iterator[str]:
     """A PostgreSQL server of our own; yields the address of an empty database's cluster."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or [
         Path(found) for found in [shutil.which("postgres")] if found
@@ -114,12 +113,11 @@ def postgresql(
     if not programs:
         missing("postgresql")
     tools = programs[-1].resolve().parent
-    folder = Path(tmp_path_factory.mktemp("postgresql"))
+    # Not one of pytest's folders: those are root's alone, and PostgreSQL refuses to run as root.
+    folder = Path(tempfile.mkdtemp(prefix="axilla-postgresql-"))
     user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
-    if user:  # PostgreSQL refuses to run as root, and pytest's folders are root's alone
+    if user:
         shutil.chown(folder, **user)
-        for parent in (folder.parent, folder.parent.parent):
-            parent.chmod(0o755)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -146,6 +144,7 @@ def postgresql(
     finally:
         server.send_signal(signal.SIGINT)  # which waits for no client
         server.wait(timeout=20)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
