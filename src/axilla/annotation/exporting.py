@@ -51,7 +51,7 @@ def coco_file(rois: Sequence[tuple[StudyImage, DrawnRoi]]) -> bytes:
                 "id": number,
                 "image_id": number,
                 "category_id": classes[drawn.label or _NO_CLASS],
-                "bbox": [roi.left_px, roi.top_px, roi.width_px, roi.height_px],
+                "bbox": list(roi.sides),
                 "area": area,
                 "segmentation": segmentation,
                 "iscrowd": 0,

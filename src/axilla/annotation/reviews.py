@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 from axilla.cohort.cells import as_number
 from axilla.cohort.sheets import Row, read_sheet
 from axilla.records.errors import CohortError, Problem, RoiError
+from axilla.records.formulas import harmless
 from axilla.records.roi import Roi
 
 Decision = Literal["accepted", "redrawn", "disagreement", "settled"]
@@ -28,7 +29,6 @@ COLUMNS: Final = (
     "pixel_mm",
 )
 _MEND: Final = "`axilla serve` writes the file; let it write it again."
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def reviews_csv(reviews: Iterable[RoiReview]) -> bytes:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     for one in reviews:
-        names = [_harmless(text) for text in (one.image, one.patient_id, *one.readers)]
+        names = [harmless(text) for text in (one.image, one.patient_id, *one.readers)]
         iou = "" if one.iou is None else f"{one.iou:.6f}"
         scale = "" if one.pixel_mm is None else repr(one.pixel_mm)
         writer.writerow([*names, *_sides(one.first), *_sides(one.second), iou, one.decision, scale])
@@ -90,7 +90,7 @@ def read_reviews(path: Path) -> tuple[RoiReview, ...]:
 def _sides(roi: Roi | None) -> list[int | str]:
     if roi is None:
         return [""] * len(_SIDES)
-    return [roi.left_px, roi.top_px, roi.width_px, roi.height_px]
+    return list(roi.sides)
 
 
 def _review(row: Row) -> RoiReview:
@@ -116,7 +116,3 @@ def _known(text: str) -> str:
 def _roi(row: Row, reader: str) -> Roi | None:
     texts = [row.cells[f"{reader}_{side}"] for side in _SIDES]
     return Roi(*map(int, texts)) if any(texts) else None
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -18,6 +18,7 @@ from axilla.cohort.images import decode_mask
 from axilla.cohort.rois import COLUMNS, DrawnRoi, image_key, read_rois
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
 from axilla.records.folder import write_bytes
+from axilla.records.formulas import harmless
 from axilla.records.locks import locked
 from axilla.records.roi import Roi
 from axilla.records.study import StudyConfig
@@ -28,7 +29,6 @@ _OUTLINES = "rois"
 _DIGEST_BYTES = 4
 _OUTLINE = re.compile(r"-[0-9a-f]{8}\.png$")
 # A spreadsheet takes what begins like this for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,17 +203,12 @@ def _csv(rois: Iterable[DrawnRoi], folder: Path) -> bytes:
         mask = drawn.mask
         if mask is not None and mask.is_relative_to(folder):
             mask = mask.relative_to(folder)
-        sides = (drawn.roi.left_px, drawn.roi.top_px, drawn.roi.width_px, drawn.roi.height_px)
         written = mask.as_posix() if mask else ""
-        paths = [_harmless(path, mark="./") for path in (drawn.image, written)]
-        words = [_harmless(text, mark="'") for text in (drawn.source, drawn.label)]
-        writer.writerow([paths[0], *sides, paths[1], *words])
+        # "./" changes no path.
+        paths = [harmless(path, mark="./") for path in (drawn.image, written)]
+        words = [harmless(text) for text in (drawn.source, drawn.label)]
+        writer.writerow([paths[0], *drawn.roi.sides, paths[1], *words])
     return stream.getvalue().encode()
-
-
-def _harmless(text: str, *, mark: str) -> str:
-    """Return the text so that a spreadsheet does not compute it; './' changes no path."""
-    return f"{mark}{text}" if text.startswith(_FORMULA) else text
 
 
 def _outlined(earlier: DrawnRoi | None, image: StudyImage | None) -> list[tuple[Roi | None, Path]]:

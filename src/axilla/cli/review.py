@@ -8,8 +8,8 @@ from rich.markup import escape
 
 from axilla.cli.console import bars, err, out, reporting, show, study_folder
 from axilla.cli.review_summary import summarise
-from axilla.explanation.review.key import WARNING
-from axilla.explanation.review.stage import KEY, Exported, export_review
+from axilla.explanation.review.key import KEY, PACKETS, WARNING
+from axilla.explanation.review.stage import Exported, export_review
 from axilla.records.errors import StudyError
 from axilla.records.toml import read_study
 from axilla.report.review_scoring import score_review
@@ -57,7 +57,7 @@ def export(
             cases=cases,
             readers=readers,
             seed=seed,
-            out=(output or place.root / "review").resolve(),
+            out=(output or place.root / PACKETS).resolve(),
             replace=replace,
             progress=bars,
         )

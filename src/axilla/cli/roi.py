@@ -126,7 +126,7 @@ def _record(imported: Imported) -> dict[str, object]:
         "rois": [
             {
                 "image": new.image.text,
-                "roi": [new.roi.left_px, new.roi.top_px, new.roi.width_px, new.roi.height_px],
+                "roi": list(new.roi.sides),
                 "outline": new.outline is not None,
                 "source": new.source,
                 "label": new.label,

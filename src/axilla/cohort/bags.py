@@ -55,7 +55,7 @@ def _slide(
     if path is not None:
         content = {
             "mpp": plan.mpp,
-            "tiles": [[t.left_px, t.top_px, t.width_px, t.height_px] for t in plan.tiles],
+            "tiles": [list(tile.sides) for tile in plan.tiles],
             "remarks": [[code, p.place, p.found, p.expected, p.remedy] for code, p in plan.remarks],
         }
         write_bytes(path, json.dumps(content).encode())

@@ -96,11 +96,8 @@ def write_heatmaps(path: Path, content: HeatmapFile) -> None:
     """Write the maps of one patient whole or not at all."""
     arrays: dict[str, Any] = {}
     for modality, heatmap in content.maps.items():
-        roi = heatmap.window
         arrays[modality] = np.asarray(heatmap.values, np.float32)
-        arrays[f"{modality}_window"] = np.array(
-            [roi.left_px, roi.top_px, roi.width_px, roi.height_px], np.int64
-        )
+        arrays[f"{modality}_window"] = np.array(heatmap.window.sides, np.int64)
         arrays[f"{modality}_image"] = np.array(heatmap.image, np.int64)
         if heatmap.decoy is not None:
             arrays[f"decoy_{modality}"] = np.asarray(heatmap.decoy, np.float32)

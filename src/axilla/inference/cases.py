@@ -92,8 +92,7 @@ def as_json_of(prediction: "Prediction", manifest: Manifest) -> dict[str, Any]:
 
 
 def _share(file: ImageFile, share: float) -> dict[str, Any]:
-    tile = file.tile
-    box = None if tile is None else [tile.left_px, tile.top_px, tile.width_px, tile.height_px]
+    box = None if file.tile is None else list(file.tile.sides)
     return {"image": file.path.name, "tile": box, "share": share}
 
 

@@ -88,6 +88,11 @@ class Manifest(_Record):
     performance: tuple[Performance, ...] = ()
     performance_note: str = ""
 
+    @property
+    def recalibrated_by(self) -> str:
+        """Return how probabilities are recalibrated: none, platt or isotonic."""
+        return self.recalibration.kind if self.recalibration else "none"
+
 
 def read_manifest(path: Path) -> Manifest:
     """Read a bundle's manifest, leaving its tensors; raise `BundleError` as `read_bundle` does."""

@@ -31,6 +31,11 @@ class Roi:
         """First row below the rectangle."""
         return self.top_px + self.height_px
 
+    @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """Return left, top, width and height in px, as files and messages have them."""
+        return self.left_px, self.top_px, self.width_px, self.height_px
+
     def inside(self, *, width_px: int, height_px: int) -> bool:
         """Tell whether the rectangle lies wholly inside an image of this size."""
         return (
@@ -57,7 +62,7 @@ class Roi:
         return shared / (areas - shared)
 
     def __str__(self) -> str:
-        return f"{self.left_px},{self.top_px},{self.width_px},{self.height_px}"
+        return ",".join(map(str, self.sides))
 
 
 def roi_around(mask: NDArray[np.bool_]) -> Roi | None:

@@ -10,8 +10,7 @@ import pandas as pd
 from axilla.evaluation.reader_comparisons import comparison_table
 from axilla.evaluation.reader_study import agreement_table, ratings_frame
 from axilla.explanation.review.answers import Answers, read_answers, valid_rows
-from axilla.explanation.review.key import Key, read_key
-from axilla.explanation.review.stage import KEY
+from axilla.explanation.review.key import KEY, PACKETS, Key, read_key
 from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
@@ -61,7 +60,7 @@ def score_review(
 
 
 def _found(folder: RunFolder) -> list[Path]:
-    packets = folder.root / "review"
+    packets = folder.root / PACKETS
     found = sorted(
         path
         for path in (*packets.glob("*"), *packets.glob("*/*"))

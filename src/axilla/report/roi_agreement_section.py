@@ -48,17 +48,18 @@ def roi_agreement_section(material: Material) -> Section | None:
     reviews = material.results.roi_reviews
     if not reviews:
         return None
+    agreed = roi_agreement(reviews)
     html = render(
         "sections/roi_agreement.html.j2",
-        sentence=_sentence(reviews),
-        lines=[_line(one) for one in roi_agreement(reviews)],
+        sentence=_sentence(reviews, agreed),
+        lines=[_line(one) for one in agreed],
         worst=list(_worst(reviews)),
     )
     return Section("Agreement of readers on the ROI", "roi-agreement", html)
 
 
-def _sentence(reviews: Sequence[RoiReview]) -> str:
-    estimates = {one.key: one.estimate for one in roi_agreement(reviews)}
+def _sentence(reviews: Sequence[RoiReview], agreed: Sequence[Agreed]) -> str:
+    estimates = {one.key: one.estimate for one in agreed}
     readers = {reader for one in reviews for reader in one.readers}
     patients = {one.patient_id for one in reviews}
     said = (

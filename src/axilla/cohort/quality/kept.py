@@ -101,7 +101,7 @@ class KeptLooks:
 
 
 def _rectangle(box: Roi) -> list[int]:
-    return [box.left_px, box.top_px, box.width_px, box.height_px]
+    return list(box.sides)
 
 
 def _record(seen: Measures, *, number: int) -> Record:

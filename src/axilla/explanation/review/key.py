@@ -12,6 +12,10 @@ from axilla.explanation.review.drawing import Item
 from axilla.records.errors import Problem, StudyError
 from axilla.records.units import IMAGE_MODALITIES
 
+KEY: Final = "review/key.json"
+"""Where the key lies in results/."""
+PACKETS: Final = "review"
+"""Folder of the packets in a study, unless another was asked for."""
 WARNING: Final = (
     "Keep this file from readers: it tells which patient each code is, and which maps are decoys."
 )

@@ -21,7 +21,7 @@ from axilla.explanation.heatmap_file import (
 )
 from axilla.explanation.review.criteria import Criteria, criteria_of
 from axilla.explanation.review.drawing import Candidate, Drawn, Item, draw_cases
-from axilla.explanation.review.key import Key, as_json, packet_name, read_key
+from axilla.explanation.review.key import KEY, Key, as_json, packet_name, read_key
 from axilla.explanation.review.packets import PAGE, Packet, answered, template, write_packet
 from axilla.explanation.review.pictures import Shown, disguised, shown, usable_decoy
 from axilla.records.errors import Problem, StudyError
@@ -29,8 +29,6 @@ from axilla.records.folder import RunFolder
 from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
 from axilla.records.units import ImageModality
-
-KEY: Final = "review/key.json"
 
 _SEED_OF_REVIEW: Final = 6
 Pictures = dict[tuple[str, ImageModality], Shown]

@@ -7,14 +7,13 @@ from pydantic import BaseModel, Field
 
 from axilla.web.access.actor import Actor
 from axilla.web.access.roles import Permission, Role
-from axilla.web.api.answers import SignedIn, WebPart, allowed, refusals
+from axilla.web.api.answers import Number, SignedIn, WebPart, allowed, refusals
 from axilla.web.store import accounts, audit, keys
 from axilla.web.store.accounts import User
 
 router = APIRouter(prefix="/api", responses=refusals())
 Lead = Annotated[Actor, Depends(allowed(Permission.MANAGE))]
 Auditor = Annotated[Actor, Depends(allowed(Permission.AUDIT))]
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Password = Annotated[str, Field(min_length=1, max_length=256)]
 
@@ -164,7 +163,7 @@ def end_token(web: WebPart, actor: SignedIn, token_id: Number) -> None:
 def log(
     web: WebPart,
     _auditor: Auditor,
-    before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    before: Annotated[Number | None, Query()] = None,
     most: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Log:
     """Return who saw and changed what, and whether the log is whole."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
@@ -78,6 +78,8 @@ def allowed(*permissions: Permission) -> Callable[[Request], Actor]:
 
 
 WebPart = Annotated[Web, Depends(web_of)]
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""The number of a row: what PostgreSQL counts with."""
 SignedIn = Annotated[Actor, Depends(allowed())]
 
 

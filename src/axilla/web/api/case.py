@@ -2,20 +2,18 @@
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from starlette.datastructures import FormData
 
 from axilla.inference.cases import typed
+from axilla.inference.manifest import Manifest
 from axilla.records.errors import Problem
 from axilla.records.patients import ClinicalValue
 from axilla.web.api.numbers import decimal, rectangle, whole
 from axilla.web.api.uploads import described, require_known, texts, uploads
 from axilla.web.predicting.request import Case, Upload
 from axilla.web.refusals import Invalid
-
-if TYPE_CHECKING:
-    from axilla.inference.manifest import Manifest
 
 _FILES: Final = {"ultrasound": True, "pathology": True, "mask": False}
 _TEXTS: Final = {"type": "array", "items": {"type": "string", "maxLength": 64}, "maxItems": 64}
@@ -32,7 +30,7 @@ _LARGEST_FRAME: Final = 100_000
 FORM: Final = described(_FILES, _FIELDS)
 
 
-async def case_of(form: FormData, manifest: "Manifest") -> Case:
+async def case_of(form: FormData, manifest: Manifest) -> Case:
     """Return the case of a form; raise `Invalid` or `ConfigError` for what cannot be."""
     require_known(form, (*_FILES, *_FIELDS, _CLINICAL))
     ultrasound = await _ultrasound(form)
@@ -112,7 +110,7 @@ def _object(text: str) -> dict[str, ClinicalValue]:
     return content
 
 
-def _require_something(case: Case, manifest: "Manifest") -> None:
+def _require_something(case: Case, manifest: Manifest) -> None:
     """Raise `Invalid` unless the bundle can use something of the case."""
     known = [part.modality for part in manifest.modalities]
     there = {

@@ -1,28 +1,14 @@
 """What the API says of a bundle and of a prediction."""
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from axilla.inference.cases import RiskLevel, risk_level
+from axilla.inference.manifest import Manifest, Performance
 from axilla.web.predicting.known import Known
 from axilla.web.predicting.messages import Message
-
-if TYPE_CHECKING:
-    from axilla.inference.manifest import Manifest
-
-
-class Measured(BaseModel):
-    """One measured number with its interval, from patients the models had not seen."""
-
-    metric: str
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-    n_positive: int
-    method: str
 
 
 class Part(BaseModel):
@@ -63,7 +49,7 @@ class BundleTold(BaseModel):
     patients: int
     positives: int
     masks_in_training: bool
-    performance: list[Measured]
+    performance: list[Performance]
     performance_note: str
     notice: str
 
@@ -144,7 +130,7 @@ class Prediction(BaseModel):
     not_measured: list[str]
     attention: dict[str, list[Share]]
     heatmaps: list[Heatmap]
-    performance: list[Measured]
+    performance: list[Performance]
     performance_note: str
 
 
@@ -152,7 +138,7 @@ def bundle_told(known: Known, *, name: str) -> BundleTold:
     """Return what a bundle says of itself."""
     manifest = known.manifest
     told = manifest.model_dump(include=set(BundleTold.model_fields) - {"modalities", "clinical"})
-    told["recalibration"] = recalibration_of(manifest)
+    told["recalibration"] = manifest.recalibrated_by
     return BundleTold(
         **told,
         name=name,
@@ -162,11 +148,6 @@ def bundle_told(known: Known, *, name: str) -> BundleTold:
         ],
         clinical=_columns(manifest),
     )
-
-
-def recalibration_of(manifest: "Manifest") -> str:
-    """Return how probabilities are recalibrated: none, platt or isotonic."""
-    return manifest.recalibration.kind if manifest.recalibration else "none"
 
 
 def prediction_told(answer: Message, *, key: str, made_at: float) -> Prediction:
@@ -200,7 +181,7 @@ def with_pictures(content: dict[str, Any], pictures: list[str]) -> dict[str, Any
     return content | {"heatmaps": heatmaps}
 
 
-def _columns(manifest: "Manifest") -> list[Column]:
+def _columns(manifest: Manifest) -> list[Column]:
     found = []
     for part in manifest.modalities:
         for column in part.encoder or ():

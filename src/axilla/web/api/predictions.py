@@ -8,13 +8,12 @@ from pydantic import BaseModel, Field
 
 from axilla.web.access.actor import Actor
 from axilla.web.access.roles import Permission
-from axilla.web.api.answers import WebPart, allowed, refusals
+from axilla.web.api.answers import Number, WebPart, allowed, refusals
 from axilla.web.api.predicted import Prediction, result_of, with_pictures
 from axilla.web.store import audit, predictions
 
 router = APIRouter(prefix="/api/predictions", responses=refusals())
 Predicts = Annotated[Actor, Depends(allowed(Permission.PREDICT))]
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class ToSave(BaseModel, extra="forbid"):

@@ -1,6 +1,6 @@
 """The reader study over the API, for its lead: packets, readers, answers and scores."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field
@@ -10,8 +10,8 @@ from axilla.explanation.review.key import Key
 from axilla.records.errors import Problem
 from axilla.web.access.actor import Actor
 from axilla.web.access.roles import Permission, Role
-from axilla.web.api.answers import WebPart, allowed, refusals
-from axilla.web.reading.exports import Wish
+from axilla.web.api.answers import Number, WebPart, allowed, refusals
+from axilla.web.reading.exports import Job, Wish
 from axilla.web.reading.packets import open_questions
 from axilla.web.reading.scoring import SUMMARY, answers_table, last_scores, score
 from axilla.web.refusals import Invalid, NotFound
@@ -22,15 +22,6 @@ from axilla.web.store.readings import ReadCase
 router = APIRouter(prefix="/api/readings", responses=refusals(), tags=["readings"])
 Lead = Annotated[Actor, Depends(allowed(Permission.SCORE))]
 ReaderName = Annotated[str, Path(pattern=r"^R[0-9]{1,2}$")]
-
-
-class Job(BaseModel):
-    """The export that runs, or ran last."""
-
-    state: Literal["none", "running", "done", "failed"]
-    done: int
-    total: int
-    message: str
 
 
 class ReaderState(BaseModel):
@@ -86,7 +77,7 @@ class NewExport(BaseModel, extra="forbid"):
 class Assigned(BaseModel, extra="forbid"):
     """Who reads a packet; null for nobody."""
 
-    user_id: Annotated[int | None, Field(ge=1, le=2**31 - 1)]
+    user_id: Number | None
 
 
 class NewScores(BaseModel, extra="forbid"):
@@ -115,7 +106,6 @@ class Scores(BaseModel):
 @router.get("")
 def study(web: WebPart, _lead: Lead) -> ReadingStudy:
     """Return the export, its readers and how far they are."""
-    job = web.exports.job
     try:
         key = web.packets.key()
     except NotFound:
@@ -124,7 +114,7 @@ def study(web: WebPart, _lead: Lead) -> ReadingStudy:
         return ReadingStudy(
             exported=_exported(session, key) if key else None,
             candidates=_candidates(session, web),
-            job=Job.model_validate(job, from_attributes=True),
+            job=web.exports.job,
             scored=web.settings.folder.table(SUMMARY).is_file(),
         )
 
@@ -135,7 +125,7 @@ def export(web: WebPart, lead: Lead, new: NewExport) -> Job:
     job = web.exports.start(Wish(**new.model_dump()), held=lambda: _held(web))
     with web.database.writing() as session:
         audit.record(session, lead, "reading.export", detail=new.model_dump())
-    return Job.model_validate(job, from_attributes=True)
+    return job
 
 
 @router.put("/readers/{reader}", status_code=204, responses=refusals(404, 409))

@@ -1,16 +1,17 @@
 // Annotating: one image after the other, each change saved at once.
 
-import { createViewer } from "/assets/viewer.js";
-import { ask, createSaving, said } from "/assets/saving.js";
+import { filled, make, present, told } from "./dom.js";
+import { createViewer } from "./viewer.js";
+import { ask, createSaving, said } from "./saving.js";
 import {
-  chip, createPictures, createWorklist, dataOf, filled, helpDialog, load, make, onKeys, stepButtons, whenThere,
-} from "/assets/worklist.js";
+  chip, createPictures, createWorklist, helpDialog, load, onKeys, stepButtons,
+} from "./worklist.js";
 
-const { words, me, review } = dataOf("an-data");
+const { words, me, review } = told("annotate");
 const unfinished = (item) => item.state === "new" || item.state === "draft";
 const shape = (roi) => roi && { left: roi.left, top: roi.top, width: roi.width, height: roi.height };
 
-whenThere("an-root", (root) => {
+present("annotate").then((root) => {
   const pictures = createPictures();
   const about = make("div", { class: "an-about" });
   const saved = make("p", { class: "an-saved", role: "status", "aria-live": "polite" });

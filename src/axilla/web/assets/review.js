@@ -1,16 +1,17 @@
 // Reviewing: the second look at somebody else's rectangle; accept it, or draw it again.
 
-import { createViewer } from "/assets/viewer.js";
-import { ask, said } from "/assets/saving.js";
+import { filled, make, present, told } from "./dom.js";
+import { createViewer } from "./viewer.js";
+import { ask, said } from "./saving.js";
 import {
-  chip, createPictures, createWorklist, dataOf, filled, helpDialog, iou, load, make, onKeys, stepButtons, whenThere,
-} from "/assets/worklist.js";
+  chip, createPictures, createWorklist, helpDialog, iou, load, onKeys, stepButtons,
+} from "./worklist.js";
 
-const { words, me, may } = dataOf("an-data");
+const { words, me, may } = told("review");
 const shape = (roi) => roi && { left: roi.left, top: roi.top, width: roi.width, height: roi.height };
 const share = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
 
-whenThere("an-root", (root) => {
+present("review").then((root) => {
   const pictures = createPictures();
   const about = make("div", { class: "an-about" });
   const stage = make("div", { class: "an-viewer" });

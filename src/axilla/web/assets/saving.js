@@ -3,21 +3,19 @@
 // Each image has at most one waiting change, which later ones replace while it waits. A change
 // carries the version that was seen, so the server refuses it if somebody else was faster.
 
+import { request } from "./dom.js";
+
 const WAIT_MS = 200;
+const LONGEST_ANSWER_MS = 20000;
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 10000;
 const AWAY = [0, 408, 425, 429, 500, 502, 503, 504];
 
+// Returns the answer's status and body; 0 if nobody answered.
 export async function ask(method, path, body) {
-  const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
-  const options = { method, headers: { "X-CSRF-Token": token }, signal: AbortSignal.timeout(20000) };
-  if (body !== undefined) {
-    options.headers["Content-Type"] = "application/json";
-    options.body = JSON.stringify(body);
-  }
   try {
-    const answer = await fetch(path, options);
-    return { status: answer.status, body: await answer.json().catch(() => null) };
+    const { status, content } = await request(path, { method, body, signal: AbortSignal.timeout(LONGEST_ANSWER_MS) });
+    return { status, body: content };
   } catch {
     return { status: 0, body: null };
   }

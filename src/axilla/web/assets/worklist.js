@@ -1,33 +1,11 @@
 // What annotating and reviewing share: the list at the left, pictures, dialogs and shortcuts.
 
-import { ask } from "/assets/saving.js";
+import { filled, make } from "./dom.js";
+import { ask } from "./saving.js";
 
 const KEPT_PICTURES = 5;
 const REFRESH_MS = 120000;
 export const STATES = ["new", "draft", "submitted", "accepted", "disagreement"];
-
-export function make(tag, attributes = {}, ...inside) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "text") element.textContent = value;
-    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== null) element.setAttribute(name, value);
-  }
-  element.append(...inside);
-  return element;
-}
-
-export const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
-
-// NiceGUI puts the page together in the browser: wait for the place where we build.
-export function whenThere(id, build) {
-  const found = document.getElementById(id);
-  if (found) return build(found);
-  window.requestAnimationFrame(() => whenThere(id, build));
-}
-
-export const dataOf = (id) => JSON.parse(document.getElementById(id).textContent);
 
 export function chip(words, state) {
   return make("span", { class: `an-chip an-${state}`, text: words[`state_${state}`] });

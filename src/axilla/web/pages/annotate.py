@@ -46,4 +46,4 @@ def _build(visit: Visit) -> None:
         "yours": say("Yours"),
         "theirs": say("Theirs ({name})"),
     }
-    build(visit, "annotate.js", words=words, review=visit.actor.may(Permission.REVIEW))
+    build(visit, "annotate", words=words, review=visit.actor.may(Permission.REVIEW))

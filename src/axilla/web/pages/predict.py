@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from nicegui import ui
-
 from axilla import __version__
 from axilla.web.access.roles import Permission, Role
 from axilla.web.api.predicted import bundle_told
@@ -33,7 +31,6 @@ def _build(visit: Visit) -> None:
         text("p", say("Nothing can be predicted yet: the study has no bundle that can be read."))
         text("p", f"{refusal.problem.remedy}").classes("ax-muted")
         return
-    ui.add_head_html('<link rel="stylesheet" href="/assets/viewer.css">')
     data: dict[str, Any] = {
         "words": predict_words(say),
         "viewer": viewer_words(say),
@@ -43,4 +40,4 @@ def _build(visit: Visit) -> None:
         "lead": Role.LEAD in visit.actor.roles,
         "most_bytes": visit.web.settings.limits.upload_bytes,
     }
-    script("predict", data=data)
+    script("predict", data=data, styles=("viewer", "predict"))

@@ -50,7 +50,7 @@ def _build(visit: Visit) -> None:
         **_sums(visit),
     }
     may = {"review": actor.may(Permission.REVIEW), "settle": actor.may(Permission.SETTLE)}
-    build(visit, "review.js", words=words, may=may)
+    build(visit, "review", words=words, may=may)
 
 
 def _sums(visit: Visit) -> dict[str, str]:

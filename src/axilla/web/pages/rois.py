@@ -1,11 +1,9 @@
 """What the pages of annotation and review hand to their scripts: words, and who looks."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nicegui import ui
-
+from axilla.web.pages.script import script
 from axilla.web.pages.visit import Visit
 from axilla.web.words import N_
 
@@ -20,15 +18,10 @@ _STATES = {
 }
 
 
-def build(visit: Visit, script: str, *, words: Mapping[str, Any], **more: Any) -> None:
+def build(visit: Visit, name: str, *, words: Mapping[str, Any], **more: Any) -> None:
     """Put a place into the page, and the script that fills it, with its words and data."""
-    for sheet in ("viewer", "annotate"):
-        ui.add_head_html(f'<link rel="stylesheet" href="/assets/{sheet}.css">')
     data = {"words": _shared(visit.say) | dict(words), "me": visit.actor.name, **more}
-    written = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
-    ui.add_body_html(f'<script type="application/json" id="an-data">{written}</script>')
-    ui.add_body_html(f'<script type="module" src="/assets/{script}"></script>')
-    ui.element("div").props("id=an-root")
+    script(name, data=data, styles=("viewer", "annotate"), place="an-root")
 
 
 def viewer_words(say: Say) -> dict[str, str]:

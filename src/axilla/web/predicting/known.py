@@ -3,14 +3,12 @@
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from axilla.inference.manifest import Manifest, read_manifest
 from axilla.records.digests import digest_of_files
 from axilla.records.errors import AxillaError, Problem
 from axilla.web.refusals import Busy, NotFound
-
-if TYPE_CHECKING:
-    from axilla.inference.manifest import Manifest
+from axilla.web.stamps import Stamp, stamp_of
 
 _REMEDY = "Finish the study with `axilla run`, or name a bundle with --bundle."
 
@@ -19,7 +17,7 @@ _REMEDY = "Finish the study with `axilla run`, or name a bundle with --bundle."
 class Known:
     """What a bundle says of itself, and the digest of its file."""
 
-    manifest: "Manifest"
+    manifest: Manifest
     digest: str
 
 
@@ -30,7 +28,7 @@ class KnownBundle:
         """Serve the bundle at `path`, which may come later."""
         self._path = path
         self._lock = threading.Lock()
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: Stamp | None = None
         self._known: Known | None = None
 
     @property
@@ -40,14 +38,9 @@ class KnownBundle:
 
     def known(self) -> Known:
         """Return what is known now; raise `NotFound` without a bundle, `Busy` for a bad one."""
-        from axilla.inference.manifest import read_manifest  # noqa: PLC0415 - scikit-learn
-
-        try:
-            state = self._path.stat()
-        except OSError as error:
-            problem = Problem("bundle", "none in this study", "one that predicts", _REMEDY)
-            raise NotFound(problem) from error
-        stamp = (state.st_mtime_ns, state.st_size)
+        if not self._path.is_file():
+            raise NotFound(Problem("bundle", "none in this study", "one that predicts", _REMEDY))
+        stamp = stamp_of((self._path,))
         with self._lock:
             if self._known is None or stamp != self._stamp:
                 try:

@@ -98,9 +98,9 @@ def load(path: Path, legend: Path | None) -> Loaded | Message:
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
     """Return what else an answer says of its bundle: the file may be another one meanwhile."""
-    recalibration = manifest.recalibration.kind if manifest.recalibration else "none"
     names = ("axilla_version", "study", "positive", "patients", "positives", "performance_note")
-    return {name: getattr(manifest, name) for name in names} | {"recalibration": recalibration}
+    facts = {name: getattr(manifest, name) for name in names}
+    return facts | {"recalibration": manifest.recalibrated_by}
 
 
 def _missing(path: Path) -> Problem:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from axilla.web.predicting.messages import Message
 from axilla.web.predicting.serving import serve_batches, stand_back
+from axilla.web.stamps import Stamp, stamp_of
 
 if TYPE_CHECKING:
     from axilla.web.predicting.loaded import Loaded
@@ -32,14 +33,14 @@ class _Bundle:
 
     def __init__(self, path: Path, legend: Path | None, folder: Path) -> None:
         self._path, self._legend, self._folder = path, legend, folder
-        self._stamp: tuple[int, ...] | None = None
+        self._stamp: Stamp | None = None
         self._loaded: Loaded | Message | None = None
 
     def current(self) -> "Loaded | Message":
         """Return the networks of the file as it is now, or why there are none."""
         from axilla.web.predicting.loaded import load  # noqa: PLC0415 - torch
 
-        stamp = self._now()
+        stamp = stamp_of((self._path,))
         if self._loaded is None or stamp != self._stamp:
             self._loaded = load(self._path, self._legend)
             self._stamp = stamp
@@ -50,10 +51,3 @@ class _Bundle:
         if isinstance(loaded, Message):
             return [loaded] * len(batch)
         return loaded.answer(batch, self._folder)
-
-    def _now(self) -> tuple[int, ...] | None:
-        try:
-            state = self._path.stat()
-        except OSError:
-            return None
-        return state.st_mtime_ns, state.st_size, state.st_ino

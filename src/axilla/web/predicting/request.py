@@ -39,8 +39,7 @@ class Case:
             blobs.append(upload.content)
             said: dict[str, Any] = {"blob": len(blobs) - 1, "suffix": upload.suffix}
             if upload.roi is not None:
-                roi = upload.roi
-                said["roi"] = [roi.left_px, roi.top_px, roi.width_px, roi.height_px]
+                said["roi"] = list(upload.roi.sides)
             if upload.mask is not None:
                 said["mask"] = told(upload.mask)
             return said | {"frame": upload.frame, "mpp": upload.mpp}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import Literal
 
+from axilla.explanation.review.key import PACKETS
 from axilla.records.errors import AxillaError, Problem
 from axilla.records.folder import RunFolder
 from axilla.records.progress import Advance
-from axilla.web.reading.packets import PACKETS
 from axilla.web.refusals import Busy
 
 _WAIT_S = 5

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from axilla.explanation.overlay import STRENGTH
-from axilla.explanation.review.key import Key, read_key
+from axilla.explanation.review.key import KEY, PACKETS, Key, read_key
 from axilla.explanation.review.packets import IMAGES, Place, asked, image_names, read_places
 from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder
@@ -18,8 +18,6 @@ from axilla.records.units import ImageModality
 from axilla.web.refusals import NotFound
 from axilla.web.store.readings import Answer, ReadCase
 
-KEY: Final = "review/key.json"
-PACKETS: Final = "review"
 PictureKind = Literal["image", "map"]
 Places = Mapping[tuple[str, ImageModality], Place]
 

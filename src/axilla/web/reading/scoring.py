@@ -7,17 +7,16 @@ from io import StringIO
 from threading import Lock
 from typing import Any, Final
 
-from axilla.explanation.review.key import Key
+from axilla.explanation.review.key import PACKETS, Key
 from axilla.explanation.review.packets import COLUMNS
 from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder, write_bytes
-from axilla.web.reading.packets import PACKETS, answers_of
+from axilla.records.formulas import harmless
+from axilla.web.reading.packets import answers_of
 from axilla.web.refusals import NotFound
 from axilla.web.store.readings import ReadCase
 
 SUMMARY: Final = "review/summary.json"
-# Spreadsheets run what begins with one of these.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _scoring: Final = Lock()
 
 Kept = Mapping[str, Mapping[str, ReadCase]]
@@ -37,8 +36,7 @@ def answers_table(key: Key, kept: Kept) -> bytes:
 
 def _rows(key: Key, reader: str, code: str, kept: ReadCase | None) -> Iterator[tuple[str, ...]]:
     for one in answers_of(key, code, kept):
-        comment = f"'{one.comment}" if one.comment.startswith(_FORMULA) else one.comment
-        said = (_word(one.present), _word(one.matches), comment)
+        said = (_word(one.present), _word(one.matches), harmless(one.comment))
         yield reader, code, one.modality, one.criterion, *said, key.packet
 
 

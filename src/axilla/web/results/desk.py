@@ -19,9 +19,8 @@ from axilla.web.results.shapes import (
     Overview,
     Point,
     RunState,
-    StageState,
-    TaskState,
 )
+from axilla.web.stamps import Stamp, stamp_of
 
 if TYPE_CHECKING:
     from axilla.web.results.pictures import CasePictures
@@ -35,7 +34,6 @@ _TABLE: Final = re.compile(r"[a-z0-9_]{1,60}\.csv")
 _FIGURE: Final = re.compile(r"[a-z0-9_]{1,60}\.(?:svg|png)")
 _ATTEMPTS: Final = 3
 _WAIT_S: Final = 3
-_Print = tuple[tuple[str, int, int], ...]
 
 
 class ResultsDesk:
@@ -45,7 +43,7 @@ class ResultsDesk:
         """Read nothing yet."""
         self._folder = folder
         self._lock = Lock()
-        self._kept: tuple[_Print, View, CasePictures] | None = None
+        self._kept: tuple[Stamp, View, CasePictures] | None = None
 
     def overview(self) -> Overview:
         """Return what there is; never raises for what a run or a user did to the files."""
@@ -99,11 +97,11 @@ class ResultsDesk:
             raise NotFound(Problem("results", "none yet", "a finished study", remedy))
         with self._lock:
             for _ in range(_ATTEMPTS):
-                before = self._print()
+                before = self._stamp()
                 if self._kept is not None and self._kept[0] == before:
                     return self._kept[1:]
                 found = self._load()
-                if found is not None and self._print() == before:
+                if found is not None and self._stamp() == before:
                     self._kept = before, *found
                     return found
         raise _being_written()
@@ -149,23 +147,16 @@ class ResultsDesk:
                 raise _being_written() from None
             raise
 
-    def _print(self) -> _Print:
-        """Return names, times and sizes of all files that results are read from."""
-        return tuple(sorted(_prints(self._folder)))
+    def _stamp(self) -> Stamp:
+        """Return the stamp of all files that results are read from."""
+        return stamp_of(sorted(_sources(self._folder)))
 
 
-def _prints(folder: RunFolder) -> Iterator[tuple[str, int, int]]:
+def _sources(folder: RunFolder) -> Iterator[Path]:
     results = folder.results
     paths = [folder.root / "study.toml", *results.glob("*.csv"), *results.glob("*.json")]
     paths += [*(results / "review").glob("*.csv"), results / "heatmaps" / "explanation.json"]
-    for path in paths:
-        if path.name.endswith(PROGRESS) or path.name.startswith("."):
-            continue
-        try:
-            found = path.stat()
-        except OSError:
-            continue
-        yield str(path), found.st_mtime_ns, found.st_size
+    yield from (path for path in paths if path.name != PROGRESS and not path.name.startswith("."))
 
 
 def _names(folder: Path, pattern: re.Pattern[str]) -> list[str]:
@@ -201,10 +192,8 @@ def _told(run: Run) -> RunState:
         message=run.message,
         seconds=max(0.0, run.seen - run.started),
         left_s=left,
-        stage=StageState(name=run.stage.name, seconds=run.stage.seconds) if run.stage else None,
-        task=TaskState(name=task.name, done=task.done, total=task.total, seconds=task.seconds)
-        if task
-        else None,
-        stages=[StageState(name=one.name, seconds=one.seconds) for one in run.stages],
+        stage=run.stage,
+        task=task,
+        stages=list(run.stages),
         planned=list(run.planned),
     )

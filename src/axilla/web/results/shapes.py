@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from axilla.records.progress_file import Stage, Task
 from axilla.records.units import ImageModality
 
 Cell = Literal["tp", "fp", "fn", "tn"]
@@ -193,7 +194,7 @@ class Gallery(BaseModel):
     kinds: list[ErrorKind]
 
 
-class FlowStep(BaseModel):
+class FlowStep(BaseModel, from_attributes=True):
     """A line of the inclusion flow."""
 
     label: str
@@ -224,22 +225,6 @@ class Overview(BaseModel):
     cohort_digest: str = ""
 
 
-class StageState(BaseModel):
-    """A stage of the run, and how long it took, or has taken so far."""
-
-    name: str
-    seconds: float
-
-
-class TaskState(BaseModel):
-    """A part of a stage that counts its steps."""
-
-    name: str
-    done: int
-    total: int
-    seconds: float
-
-
 class RunState(BaseModel):
     """How far the last run is; `seconds` since it began, `left_s` of its present task."""
 
@@ -247,7 +232,7 @@ class RunState(BaseModel):
     message: str = ""
     seconds: float = 0
     left_s: float | None = None
-    stage: StageState | None = None
-    task: TaskState | None = None
-    stages: list[StageState] = []
+    stage: Stage | None = None
+    task: Task | None = None
+    stages: list[Stage] = []
     planned: list[str] = []

@@ -1,6 +1,5 @@
 """Results as they were read: metrics, curves, and the answer, in the report's own words."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from axilla.report.protagonists import protagonists
 from axilla.report.results import StudyResults, estimate_of, load_results
 from axilla.report.standing import headline_of
 from axilla.report.wording import sentence
+from axilla.web.finite import finite
 from axilla.web.refusals import NotFound
 from axilla.web.results.cases import no_model
 from axilla.web.results.shapes import (
@@ -67,16 +67,7 @@ class View:
             lead=answer.lead,
             more=list(answer.more),
             caveats=list(answer.caveats),
-            flow=[
-                FlowStep(
-                    label=step.label,
-                    count=step.count,
-                    positive=step.positive,
-                    negative=step.negative,
-                    part=step.part,
-                )
-                for step in flow_steps(results.flow)
-            ],
+            flow=[FlowStep.model_validate(step) for step in flow_steps(results.flow)],
             figures=figures,
             files=files,
             finished=str(made.get("finished") or ""),
@@ -152,11 +143,6 @@ def open_view(folder: RunFolder) -> View:
     """Read the results with the settings they were made with; raises as `load_results` does."""
     config = as_run(read_study(folder.root / "study.toml"), folder)
     return View(load_results(config, folder), folder)
-
-
-def finite(value: Any) -> float | None:
-    """Return a number that JSON can say, or None."""
-    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _from_row(row: Mapping[Any, Any]) -> Estimated:

@@ -1,10 +1,10 @@
 """Agreement of readers as the API's JSON has it: no NaN."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from axilla.annotation.reviews import RoiReview
+from axilla.web.finite import finite
 
 
 def agreement_of(reviews: Sequence[RoiReview]) -> tuple[dict[str, Any], ...]:
@@ -15,16 +15,12 @@ def agreement_of(reviews: Sequence[RoiReview]) -> tuple[dict[str, Any], ...]:
     return tuple(
         {
             "key": one.key,
-            "value": _finite(one.estimate.value),
-            "low": _finite(one.estimate.low),
-            "high": _finite(one.estimate.high),
+            "value": finite(one.estimate.value),
+            "low": finite(one.estimate.low),
+            "high": finite(one.estimate.high),
             "n": one.estimate.n,
             "unit": one.unit,
             "method": one.estimate.method,
         }
         for one in roi_agreement(reviews)
     )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

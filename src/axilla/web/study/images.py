@@ -16,11 +16,10 @@ from axilla.records.roi import Roi
 from axilla.records.study import StudyConfig
 from axilla.records.toml import read_study
 from axilla.web.refusals import NotFound
+from axilla.web.stamps import Stamp, stamp_of
 
 _KEY_BYTES: Final = 12
 KEY: Final = r"^[0-9a-f]{24}$"
-
-Stamp = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +55,10 @@ class StudyImages:
             config_file = self.root / "study.toml"
             if self._listed is not None:
                 table = self.root / self._listed[1].config.cohort.table
-                if self._listed[0] == _stamp(config_file, table):
+                if self._listed[0] == stamp_of((config_file, table)):
                     return self._listed[1]
             config = read_study(config_file)
-            stamp = _stamp(config_file, self.root / config.cohort.table)
+            stamp = stamp_of((config_file, self.root / config.cohort.table))
             found = _listed(config, self.root)
             self._listed = (stamp, found)
             return found
@@ -85,7 +84,7 @@ class StudyImages:
 
     def _rois(self, config: StudyConfig) -> Mapping[str, DrawnRoi]:
         with self._lock:
-            stamp = _stamp(self.root / config.cohort.rois)
+            stamp = stamp_of((self.root / config.cohort.rois,))
             if self._drawn is None or self._drawn[0] != stamp:
                 self._drawn = (stamp, study_rois(config, self.root))
             return self._drawn[1]
@@ -105,16 +104,3 @@ def _listed(config: StudyConfig, root: Path) -> Worklist:
         key: (number, len(keys)) for keys in mine.values() for number, key in enumerate(keys, 1)
     }
     return Worklist(config, images, places)
-
-
-def _stamp(*paths: Path) -> Stamp:
-    """Return what changes when a file does; a missing one has its own."""
-    stamps = []
-    for path in paths:
-        try:
-            stat = path.stat()
-        except OSError:
-            stamps.append((path.name, 0, -1))
-            continue
-        stamps.append((path.name, stat.st_mtime_ns, stat.st_size))
-    return tuple(stamps)
