@@ -10,11 +10,22 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pg8000.native
 import pytest
+from PIL import Image
 
 import axilla
+from axilla.explanation.heatmap_file import (
+    Heatmap,
+    HeatmapFile,
+    Legend,
+    file_name,
+    write_heatmaps,
+    write_legend,
+)
+from axilla.records.roi import Roi
 
 SAMPLE = Path(axilla.__file__).parent / "sample"
 
@@ -156,3 +167,31 @@ def department(postgresql: str) -> str:
     admin.run(f"CREATE DATABASE {name}")
     admin.close()
     return f"{postgresql}/{name}"
+
+
+@pytest.fixture(scope="session")
+def add_heatmaps() -> Callable[..., pd.DataFrame]:
+    """Return a function that makes up heatmaps, and decoys, for a study; it returns its table.
+
+    Decoys are `decoy_strength` times as strong as maps, by default a thousand times weaker; with
+    None there are none.
+    """
+
+    def add(study: Path, *, decoy_strength: float | None = 1e-3) -> pd.DataFrame:
+        rng = np.random.default_rng(0)
+        table = pd.read_csv(study / "cohort.csv", dtype=str, keep_default_na=False)
+        folder = study / "results" / "heatmaps"
+        for row in table.to_dict("records"):
+            maps = {}
+            for modality in ("ultrasound", "pathology"):
+                with Image.open(study / row[modality]) as image:
+                    width, height = image.size
+                values, decoy = rng.normal(size=(2, 7, 7)).astype(np.float32)
+                weak = None if decoy_strength is None else decoy * np.float32(decoy_strength)
+                maps[modality] = Heatmap(values, Roi(4, 6, width - 20, height - 10), 0, weak)
+            write_heatmaps(folder / file_name(row["patient_id"]), HeatmapFile(maps))
+        scale = {"ultrasound": 2.0, "pathology": 2.5}
+        write_legend(folder, Legend("multilayer", dict.fromkeys(scale, "gradcam"), scale))
+        return table
+
+    return add

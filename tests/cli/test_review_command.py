@@ -12,15 +12,6 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
-from axilla.explanation.heatmap_file import (
-    Heatmap,
-    HeatmapFile,
-    Legend,
-    file_name,
-    write_heatmaps,
-    write_legend,
-)
-from axilla.records.roi import Roi
 
 CRITERIA = 'ultrasound = ["border"]\npathology = ["stroma", "emboli"]\ndecoy_share = 0.5'
 
@@ -31,28 +22,8 @@ def run(*arguments):
     return result
 
 
-def add_heatmaps(study, *, decoys=True):
-    """Maps with a strength per patient, and decoys that are a thousand times weaker."""
-    rng = np.random.default_rng(0)
-    table = pd.read_csv(study / "cohort.csv", dtype=str, keep_default_na=False)
-    folder = study / "results" / "heatmaps"
-    for row in table.to_dict("records"):
-        maps = {}
-        for modality in ("ultrasound", "pathology"):
-            with Image.open(study / row[modality]) as image:
-                width, height = image.size
-            values, decoy = rng.normal(size=(2, 7, 7)).astype(np.float32)
-            maps[modality] = Heatmap(
-                values, Roi(4, 6, width - 20, height - 10), 0, decoy / 1000 if decoys else None
-            )
-        write_heatmaps(folder / file_name(row["patient_id"]), HeatmapFile(maps))
-    scale = {"ultrasound": 2.0, "pathology": 2.5}
-    write_legend(folder, Legend("multilayer", dict.fromkeys(scale, "gradcam"), scale))
-    return table
-
-
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, make_study):
+def exported(tmp_path_factory, make_study, add_heatmaps):
     study = make_study(
         tmp_path_factory.mktemp("review") / "study",
         ("[validation]", f"[review]\n{CRITERIA}\n[validation]"),
@@ -285,8 +256,8 @@ def test_a_study_without_heatmaps_or_key_says_what_to_run(study):
     assert "axilla review export" in unscored.output
 
 
-def test_fewer_patients_than_asked_and_no_decoys_are_notes(study):
-    add_heatmaps(study, decoys=False)
+def test_fewer_patients_than_asked_and_no_decoys_are_notes(study, add_heatmaps):
+    add_heatmaps(study, decoy_strength=None)
     result = run("review", "export", study, "--readers", 1)
     assert result.exit_code == 0
     assert "24 patients with heatmaps; 50 were asked for" in result.output
@@ -294,7 +265,7 @@ def test_fewer_patients_than_asked_and_no_decoys_are_notes(study):
     assert not (study / "review" / "R2").exists()
 
 
-def test_an_image_that_is_gone_is_named(study):
+def test_an_image_that_is_gone_is_named(study, add_heatmaps):
     table = add_heatmaps(study)
     (study / table["ultrasound"].iloc[0]).unlink()
     result = run("review", "export", study)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
+from served import PASSWORD
 
 SPY = """
 const sending = window.fetch;
@@ -136,7 +137,7 @@ def test_what_is_wrong_is_said_where_it_is_wrong(clinic, visitor, row, tmp_path:
 
 def test_the_page_answers_at_once(clinic) -> None:
     with clinic.client() as client:
-        form = {"name": "vi", "password": "correct horse battery staple"}
+        form = {"name": "vi", "password": PASSWORD}
         assert client.post("/login", data=form).status_code == 303
         client.get("/predict")
         began = time.perf_counter()

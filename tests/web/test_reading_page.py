@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
+from served import PASSWORD
 
 TABLET = {"width": 820, "height": 1180}
 
@@ -143,7 +144,7 @@ def test_a_whole_session_leaks_nothing(reading, visitor, shot) -> None:
     )
     page.goto("/login")
     page.get_by_label("Name").fill("reed")
-    page.get_by_label("Password").fill("correct horse battery staple")
+    page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.locator(".rd-question").first.wait_for()
     for _ in range(20):

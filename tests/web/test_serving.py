@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pg8000.native
 import pytest
+from served import PASSWORD
 from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
@@ -113,7 +114,7 @@ def test_the_first_link_works_once(unfinished: Path, serve, populate) -> None:
     served = populate(serve(unfinished))
     key = served.setup.split("key=")[1]
     with served.client() as client:
-        form = {"key": key, "name": "second", "password": "correct horse battery staple"}
+        form = {"key": key, "name": "second", "password": PASSWORD}
         assert client.post("/setup", data=form).status_code == 403
         assert client.get("/setup", params={"key": key}).status_code == 403
         assert client.post("/setup", data={**form, "key": "guessed"}).status_code == 403

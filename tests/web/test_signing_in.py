@@ -7,8 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-PASSWORD = "correct horse battery staple"
+from served import PASSWORD
 
 
 def test_the_first_account_leads(unfinished: Path, serve, visitor, shot, accessible) -> None:

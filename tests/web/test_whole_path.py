@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from served import PASSWORD
 
-PASSWORD = "correct horse battery staple"
 PEOPLE = {"anna": "annotator", "rea": "reviewer", "reed": "reader", "vi": "viewer"}
 
 
