@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom, binomtest, multivariate_normal, norm
+from scipy.stats import multivariate_normal, norm
 
 from axilla.evaluation.delong import auc_covariance as observed_covariance
 from axilla.evaluation.delong import auc_influence, auc_interval
 from axilla.evaluation.planning.auc import (
     PairedAucs,
     auc_width,
-    class_sizes,
     design_effect,
     difference_power,
     patients_for_auc_width,
@@ -21,8 +20,6 @@ from axilla.evaluation.planning.auc import (
 )
 from axilla.evaluation.planning.auc_moments import auc_covariance, auc_variance, orthant_excess
 from axilla.evaluation.planning.proportions import (
-    assurance_of_width,
-    expected_width,
     patients_for_proportion_width,
 )
 from axilla.evaluation.planning.study import auc_precision, pair_precision
@@ -30,15 +27,20 @@ from axilla.evaluation.predictions import model_predictions
 from axilla.records.errors import ConfigError
 
 REFERENCE = Path(__file__).parent / "reference"
+
 # Written by plan_answers.R with R 4.2.2 and pROC 1.18.0.
 ANSWERS = pd.read_csv(REFERENCE / "plan_answers.csv")
+
 BINORMAL = ANSWERS[ANSWERS["kind"] == "binormal"]
+
 EMPIRICAL = ANSWERS[ANSWERS["kind"] == "empirical"].set_index("name")
+
 CASES = dict(tuple(pd.read_csv(REFERENCE / "roc_cases.csv").groupby("case")))
 
 # Hanley & McNeil, Radiology 1983;148:839, Table I: correlation of two areas by the mean area
 # (columns) and the mean correlation of the ratings (rows).
 AREAS = (0.7, 0.725, 0.75, 0.775, 0.8, 0.825, 0.85, 0.875, 0.9, 0.925, 0.95, 0.975)
+
 TABLE = {
     0.1: (0.09, 0.09, 0.09, 0.09, 0.08, 0.08, 0.08, 0.07, 0.07, 0.06, 0.06, 0.04),
     0.3: (0.27, 0.27, 0.27, 0.26, 0.26, 0.25, 0.25, 0.24, 0.23, 0.21, 0.19, 0.16),
@@ -167,56 +169,6 @@ def test_what_needs_more_patients():
     assert n(pair, power=0.9) > n(pair) < n(pair, alpha=0.01)
     doubled = n(pair, effect=design_effect(5, correlation=0.25))
     assert doubled == pytest.approx(2 * n(pair), rel=0.01)
-
-
-def test_design_effect_of_kish():
-    assert design_effect(5.86, correlation=0.3) == pytest.approx(2.458)
-    assert design_effect(1, correlation=0.5) == 1
-
-
-def test_classes_are_whole_patients_and_never_empty():
-    positive, negative = class_sizes(np.array([4, 10, 1000]), prevalence=0.01)
-    assert positive.tolist() == [2, 2, 10]
-    assert negative.tolist() == [2, 8, 990]
-
-
-def scipy_width(k, n):
-    low, high = binomtest(k, n).proportion_ci(method="wilson")
-    return high - low
-
-
-@pytest.mark.parametrize(("share", "width"), [(0.85, 0.2), (0.5, 0.3), (0.97, 0.12)])
-def test_expected_and_assured_wilson_width_by_scipy(share, width):
-    def mean(n):
-        return sum(binom.pmf(k, n, share) * scipy_width(k, n) for k in range(n + 1))
-
-    def assured(n):
-        return sum(binom.pmf(k, n, share) for k in range(n + 1) if scipy_width(k, n) <= width)
-
-    plan = patients_for_proportion_width(share, width=width, class_share=0.4)
-    assert mean(plan.n_positive) <= width < mean(plan.n_positive - 1)
-    assert plan.reached == pytest.approx(mean(plan.n_positive))
-    assert plan.n == int(np.ceil(plan.n_positive / 0.4))
-    assert expected_width(share, trials=33) == pytest.approx(mean(33))
-
-    trials = np.array([1, 2, 17, 40, 41, 90])
-    found = assurance_of_width(share, trials=trials, width=width)
-    assert found == pytest.approx([assured(n) for n in trials], abs=1e-9)
-    plan = patients_for_proportion_width(share, width=width, class_share=0.4, assurance=0.9)
-    assert (
-        assured(plan.n_positive - 1)
-        < 0.9
-        <= assured(plan.n_positive)
-        == pytest.approx(plan.reached)
-    )
-    enough = [binom.sf(plan.n_positive - 1, n, 0.4) for n in (plan.n - 1, plan.n)]
-    assert enough[0] < 0.9 <= enough[1]
-
-
-def test_sensitivity_of_the_colposcope_example_of_presize():
-    """presize (CRAN), vignette: sensitivity 0.75, prevalence 0.15, 250 patients: 38 positive."""
-    plan = patients_for_proportion_width(0.75, width=0.27, class_share=0.15)
-    assert plan.n_positive == pytest.approx(38, abs=2)
 
 
 @pytest.mark.parametrize("name", ["ties", "untied", "mixed_groups", "tiny", "binary"])
