@@ -28,10 +28,9 @@ const save = saver({
     Object.assign(packet.cases.find((one) => one.code === code), state);
     count();
   },
-  stale: (code, newer) => {
-    if (shown?.code === code) open(code);
+  stale: async (code) => {
+    if (shown?.code === code) await open(code);
     complain(say("stale"));
-    void newer;
   },
   closed: () => start(),
 });

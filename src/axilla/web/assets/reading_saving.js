@@ -28,7 +28,7 @@ export function saver({ send, say, saved, stale, closed }) {
     if (error instanceof Refused && error.status === 409) {
       waiting.delete(code);
       if (error.content.version === undefined) closed();
-      else stale(code, error.content);
+      else stale(code);
       return true;
     }
     if (error instanceof Refused && error.status !== 401 && error.status < 500) {

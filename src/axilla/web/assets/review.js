@@ -42,8 +42,8 @@ present("review").then((root) => {
   ]);
   const aside = make("aside", { class: "an-list", "aria-label": words.worklist });
   const listing = make("details", { class: "an-fold", open: window.innerWidth > 1000 }, make("summary", { text: words.worklist }), aside);
-  const differ = make("section", { class: "ax-card", "aria-labelledby": "an-differ" });
-  const agree = make("section", { class: "ax-card", "aria-labelledby": "an-agree" });
+  const differ = make("section", { class: "ax-card", hidden: true });
+  const agree = make("section", { class: "ax-card", hidden: true });
   root.replaceChildren(listing, make("section", { class: "an-work", "aria-label": words.image },
     make("div", { class: "an-head" }, ...stepButtons(words, (by) => going(() => list.step(by))()), about, overlap), fault, became, note, stage, legend,
     make("div", { class: "an-tools" }, own, make("div", { class: "an-acts" }, ...acts, button(words.help, () => help.showModal()))),
@@ -183,9 +183,16 @@ present("review").then((root) => {
   }
 
   // ---- disagreements and agreement -----------------------------------------------------------
+  // Until there is something to say, a section is neither shown nor named.
+  function begin(section, id, title) {
+    section.replaceChildren(make("h2", { id, text: title }));
+    section.setAttribute("aria-labelledby", id);
+    section.hidden = false;
+  }
+
   async function sums() {
     const open_ones = list.all().filter((item) => item.state === "disagreement").sort((a, b) => (a.iou ?? 0) - (b.iou ?? 0));
-    differ.replaceChildren(make("h2", { id: "an-differ", text: filled(words.disagreements, { count: open_ones.length }) }));
+    begin(differ, "an-differ", filled(words.disagreements, { count: open_ones.length }));
     if (open_ones.length) {
       differ.append(make("ul", { class: "an-differ" }, ...open_ones.map((item) => make("li", {},
         make("button", { type: "button", class: "an-link", text: item.patient_id, onclick: () => list.go(item.image) }),
@@ -193,7 +200,7 @@ present("review").then((root) => {
     } else differ.append(make("p", { class: "ax-muted", text: words.no_disagreements }));
     const answer = await ask("GET", "/api/rois/agreement");
     if (answer.status !== 200) return;
-    agree.replaceChildren(make("h2", { id: "an-agree", text: filled(words.agreement, { count: answer.body.images }) }));
+    begin(agree, "an-agree", filled(words.agreement, { count: answer.body.images }));
     if (!answer.body.images) return agree.append(make("p", { class: "ax-muted", text: words.no_agreement }));
     const rows = answer.body.numbers.map((number) => make("tr", {}, make("th", { scope: "row", text: words[`number_${number.key}`] ?? number.key }),
       make("td", { text: written(number), title: number.method }), make("td", { class: "ax-muted", text: `n = ${number.n}` })));
