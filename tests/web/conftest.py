@@ -70,7 +70,11 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
 
 @pytest.fixture
 def visitor(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
-    """Return a function that opens a browser of its own for one person."""
+    """Return a function that opens a browser of its own for one person.
+
+    No script of any page may fail while the test lasts.
+    """
+    faults: list[str] = []
     with ExitStack() as stack:
 
         def open_for(
@@ -78,12 +82,14 @@ def visitor(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
         ) -> BrowserContext:
             context = browser.new_context(base_url=served.url, viewport=viewport, **more)
             context.set_default_timeout(20_000)
+            context.on("weberror", lambda fault: faults.append(str(fault.error)))
             stack.callback(context.close)
             if name is not None:
                 sign_in(context, name)
             return context
 
         yield open_for
+    assert not faults
 
 
 @pytest.fixture(scope="module")
@@ -159,13 +165,10 @@ def ward(request: pytest.FixtureRequest, unfinished: Path, serve: Serve) -> Serv
 
 @pytest.fixture
 def desk(team: Served, visitor: Callable[..., BrowserContext]) -> Iterator[Desk]:
-    """Anna's page of annotation; it must end without an error of its script."""
+    """Anna's page of annotation."""
     page = visitor(team, "anna").new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto("/annotate")
     with team.client("anna") as client:
         found = Desk(page, client)
         found.ready()
         yield found
-    assert faults == []

@@ -47,7 +47,7 @@ def test_the_size_is_told_in_px_and_mm(unfinished: Path, serve, populate, visito
         desk.drag((100, 60), (180, 120))
         left, top, width, height = desk.roi()
     told = f"{width} × {height} px, {width / 10:.1f} × {height / 10:.1f} mm (at {left}, {top})"  # noqa: RUF001
-    assert page.locator(".an-viewer .vw-size").inner_text() == told
+    expect(page.locator(".an-viewer .vw-size")).to_have_text(told)
     expect(page.locator(".an-viewer [role=status]")).to_have_text(told)
 
 

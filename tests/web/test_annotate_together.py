@@ -38,7 +38,7 @@ def test_two_browsers_lose_nothing(ward, visitor, shot, accessible) -> None:
         shot(ben.page, "annotate-conflict")
         dialog.get_by_role("button", name="Take theirs").click()
         ben.ready()
-        assert ben.page.locator(".an-viewer .vw-size").inner_text().startswith(f"{first[2]} × ")  # noqa: RUF001
+        expect(ben.page.locator(".an-viewer .vw-size")).to_contain_text(f"{first[2]} × ")  # noqa: RUF001
         # Ben goes on from hers; now she is late, and keeps her own all the same.
         ben.stage.focus()
         ben.page.keyboard.press("Shift+ArrowRight")

@@ -76,7 +76,7 @@ def test_a_case_from_images_to_paper(clinic, visitor, row, accessible, shot) -> 
     for _ in range(20):
         page.keyboard.press("ArrowLeft")
     maps = page.locator(".pr-map")
-    assert maps.count() == 2
+    expect(maps).to_have_count(2)
     for place in range(2):
         assert maps.nth(place).evaluate("e => getComputedStyle(e).opacity") == "0"
     page.keyboard.press("End")
@@ -110,7 +110,7 @@ def test_a_saved_prediction_is_listed_shown_and_deleted(clinic, visitor, row) ->
     page.reload()
     page.get_by_role("button", name="Show case seven").click()
     expect(page.locator(".pr-number")).to_have_text(number)
-    assert page.locator(".pr-map").count() == 2
+    expect(page.locator(".pr-map")).to_have_count(2)
     assert page.get_by_role("button", name="Save this prediction").count() == 0
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete case seven").click()

@@ -57,7 +57,7 @@ async function start() {
   }
   draw();
   const fresh = packet.cases.every((one) => one.answered === 0);
-  root.querySelector("details.rd-guide").open = fresh && !packet.at;
+  root.querySelector("details.rd-guide").open = fresh;
   const last = packet.cases.find((one) => one.code === packet.at);
   await open((last ?? packet.cases[0]).code, { quiet: true });
 }

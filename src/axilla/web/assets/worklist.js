@@ -5,7 +5,7 @@ import { ask } from "./saving.js";
 
 const KEPT_PICTURES = 5;
 const REFRESH_MS = 120000;
-export const STATES = ["new", "draft", "submitted", "accepted", "disagreement"];
+const STATES = ["new", "draft", "submitted", "accepted", "disagreement"];
 
 export function chip(words, state) {
   return make("span", { class: `an-chip an-${state}`, text: words[`state_${state}`] });

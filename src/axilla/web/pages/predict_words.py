@@ -38,7 +38,6 @@ def _inputs(say: Say) -> dict[str, str]:
         "nothing": say("Choose an image, or fill in a clinical value."),
         "too_large": say("These files are larger than the server takes ({most} MB)."),
         "unreachable": say("The server cannot be reached. Try again."),
-        "not_used": say("The bundle uses no {modality}."),
         "slide": say("Overview of a whole slide; it is cut into tiles."),
     }
 
