@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.covariance import LedoitWolf
 
+from axilla.inference.cautions import unlike_training
 from axilla.inference.familiarity import Familiarity, distances_between, fit_reference
 
 RNG = np.random.default_rng(11)
@@ -76,7 +77,7 @@ def test_a_case_far_away_is_unfamiliar_and_one_in_the_middle_is_not():
     far, near = reference.familiarity(np.stack([known.mean(0) + 1000, known.mean(0)]))
     assert far.unfamiliar
     assert far.p == pytest.approx(1 / 121)
-    assert str(far) == "further from the training patients than each of all 120"
+    assert far.furthest
     assert not near.unfamiliar
     assert near.p == 1.0
 
@@ -87,8 +88,9 @@ def test_few_patients_warn_of_what_is_further_than_all_of_them(n, rank, told):
 
 
 def test_a_share_is_said_in_words():
-    said = str(Familiarity(9.0, 0.005, 999))
-    assert said == "further from the training patients than 99.5% of them"
+    said = unlike_training("pathology", Familiarity(9.0, 0.005, 999))
+    assert said == "pathology: further from the training patients than 99.5% of them"
+    assert said.template.format(**said.values) == said
 
 
 def test_too_few_patients_and_patients_without_difference_are_no_reference():

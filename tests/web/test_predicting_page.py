@@ -150,3 +150,15 @@ def test_without_a_bundle_the_page_says_so(office, visitor) -> None:
     page = context.new_page()
     page.goto("/predict")
     expect(page.locator("#content")).to_contain_text("no bundle that can be read")
+
+
+@pytest.mark.timeout(300)
+def test_warnings_are_said_in_chinese(clinic, visitor, row) -> None:
+    page = opened(visitor, clinic)
+    page.context.add_cookies([{"name": "axilla_language", "value": "zh", "url": clinic.url}])
+    page.reload()
+    page.get_by_label("选择超声图像").set_input_files(row["ultrasound"])
+    page.locator(".pr-stage:not([hidden])").wait_for()
+    page.locator(".pr-go button").click()
+    expect(page.locator(".pr-warnings")).to_contain_text("缺少病理")
+    expect(page.locator(".pr-warnings")).not_to_contain_text("predicted from the rest")

@@ -13,6 +13,7 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from axilla import RESEARCH_USE_ONLY
+from axilla.inference.cautions import TEMPLATES
 from axilla.web.words import LANGUAGES, words_of
 
 WEB = Path(str(files("axilla.web")))
@@ -27,6 +28,7 @@ def called(node: ast.Call) -> str:
 
 def written() -> Iterator[str]:
     yield RESEARCH_USE_ONLY
+    yield from TEMPLATES
     for path in sorted(WEB.rglob("*.py")):
         # Not Babel's extraction: before Python 3.12 it does not see what stands in f-strings.
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

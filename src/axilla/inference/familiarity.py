@@ -40,11 +40,10 @@ class Familiarity:
         """Tell whether fewer than 1 % of the patients lie as far; among fewer than 99, nobody."""
         return self.p < max(UNFAMILIAR, 1.5 / (self.patients + 1))
 
-    def __str__(self) -> str:
-        """Return the finding as the end of a sentence."""
-        if self.p * (self.patients + 1) < 1.5:  # noqa: PLR2004 - the case itself, and rounding
-            return f"further from the training patients than each of all {self.patients}"
-        return f"further from the training patients than {1 - self.p:.1%} of them"
+    @property
+    def furthest(self) -> bool:
+        """Tell whether no patient lies as far."""
+        return self.p * (self.patients + 1) < 1.5  # noqa: PLR2004 - the case itself, and rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ import torch
 
 from axilla.inference.bags import CaseBags
 from axilla.inference.bundle import Bundle
+from axilla.inference.cautions import NO_MASK, NO_MODALITY, NO_ROI, Caution, unlike_training
 from axilla.inference.familiarity import Familiarity
 from axilla.inference.parts import Part, fusion_of, misfit, part_of, pixel_settings
 from axilla.inference.unseen import unseen_values
@@ -220,24 +221,24 @@ class Predictor:
         recalibration = self.manifest.recalibration
         return float(recalibration.apply(probability)) if recalibration else probability
 
-    def _warnings(self, case: Patient, used: Sequence[Modality]) -> list[str]:
+    def _warnings(self, case: Patient, used: Sequence[Modality]) -> list[Caution]:
         said = [
-            f"no {part.manifest.modality}: predicted from the rest, which was not validated"
+            Caution(NO_MODALITY, modality=part.manifest.modality)
             for part in self._parts
             if part.manifest.modality not in used
         ]
         unmasked = any(file.mask is None for file in case.ultrasound)
         if self.manifest.masks_in_training and "ultrasound" in used and unmasked:
-            said.append("no lesion mask: the ROI rectangle stands in, unlike in training")
+            said.append(Caution(NO_MASK))
         if "ultrasound" in used and any(f.mask is None and f.roi is None for f in case.ultrasound):
-            said.append("no ROI and no mask: the whole ultrasound image stands in for the lesion")
+            said.append(Caution(NO_ROI))
         return said
 
     def _unfamiliar(
         self, case: Patient, used: Sequence[Modality], familiar: Mapping[Modality, Familiarity]
-    ) -> list[str]:
+    ) -> list[Caution]:
         """Say what of the case is unlike the training patients."""
-        said = [f"{m}: {one}" for m, one in familiar.items() if one.unfamiliar]
+        said = [unlike_training(m, one) for m, one in familiar.items() if one.unfamiliar]
         if "clinical" in used:
             for part in self._parts:
                 said += unseen_values(case.clinical, part.manifest)

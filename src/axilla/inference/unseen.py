@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
+from axilla.inference.cautions import NEW_LEVEL, OUTSIDE, Caution
 from axilla.inference.manifest import ModalityManifest
 from axilla.records.patients import ClinicalValue
 
 
-def unseen_values(values: Mapping[str, ClinicalValue], part: ModalityManifest) -> list[str]:
+def unseen_values(values: Mapping[str, ClinicalValue], part: ModalityManifest) -> list[Caution]:
     """Say which numbers lie outside the range of the training patients, and which levels are new.
 
     A number is only judged if the bundle knows its range.
@@ -17,11 +18,10 @@ def unseen_values(values: Mapping[str, ClinicalValue], part: ModalityManifest) -
         value = values.get(name)
         if isinstance(value, str):
             if value not in column.get("levels", ()):
-                said.append(f"{name}: a level that no training patient had; it counts as unknown")
+                said.append(Caution(NEW_LEVEL, column=name))
         elif value is not None and name in (part.ranges or {}):
             low, high = (part.ranges or {})[name]
             if not low <= value <= high:
-                said.append(
-                    f"{name}: {value:g} is outside the training patients' {low:g} to {high:g}"
-                )
+                inside = {"low": f"{low:g}", "high": f"{high:g}"}
+                said.append(Caution(OUTSIDE, column=name, value=f"{value:g}", **inside))
     return said

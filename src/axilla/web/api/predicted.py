@@ -106,8 +106,18 @@ class Heatmap(BaseModel):
     map_png: str = ""
 
 
+class CautionParts(BaseModel):
+    """What a warning is made of, so that it can be said in another language."""
+
+    template: str
+    values: dict[str, str]
+
+
 class Prediction(BaseModel):
-    """What the bundle says of one case; `key` saves it for as long as the server knows it."""
+    """What the bundle says of one case; `key` saves it for as long as the server knows it.
+
+    `cautions` are the warnings again, one for one.
+    """
 
     key: str = ""
     made_at: float
@@ -126,6 +136,7 @@ class Prediction(BaseModel):
     used: list[str]
     by_modality: dict[str, float]
     warnings: list[str]
+    cautions: list[CautionParts] = []
     familiarity: dict[str, Familiar]
     not_measured: list[str]
     attention: dict[str, list[Share]]

@@ -67,9 +67,15 @@ function verdict({ say, percent, result }) {
   ]);
 }
 
+// A warning is said again from what it is made of, if its sentence is known in the page's language.
+function inWords(say, text, { template, values } = { template: text }) {
+  if (say(template) === template) return text;
+  return say(template, values.modality ? { ...values, modality: say(values.modality) } : values);
+}
+
 function warnings({ say, result }) {
   const children = result.warnings.length
-    ? [make("ul", { className: "note pr-warnings" }, result.warnings.map((one) => make("li", { textContent: one })))]
+    ? [make("ul", { className: "note pr-warnings" }, result.warnings.map((text, place) => make("li", { textContent: inWords(say, text, result.cautions[place]) })))]
     : [make("p", { className: "ax-muted", textContent: say("no_warnings") })];
   return section("", say("warnings"), children);
 }

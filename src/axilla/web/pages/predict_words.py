@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
+from axilla.inference.cautions import TEMPLATES
+
 Say = Callable[[str], str]
 
 
 def predict_words(say: Say) -> dict[str, str]:
     """Return the words of predict.js and its parts, by key."""
-    return _inputs(say) | _result(say) | _limits(say) | _heatmaps(say) | _kept(say) | _terms(say)
+    cautions = {template: say(template) for template in TEMPLATES}
+    parts = (_inputs, _result, _limits, _heatmaps, _kept, _terms)
+    return cautions | {key: word for part in parts for key, word in part(say).items()}
 
 
 def _inputs(say: Say) -> dict[str, str]:

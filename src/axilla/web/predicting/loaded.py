@@ -8,6 +8,7 @@ from typing import Any
 from axilla.cohort.slides.opening import close_slides
 from axilla.inference.bundle import read_bundle
 from axilla.inference.cases import as_json_of
+from axilla.inference.cautions import Caution
 from axilla.inference.manifest import Manifest
 from axilla.inference.predictor import Prediction, Predictor
 from axilla.inference.tiling import in_tiles
@@ -76,6 +77,7 @@ class Loaded:
         said = replace(prediction, warnings=(*prediction.warnings, *case.remarks))
         manifest = self.predictor.manifest
         content = as_json_of(said, manifest) | _facts(manifest) | {"digest": self.digest}
+        content["cautions"] = [_parts(warning) for warning in said.warnings]
         if not case.heatmaps:
             return Message(content | {"heatmaps": []})
         try:
@@ -94,6 +96,13 @@ def load(path: Path, legend: Path | None) -> Loaded | Message:
     except (AxillaError, OSError) as error:
         message = _told(error) if isinstance(error, AxillaError) else refused(_missing(path))
         return Message(message.content | {"unavailable": True})
+
+
+def _parts(warning: str) -> dict[str, Any]:
+    """Return what a warning is made of; one of a slide is whole as it is."""
+    if isinstance(warning, Caution):
+        return {"template": warning.template, "values": warning.values}
+    return {"template": warning, "values": {}}
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
