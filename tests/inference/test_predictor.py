@@ -5,90 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from made import COMPONENTS, SIDE_PX, make_bundle
 from PIL import Image
 
 from axilla.inference.bundle import Bundle
-from axilla.inference.manifest import Manifest, ModalityManifest, PreprocessingManifest
 from axilla.inference.predictor import Predictor
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import fusions
-from axilla.preprocessing.clinical import ClinicalEncoder, fit_encoder
+from axilla.preprocessing.clinical import ClinicalEncoder
 from axilla.preprocessing.prepare import PixelSettings, prepare
 from axilla.records.errors import BundleError, UnreadableImage
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.roi import Roi
 
 RNG = np.random.default_rng(5)
-SIDE_PX = 32
-COMPONENTS = 4
-TRAINED_ON = [{"age": 40.0, "er": "positive"}, {"age": 60.0, "er": "negative"}, {"age": 55.0}]
-KINDS = {"age": "number", "er": "category"}
-
-
-def tensors_of(modality, width, *, components):
-    tensors = {
-        f"{modality}.classifier.weight": torch.randn(1, width),
-        f"{modality}.classifier.bias": torch.randn(1),
-    }
-    if components:
-        tensors[f"{modality}.projection.mean"] = torch.randn(width)
-        tensors[f"{modality}.projection.axes"] = torch.randn(width, components)
-    return tensors
-
-
-def randomised(network):
-    """Give a network weights and batch-norm statistics that are not those of its start."""
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    for name, buffer in network.named_buffers():
-        if name.endswith("running_var"):
-            buffer.uniform_(0.5, 2.0)
-    return network
-
-
-def make_bundle(strategy="multilayer", *, clinical=True, side_px=SIDE_PX):
-    torch.manual_seed(0)
-    tensors, parts, widths = {}, [], []
-    for modality in ("ultrasound", "pathology"):
-        backbone = randomised(find_backbone("plnet").build())
-        tensors |= {f"{modality}.backbone.{k}": v for k, v in backbone.state_dict().items()}
-        tensors |= tensors_of(modality, 128, components=COMPONENTS)
-        parts.append(
-            ModalityManifest(
-                modality=modality, model=f"{modality}/plnet", backbone="plnet", side_px=side_px
-            )
-        )
-        widths.append(COMPONENTS)
-    if clinical:
-        encoder = fit_encoder(TRAINED_ON, KINDS)
-        tensors |= tensors_of("clinical", encoder.width, components=0)
-        parts.append(
-            ModalityManifest(
-                modality="clinical", model="clinical/logistic", encoder=encoder.to_json()
-            )
-        )
-        widths.append(encoder.width)
-    fusion = randomised(fusions[strategy](widths))
-    tensors |= {f"fusion.{name}": tensor for name, tensor in fusion.state_dict().items()}
-    manifest = Manifest(
-        axilla_version="0",
-        study="test",
-        outcome="alnm",
-        positive="1",
-        model=strategy,
-        strategy=strategy,
-        modalities=tuple(parts),
-        preprocessing=PreprocessingManifest(
-            image_size_px=SIDE_PX, roi_margin=0.25, harmonise=True, outside_mask=0.4
-        ),
-        threshold=0.5,
-        threshold_rule="half",
-        cohort_digest="0",
-        patients=3,
-        positives=1,
-        masks_in_training=False,
-    )
-    return Bundle(manifest, tensors)
 
 
 @pytest.fixture(scope="module")
@@ -294,60 +224,3 @@ def test_a_missing_image_is_an_unreadable_image(cases, tmp_path):
     gone = replace(cases[0], pathology=(ImageFile(tmp_path / "gone.png"),))
     with pytest.raises(UnreadableImage, match=r"gone\.png"):
         Predictor(make_bundle()).predict([gone])
-
-
-def without(prefix):
-    def change(bundle):
-        kept = {k: v for k, v in bundle.tensors.items() if not k.startswith(prefix)}
-        return Bundle(bundle.manifest, kept)
-
-    return change
-
-
-def with_tensor(name, tensor):
-    return lambda bundle: Bundle(bundle.manifest, bundle.tensors | {name: tensor})
-
-
-def with_part(position, **update):
-    def change(bundle):
-        parts = list(bundle.manifest.modalities)
-        parts[position] = parts[position].model_copy(update=update)
-        manifest = bundle.manifest.model_copy(update={"modalities": tuple(parts)})
-        return Bundle(manifest, bundle.tensors)
-
-    return change
-
-
-def with_strategy(name):
-    return lambda bundle: Bundle(
-        bundle.manifest.model_copy(update={"strategy": name}), bundle.tensors
-    )
-
-
-MISFITS = {
-    "no backbone": without("pathology.backbone"),
-    "one tensor less": without("pathology.backbone.blocks.0.0"),
-    "no classifier": without("ultrasound.classifier"),
-    "no fusion": without("fusion"),
-    "no projection": without("ultrasound.projection"),
-    "half a projection": without("ultrasound.projection.axes"),
-    "wide classifier": with_tensor("ultrasound.classifier.weight", torch.zeros(1, 64)),
-    "flat classifier": with_tensor("ultrasound.classifier.weight", torch.zeros(128)),
-    "wide projection": with_tensor("ultrasound.projection.axes", torch.zeros(64, COMPONENTS)),
-    "more components": with_tensor("ultrasound.projection.axes", torch.zeros(128, 9)),
-    "clinical width": with_tensor("clinical.classifier.weight", torch.zeros(1, 9)),
-    "fusion shape": with_tensor("fusion.output.weight", torch.zeros(1, 9)),
-    "another backbone": with_part(0, backbone="squeezenet"),
-    "unknown backbone": with_part(0, backbone="plnet2"),
-    "neither backbone nor encoder": with_part(0, backbone=None),
-    "bad encoder": with_part(2, encoder=[{"kind": "number", "name": "age", "wrong": 1}]),
-    "bare encoder": with_part(2, encoder=[{}]),
-    "another strategy": with_strategy("attention"),
-    "unknown strategy": with_strategy("blending"),
-}
-
-
-@pytest.mark.parametrize("name", MISFITS)
-def test_what_does_not_fit_together_is_a_bundle_error(name):
-    with pytest.raises(BundleError, match="do not fit"):
-        Predictor(MISFITS[name](make_bundle()))

@@ -28,7 +28,6 @@ Format = Literal["coco", "csv"]
 _OUTLINES = "rois"
 _DIGEST_BYTES = 4
 _OUTLINE = re.compile(r"-[0-9a-f]{8}\.png$")
-# A spreadsheet takes what begins like this for a formula.
 
 
 @dataclass(frozen=True, slots=True)

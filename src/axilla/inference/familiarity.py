@@ -38,7 +38,7 @@ class Familiarity:
     @property
     def unfamiliar(self) -> bool:
         """Tell whether fewer than 1 % of the patients lie as far; among fewer than 99, nobody."""
-        return self.p < max(UNFAMILIAR, 1.5 / (self.patients + 1))
+        return self.furthest or self.p < UNFAMILIAR
 
     @property
     def furthest(self) -> bool:

@@ -4,12 +4,11 @@ import { filled, make, present, told } from "./dom.js";
 import { createViewer } from "./viewer.js";
 import { ask, createSaving, said } from "./saving.js";
 import {
-  chip, createPictures, createWorklist, helpDialog, load, onKeys, stepButtons,
+  chip, createPictures, createWorklist, helpDialog, load, onKeys, shape, stepButtons,
 } from "./worklist.js";
 
 const { words, me, review } = told("annotate");
 const unfinished = (item) => item.state === "new" || item.state === "draft";
-const shape = (roi) => roi && { left: roi.left, top: roi.top, width: roi.width, height: roi.height };
 
 present("annotate").then((root) => {
   const pictures = createPictures();

@@ -4,11 +4,10 @@ import { filled, make, present, told } from "./dom.js";
 import { createViewer } from "./viewer.js";
 import { ask, said } from "./saving.js";
 import {
-  chip, createPictures, createWorklist, helpDialog, iou, load, onKeys, stepButtons,
+  chip, createPictures, createWorklist, helpDialog, iou, load, onKeys, shape, stepButtons,
 } from "./worklist.js";
 
 const { words, me, may } = told("review");
-const shape = (roi) => roi && { left: roi.left, top: roi.top, width: roi.width, height: roi.height };
 const share = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
 
 present("review").then((root) => {

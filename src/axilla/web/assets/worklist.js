@@ -7,6 +7,9 @@ const KEPT_PICTURES = 5;
 const REFRESH_MS = 120000;
 const STATES = ["new", "draft", "submitted", "accepted", "disagreement"];
 
+// Returns the sides of a rectangle alone, or null.
+export const shape = (roi) => roi && { left: roi.left, top: roi.top, width: roi.width, height: roi.height };
+
 export function chip(words, state) {
   return make("span", { class: `an-chip an-${state}`, text: words[`state_${state}`] });
 }
