@@ -40,7 +40,7 @@ class Desk:
 
     @property
     def key(self) -> str:
-        return self.page.url.split("#")[1]
+        return str(self.page.evaluate("location.hash.slice(1)"))  # page.url lags behind
 
     @property
     def stage(self):

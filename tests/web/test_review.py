@@ -57,7 +57,7 @@ def opened(visitor, team, name: str, **more) -> Page:
 
 
 def key_of(page: Page) -> str:
-    return page.url.split("#")[1]
+    return str(page.evaluate("location.hash.slice(1)"))  # page.url lags behind
 
 
 def drag(page: Page, start: tuple[int, int], end: tuple[int, int], *, width_px: int) -> None:
