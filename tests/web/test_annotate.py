@@ -225,11 +225,11 @@ def test_the_list_filters_and_folds_on_a_tablet(team, visitor, shot, accessible)
     page.get_by_label("State").select_option("")
     page.locator(".an-items button").nth(3).click()
     expect(page.get_by_label("Patient")).to_be_hidden()  # the image has the room again
-    fourth = page.url
+    fourth = page.evaluate("location.href")
     page.get_by_role("button", name="Next image").click()
-    assert page.url != fourth
+    assert page.evaluate("location.href") != fourth
     page.get_by_role("button", name="Previous image").click()
-    assert page.url == fourth
+    assert page.evaluate("location.href") == fourth
 
 
 def test_the_page_is_accessible(desk: Desk, accessible, shot) -> None:
