@@ -133,6 +133,9 @@ def test_what_is_wrong_is_said_where_it_is_wrong(clinic, visitor, row, tmp_path:
     expect(fault).to_have_count(0)
     choose(page, row)
     predict(page)
+    page.goto(f"{clinic.url}/language/zh?next=/predict")
+    page.locator("input[type=file]").first.set_input_files(broken)
+    expect(fault).to_contain_text("其他类型或已损坏的文件")
 
 
 def test_the_page_answers_at_once(clinic) -> None:

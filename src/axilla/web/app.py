@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from axilla import RESEARCH_USE_ONLY, __version__
+from axilla.records.errors import Problem
 from axilla.web.access.origin import BodyLimit, Doorkeeper
 from axilla.web.api import accounts as accounts_api
 from axilla.web.api import pictures as pictures_api
@@ -17,12 +18,13 @@ from axilla.web.api import predict as predict_api
 from axilla.web.api import predictions as predictions_api
 from axilla.web.api import reading_study, readings, results
 from axilla.web.api import rois as rois_api
-from axilla.web.api.answers import install_answers
+from axilla.web.api.answers import install_answers, told
 from axilla.web.pages import forms
 from axilla.web.pages.plain import plain_page
 from axilla.web.services import Web, open_web
 from axilla.web.settings import ServeSettings
 from axilla.web.store.accounts import has_users
+from axilla.web.words import language_of
 
 _UPLOAD_PATHS = ("/api/predict", "/api/pictures")
 
@@ -91,6 +93,6 @@ def _install_pages(app: FastAPI, web: Web, *, whole: bool) -> None:
 def _broken(request: Request, _error: Exception) -> Response:
     """Say that something went wrong without saying what: the cause goes to the server's output."""
     if request.url.path.startswith("/api"):
-        found = {"place": "server", "found": "an error of the program", "expected": "none"}
-        return JSONResponse({"detail": found}, status_code=500)
+        problem = Problem("server", "an error of the program", "none")
+        return JSONResponse({"detail": told(problem, language_of(request))}, status_code=500)
     return plain_page(request, "broken.html.j2", {}, status=500)

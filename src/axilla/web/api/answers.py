@@ -1,7 +1,7 @@
 """How the API says no, and who asks it."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -17,18 +17,24 @@ from axilla.web.access.actor import Actor
 from axilla.web.access.roles import Permission
 from axilla.web.refusals import Refusal
 from axilla.web.services import Web
+from axilla.web.spoken import spoken
+from axilla.web.words import language_of
 
 _log = logging.getLogger(__name__)
 _DATABASE_RETRY_S = 10
 
 
 class Told(BaseModel):
-    """One thing that is wrong: where, what was found, what was expected, what to do."""
+    """One thing that is wrong: where, what was found, what was expected, what to do.
+
+    `said` is all of it in the language of the request, for people.
+    """
 
     place: str
     found: str
     expected: str = ""
     remedy: str = ""
+    said: str = ""
 
 
 class Refused(BaseModel):
@@ -83,13 +89,14 @@ Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 SignedIn = Annotated[Actor, Depends(allowed())]
 
 
-def told(problem: Problem) -> dict[str, str]:
-    """Return a problem as the API's JSON has it."""
+def told(problem: Problem, language: str) -> dict[str, str]:
+    """Return a problem as the API's JSON has it, said in a language."""
     return {
         "place": problem.place,
         "found": problem.found,
         "expected": problem.expected,
         "remedy": problem.remedy,
+        "said": spoken(problem, language),
     }
 
 
@@ -103,34 +110,34 @@ def install_answers(app: FastAPI) -> None:
         app.add_exception_handler(away, _database_away)
 
 
-def _refused(_request: Request, error: Exception) -> JSONResponse:
+def _refused(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, Refusal):
         raise error
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}
     if error.status == 401:  # noqa: PLR2004 - RFC 9110 wants the challenge
         headers["WWW-Authenticate"] = "Bearer"
-    content = {"detail": told(error.problem), **error.more}
+    content = {"detail": told(error.problem, language_of(request)), **error.more}
     return JSONResponse(content, status_code=error.status, headers=headers)
 
 
-def _of_http(_request: Request, error: Exception) -> JSONResponse:
+def _of_http(request: Request, error: Exception) -> JSONResponse:
     """Say in the API's shape what the framework refuses: no such path, another method."""
     if not isinstance(error, HTTPException):
         raise error
     found = HTTPStatus(error.status_code).phrase.casefold()
     problem = Problem("request", found, "a path and method of the API")
-    return JSONResponse({"detail": told(problem)}, error.status_code, headers=error.headers)
+    content = {"detail": told(problem, language_of(request))}
+    return JSONResponse(content, error.status_code, headers=error.headers)
 
 
-def _malformed(_request: Request, error: Exception) -> JSONResponse:
+def _malformed(request: Request, error: Exception) -> JSONResponse:
     """Say which value cannot be, without saying it again: it may be a password, or a patient's."""
     if not isinstance(error, RequestValidationError):
         raise error
     problems = [
         Problem(_place(one["loc"]), "a value that cannot be", one["msg"]) for one in error.errors()
     ]
-    content = {"detail": told(problems[0]), "problems": [told(one) for one in problems]}
-    return JSONResponse(content, status_code=422)
+    return _wrong(request, problems)
 
 
 def _place(path: Iterable[object]) -> str:
@@ -138,7 +145,7 @@ def _place(path: Iterable[object]) -> str:
     return ".".join(map(str, path)).encode(errors="backslashreplace").decode()
 
 
-def _database_away(_request: Request, error: Exception) -> JSONResponse:
+def _database_away(request: Request, error: Exception) -> JSONResponse:
     """Say that the database does not answer; its own words would name hosts and statements."""
     # A server that is stopping refuses with what the driver calls an error of programming.
     away = isinstance(error, OperationalError | InterfaceError | ConnectionError)
@@ -148,12 +155,17 @@ def _database_away(_request: Request, error: Exception) -> JSONResponse:
     remedy = "Try again soon; nothing of this request was kept."
     problem = Problem("database", "no answer", "one", remedy)
     headers = {"Retry-After": str(_DATABASE_RETRY_S)}
-    return JSONResponse({"detail": told(problem)}, status_code=503, headers=headers)
+    content = {"detail": told(problem, language_of(request))}
+    return JSONResponse(content, status_code=503, headers=headers)
 
 
-def _faulty(_request: Request, error: Exception) -> JSONResponse:
+def _faulty(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, AxillaError):
         raise error
     problems = error.problems or (Problem("request", str(error), "something usable"),)
-    content = {"detail": told(problems[0]), "problems": [told(one) for one in problems]}
-    return JSONResponse(content, status_code=422)
+    return _wrong(request, problems)
+
+
+def _wrong(request: Request, problems: Sequence[Problem]) -> JSONResponse:
+    said = [told(one, language_of(request)) for one in problems]
+    return JSONResponse({"detail": said[0], "problems": said}, status_code=422)

@@ -43,11 +43,14 @@ export function present(id) {
   });
 }
 
+// Returns what the API says of a problem, in the language of the page.
+export function spoken(problem) {
+  return problem?.said || problem?.found || "";
+}
+
 export class Refused extends Error {
   constructor(status, content) {
-    const detail = content?.detail ?? {};
-    const said = [detail.found && `${detail.place}: ${detail.found}`, detail.remedy].filter(Boolean);
-    super(said.join(". ") || `${status}`);
+    super(spoken(content?.detail) || `${status}`);
     this.status = status;
     this.content = content ?? {};
   }

@@ -1,6 +1,6 @@
 // The page of predictions: choose images, draw the lesion, fill in values, predict, keep.
 
-import { Refused, make, present, speaker, told } from "./dom.js";
+import { Refused, make, present, speaker, spoken, told } from "./dom.js";
 import { clinicalFields, imageField } from "./predict_inputs.js";
 import { showResult } from "./predict_result.js";
 import { savedList } from "./predict_saved.js";
@@ -61,7 +61,7 @@ function complain(parts, error) {
     field?.complain(problem);
     return !field;
   });
-  const words = rest.map((one) => [`${one.place}: ${one.found}`, one.remedy].filter(Boolean).join(". "));
+  const words = rest.map(spoken);
   if (!problems.length) words.push(error instanceof Refused ? error.message : say("unreachable"));
   parts.fault.textContent = words.join(" ");
   parts.fault.hidden = !words.length;

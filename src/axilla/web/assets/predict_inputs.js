@@ -1,6 +1,6 @@
 // What a prediction is made from: images with previews, the lesion's rectangle, clinical values.
 
-import { Refused, make } from "./dom.js";
+import { Refused, make, spoken } from "./dom.js";
 import { createViewer } from "./viewer.js";
 
 const ACCEPTED = {
@@ -143,8 +143,7 @@ export function imageField(kind, { say, bundle, viewer: viewerWords, words }) {
   }
 
   function complain(problem) {
-    fault.textContent = [problem.found, problem.expected && `(${problem.expected})`, problem.remedy]
-      .filter(Boolean).join(" ");
+    fault.textContent = spoken(problem);
     fault.hidden = false;
   }
 
@@ -207,7 +206,7 @@ export function clinicalFields({ say, bundle, language }) {
     filled: () => controls.some((control) => control.value !== ""),
     owns: (place) => bundle.clinical.some((column) => column.name === place),
     complain(problem) {
-      fault.textContent = `${problem.place}: ${problem.found} (${problem.expected})`;
+      fault.textContent = spoken(problem);
       fault.hidden = false;
     },
     forgive: () => { fault.hidden = true; },

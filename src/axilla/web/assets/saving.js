@@ -3,7 +3,7 @@
 // Each image has at most one waiting change, which later ones replace while it waits. A change
 // carries the version that was seen, so the server refuses it if somebody else was faster.
 
-import { request } from "./dom.js";
+import { request, spoken } from "./dom.js";
 
 const WAIT_MS = 200;
 const LONGEST_ANSWER_MS = 20000;
@@ -22,8 +22,7 @@ export async function ask(method, path, body) {
 }
 
 export function said(answer, fallback) {
-  const told = answer.body?.detail;
-  return told?.found ? [told.place, told.found, told.expected && `≠ ${told.expected}`, told.remedy].filter(Boolean).join(": ") : fallback;
+  return spoken(answer.body?.detail) || fallback;
 }
 
 // `me` is the name of who is signed in; `on` has saved(key, drawing), conflict(key, yours, theirs),

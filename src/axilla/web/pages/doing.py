@@ -8,6 +8,7 @@ from nicegui import ui
 from axilla.records.errors import AxillaError
 from axilla.web.pages.visit import Visit
 from axilla.web.refusals import NotSignedIn, Refusal
+from axilla.web.spoken import spoken, spoken_of
 
 
 @contextmanager
@@ -21,6 +22,13 @@ def doing(visit: Visit) -> Iterator[None]:
     except NotSignedIn:
         ui.navigate.to(f"/login?next={visit.path}")
     except Refusal as refusal:
-        ui.notify(str(refusal.problem), type="negative", multi_line=True, close_button=True)
+        ui.notify(
+            spoken(refusal.problem, visit.language),
+            type="negative",
+            multi_line=True,
+            close_button=True,
+        )
     except AxillaError as error:
-        ui.notify(str(error), type="negative", multi_line=True, close_button=True)
+        ui.notify(
+            spoken_of(error, visit.language), type="negative", multi_line=True, close_button=True
+        )

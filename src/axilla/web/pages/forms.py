@@ -15,6 +15,7 @@ from axilla.web.pages.plain import plain_page
 from axilla.web.pages.visit import THEME_COOKIE
 from axilla.web.refusals import Conflict, Invalid, NotAllowed, NotSignedIn, TooMany
 from axilla.web.services import Web, address_of, cookie_name
+from axilla.web.spoken import spoken
 from axilla.web.store import accounts, attempts, audit, keys
 from axilla.web.store.accounts import User
 from axilla.web.words import COOKIE, LANGUAGES, N_, language_of, words_of
@@ -42,8 +43,9 @@ def login(request: Request, name: Text, password: Text, next: Text = "/") -> Res
     try:
         user = _checked(web, name, password=password, address=address)
     except (NotSignedIn, TooMany) as refusal:
-        said = words_of(language_of(request)).gettext(_WRONG)
-        fault = str(refusal.problem) if isinstance(refusal, TooMany) else said
+        language = language_of(request)
+        said = words_of(language).gettext(_WRONG)
+        fault = spoken(refusal.problem, language) if isinstance(refusal, TooMany) else said
         content = {"next": _local(next), "name": name, "fault": fault}
         answer = plain_page(request, "login.html.j2", content, status=refusal.status)
         if refusal.retry_after_s:
@@ -86,7 +88,8 @@ def setup(request: Request, key: Text, name: Text, password: Text) -> Response:
             user = accounts.add_user(session, name, password=password, roles=[Role.LEAD])
             audit.record(session, user.name, "user.first", user.name, address=address_of(request))
     except (Invalid, Conflict) as refusal:
-        content = {"key": key, "name": name, "fault": str(refusal.problem)}
+        fault = spoken(refusal.problem, language_of(request))
+        content = {"key": key, "name": name, "fault": fault}
         return plain_page(request, "setup.html.j2", content, status=refusal.status)
     return _begun(request, user, to="/")
 

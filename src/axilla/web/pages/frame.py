@@ -16,6 +16,7 @@ from axilla.web.pages.text import text
 from axilla.web.pages.visit import Visit, visit_of
 from axilla.web.refusals import NotAllowed, NotSignedIn
 from axilla.web.services import Web
+from axilla.web.spoken import spoken
 from axilla.web.words import LANGUAGES, N_
 
 Build = Callable[[Visit], Awaitable[None] | None]
@@ -55,7 +56,7 @@ def page(
                 return RedirectResponse(f"/login?next={target}", status_code=303)
             except NotAllowed as refusal:
                 with framed(visit, title):
-                    ui.label(str(refusal.problem)).classes("fault")
+                    ui.label(spoken(refusal.problem, visit.language)).classes("fault")
                 return None
             with framed(visit, title):
                 if inspect.isawaitable(going := build(visit)):

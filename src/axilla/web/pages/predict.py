@@ -13,6 +13,7 @@ from axilla.web.pages.text import text
 from axilla.web.pages.visit import Visit
 from axilla.web.refusals import Refusal
 from axilla.web.services import Web
+from axilla.web.spoken import spoken
 from axilla.web.words import N_
 
 
@@ -29,7 +30,7 @@ def _build(visit: Visit) -> None:
         told = bundle_told(desk.known(), name=desk.name)
     except Refusal as refusal:
         text("p", say("Nothing can be predicted yet: the study has no bundle that can be read."))
-        text("p", f"{refusal.problem.remedy}").classes("ax-muted")
+        text("p", spoken(refusal.problem, visit.language)).classes("ax-muted")
         return
     data: dict[str, Any] = {
         "words": predict_words(say),

@@ -65,14 +65,14 @@ class CasePictures:
         heatmap = self._maps(patient).get(modality)
         if kind != "thumbnail":
             if heatmap is None or heatmap.image >= len(files):
-                raise _nothing("heatmap", "`axilla explain` makes them.")
+                raise _nothing("a heatmap", "`axilla explain` makes them.")
             return self._views(files[heatmap.image], heatmap, modality, kind=kind)
         if not files:
-            raise _nothing("image", "Restore the file where the cohort table says it is.")
+            raise _nothing("an image", "Restore the file where the cohort table says it is.")
         try:
             return _bytes(thumbnail_of(files[0]))
         except (UnreadableImage, RoiError) as error:
-            raise _nothing("image that can be read", "Restore the file.") from error
+            raise _nothing("an image that can be read", "Restore the file.") from error
 
     def _views(
         self, file: ImageFile, heatmap: Heatmap, modality: ImageModality, *, kind: PictureKind
@@ -82,7 +82,7 @@ class CasePictures:
         try:
             views = views_of(file, heatmap, modality=modality, scale=scale)
         except (UnreadableImage, RoiError) as error:
-            raise _nothing("image that can be read", "Restore the file.") from error
+            raise _nothing("an image that can be read", "Restore the file.") from error
         return _bytes(
             encoded(Image.fromarray(views.original if kind == "image" else views.overlaid))
         )
@@ -113,4 +113,4 @@ def _bytes(picture: Thumbnail) -> bytes:
 
 
 def _nothing(expected: str, remedy: str) -> NotFound:
-    return NotFound(Problem("picture", "none", f"a {expected}", remedy))
+    return NotFound(Problem("picture", "none", expected, remedy))

@@ -81,15 +81,16 @@ def one_at_a_time(session: Session, lock: int) -> None:
 
 def _parsed(url: str) -> URL:
     expected = "postgresql://USER@HOST/NAME, or sqlite:///FILE"
+    remedy = "Leave the option out to keep everything in the study folder."
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise ConfigError(Problem(_PLACE, "no address of a database", expected)) from error
+        raise ConfigError(Problem(_PLACE, "no address of a database", expected, remedy)) from error
     backend = parsed.get_backend_name()
     if backend == "postgresql":
         return parsed.set(drivername="postgresql+pg8000")
     if backend != "sqlite":
-        raise ConfigError(Problem(_PLACE, f"{backend}", expected))
+        raise ConfigError(Problem(_PLACE, backend, expected, remedy))
     return parsed
 
 
