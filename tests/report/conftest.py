@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from explained import explain
 
 from axilla.evaluation.stage import evaluate
 from axilla.records.folder import RunFolder
@@ -255,6 +256,13 @@ def paired(tmp_path_factory) -> tuple[StudyConfig, RunFolder]:
     folder = write_study(tmp_path_factory.mktemp("paired"), config=config, models=PAIRED)
     write_report(config, folder)
     return config, folder
+
+
+@pytest.fixture(scope="session")
+def explained(paired, tmp_path_factory) -> tuple[StudyConfig, RunFolder, list[str]]:
+    """The same results with maps and tables of explanations; and the patients who have maps."""
+    config, finished = paired
+    return config, *explain(finished, tmp_path_factory.mktemp("explained"))
 
 
 @pytest.fixture(scope="session")
