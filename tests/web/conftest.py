@@ -18,8 +18,18 @@ _CRITERIA = 'ultrasound = ["border"]\npathology = ["stroma", "emboli"]\ndecoy_sh
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
+_FAILED = pytest.StashKey[bool]()
 Serve = Callable[..., Served]
 MakeStudy = Callable[..., Path]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Remember for the fixtures whether their test failed."""
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
 
 
 @pytest.fixture
@@ -69,12 +79,16 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visitor(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+def visitor(
+    browser: Browser, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., BrowserContext]]:
     """Return a function that opens a browser of its own for one person.
 
-    No script of any page may fail while the test lasts.
+    No script of any page may fail while the test lasts; a test that fails leaves its pages as
+    pictures and words.
     """
     faults: list[str] = []
+    opened: list[BrowserContext] = []
     with ExitStack() as stack:
 
         def open_for(
@@ -84,11 +98,16 @@ def visitor(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
             context.set_default_timeout(20_000)
             context.on("weberror", lambda fault: faults.append(str(fault.error)))
             stack.callback(context.close)
+            opened.append(context)
             if name is not None:
                 sign_in(context, name)
             return context
 
         yield open_for
+        if request.node.stash.get(_FAILED, False):
+            for number, page in enumerate(page for context in opened for page in context.pages):
+                shot(page, f"failed-{request.node.originalname}-{number}")
+                print(page.url, page.inner_text("body")[:2000], sep="\n")  # noqa: T201 - pytest's
     assert not faults
 
 

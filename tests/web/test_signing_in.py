@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 from served import PASSWORD
 
 
@@ -29,6 +30,7 @@ def test_the_first_account_leads(unfinished: Path, serve, visitor, shot, accessi
     page.get_by_label("Roles").last.click()
     page.get_by_role("option", name="annotator").click()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("listbox")).to_have_count(0)
     page.get_by_role("button", name="Make the account").click()
     page.locator(".ax-name", has_text="dr.wang").wait_for()
     shot(page, "accounts")

@@ -28,7 +28,9 @@ def make_accounts(page: Page) -> None:
         page.get_by_label("First password").fill(PASSWORD)
         page.get_by_label("Roles").last.click()
         page.get_by_role("option", name=role, exact=True).click()
+        expect(page.locator(".q-select").last).to_contain_text(role)
         page.keyboard.press("Escape")
+        expect(page.get_by_role("listbox")).to_have_count(0)  # no click while it closes
         page.get_by_role("button", name="Make the account").click()
         page.locator(".ax-name", has_text=name).wait_for()
 
