@@ -22,13 +22,10 @@ def doing(visit: Visit) -> Iterator[None]:
     except NotSignedIn:
         ui.navigate.to(f"/login?next={visit.path}")
     except Refusal as refusal:
-        ui.notify(
-            spoken(refusal.problem, visit.language),
-            type="negative",
-            multi_line=True,
-            close_button=True,
-        )
+        _complain(visit, spoken(refusal.problem, visit.language))
     except AxillaError as error:
-        ui.notify(
-            spoken_of(error, visit.language), type="negative", multi_line=True, close_button=True
-        )
+        _complain(visit, spoken_of(error, visit.language))
+
+
+def _complain(visit: Visit, said: str) -> None:
+    ui.notify(said, type="negative", multi_line=True, close_button=visit.say("Close"))
