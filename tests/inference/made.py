@@ -35,6 +35,28 @@ def randomised(network):
     return network
 
 
+def manifest_of(strategy, parts):
+    """Return the manifest of a model that fuses these parts."""
+    return Manifest(
+        axilla_version="0",
+        study="test",
+        outcome="alnm",
+        positive="1",
+        model=strategy,
+        strategy=strategy,
+        modalities=tuple(parts),
+        preprocessing=PreprocessingManifest(
+            image_size_px=SIDE_PX, roi_margin=0.25, harmonise=True, outside_mask=0.4
+        ),
+        threshold=0.5,
+        threshold_rule="half",
+        cohort_digest="0",
+        patients=3,
+        positives=1,
+        masks_in_training=False,
+    )
+
+
 def make_bundle(strategy="multilayer", *, clinical=True, side_px=SIDE_PX):
     torch.manual_seed(0)
     tensors, parts, widths = {}, [], []
@@ -59,22 +81,4 @@ def make_bundle(strategy="multilayer", *, clinical=True, side_px=SIDE_PX):
         widths.append(encoder.width)
     fusion = randomised(fusions[strategy](widths))
     tensors |= {f"fusion.{name}": tensor for name, tensor in fusion.state_dict().items()}
-    manifest = Manifest(
-        axilla_version="0",
-        study="test",
-        outcome="alnm",
-        positive="1",
-        model=strategy,
-        strategy=strategy,
-        modalities=tuple(parts),
-        preprocessing=PreprocessingManifest(
-            image_size_px=SIDE_PX, roi_margin=0.25, harmonise=True, outside_mask=0.4
-        ),
-        threshold=0.5,
-        threshold_rule="half",
-        cohort_digest="0",
-        patients=3,
-        positives=1,
-        masks_in_training=False,
-    )
-    return Bundle(manifest, tensors)
+    return Bundle(manifest_of(strategy, parts), tensors)

@@ -7,11 +7,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from made import manifest_of
 from PIL import Image
 
 from axilla.inference.bags import CaseBags
 from axilla.inference.bundle import Bundle
-from axilla.inference.manifest import Manifest, ModalityManifest, PreprocessingManifest
+from axilla.inference.manifest import Manifest, ModalityManifest
 from axilla.inference.predictor import Predictor
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import fusions
@@ -103,25 +104,7 @@ def make_bundle(*, strategy="concatenation", pooling="attention"):
         )
     fusion = fusions[strategy]([COMPONENTS, COMPONENTS])
     tensors |= {f"fusion.{name}": tensor for name, tensor in fusion.state_dict().items()}
-    manifest = Manifest(
-        axilla_version="0",
-        study="test",
-        outcome="alnm",
-        positive="1",
-        model=strategy,
-        strategy=strategy,
-        modalities=tuple(parts),
-        preprocessing=PreprocessingManifest(
-            image_size_px=SIDE_PX, roi_margin=0.25, harmonise=True, outside_mask=0.4
-        ),
-        threshold=0.5,
-        threshold_rule="half",
-        cohort_digest="0",
-        patients=3,
-        positives=1,
-        masks_in_training=False,
-    )
-    return Bundle(manifest, tensors)
+    return Bundle(manifest_of(strategy, parts), tensors)
 
 
 @torch.no_grad()

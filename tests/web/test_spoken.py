@@ -2,6 +2,7 @@
 # ruff: noqa: RUF001 - Chinese has colons and semicolons of its own
 
 import re
+import time
 
 import pytest
 from babel.messages.pofile import read_po
@@ -50,6 +51,13 @@ def test_a_sentence_in_both_languages() -> None:
     assert spoken(problem, "zh") == (
         "角色：阅片者兼研究负责人；应为：具有以下权限的人：标注、复核。请登录。"
     )
+
+
+def test_a_hostile_text_is_no_work() -> None:
+    hostile = "compressed pixels of " + "1 x " * 100_000 + "where"
+    began = time.process_time()
+    assert hostile in spoken(Problem("x", hostile, "y"), "zh")
+    assert time.process_time() - began < 2
 
 
 def test_what_has_no_translation_stays_as_it_is() -> None:

@@ -21,10 +21,27 @@ _LISTED: Final = re.compile(r", | or | and ")
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A text with values in it, as {0}, and what it is in the other language."""
+    """A text with values in it, as what stands around them, and its translation with {0}."""
 
-    pattern: re.Pattern[str]
+    literals: tuple[str, ...]
     translation: str
+
+    def values_in(self, text: str) -> list[str] | None:
+        """Return the values of a text of this kind, None for another.
+
+        No regular expression: a hostile text can hold it up for minutes.
+        """
+        first, *between, last = self.literals
+        if not (text.startswith(first) and text.endswith(last)):
+            return None
+        begin, end, values = len(first), len(text) - len(last), []
+        for literal in between:
+            at = text.find(literal, begin + 1, end)
+            if at < 0:
+                return None
+            values.append(text[begin:at])
+            begin = at + len(literal)
+        return [*values, text[begin:end]] if begin < end else None
 
     def filled(self, values: Sequence[str]) -> str:
         """Return the translation with its values."""
@@ -43,8 +60,8 @@ class _Catalogue:
         if text in self.texts:
             return self.texts[text]
         for template in self.templates:
-            if found := template.pattern.fullmatch(text):
-                return template.filled([self._named(value) for value in found.groups()])
+            if values := template.values_in(text):
+                return template.filled([self._named(value) for value in values])
         return self._named(text)
 
     def _named(self, value: str) -> str:
@@ -86,5 +103,4 @@ def _templates(texts: dict[str, str]) -> Iterator[_Template]:
     """Yield the texts with values, those with most words of their own first."""
     for text in sorted(texts, key=lambda text: -len(_FIELD.sub("", text))):
         if _FIELD.search(text):
-            literals = [re.escape(part) for part in _FIELD.split(text)[::2]]
-            yield _Template(re.compile("(.+?)".join(literals), re.DOTALL), texts[text])
+            yield _Template(tuple(_FIELD.split(text)[::2]), texts[text])
