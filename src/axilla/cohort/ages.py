@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from axilla.cohort.cells import UNKNOWN_WORDS, as_number, cell_in, name_of
+from axilla.cohort.cells import UNKNOWN_WORDS, as_number, name_of
 from axilla.cohort.dates import BIRTH, DATES, dates_in
 from axilla.cohort.findings import Finding, error, warning
 from axilla.cohort.sheets import Row, Sheet, called
@@ -130,7 +130,7 @@ def _conflicts(
 def _with_column(sheet: Sheet, ages: Sequence[str], *, header: str | None) -> Sheet:
     rows = []
     for row, age in zip(sheet.rows, ages, strict=True):
-        own = cell_in(sheet, row, AGE).text
+        own = row.cells.get(AGE, "")
         written = dict(row.written)
         if own and own != age and own.casefold() not in UNKNOWN_WORDS:
             written.setdefault(AGE, own)

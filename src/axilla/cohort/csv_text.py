@@ -95,6 +95,8 @@ def _decimal_points(records: list[list[str]]) -> list[list[str]]:
 
 
 def _has_commas(cells: Sequence[str]) -> bool:
+    if not any("," in cell for cell in cells):
+        return False
     filled = [text for cell in cells if (text := cell.strip())]
     return any(map(_COMMA_NUMBER.fullmatch, filled)) and all(
         _COMMA_NUMBER.fullmatch(text) or _PLAIN_NUMBER.fullmatch(text) for text in filled

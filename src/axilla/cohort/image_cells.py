@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from axilla.cohort.bags import tiles_of
-from axilla.cohort.findings import Finding, error, warning
+from axilla.cohort.findings import error, warning
 from axilla.cohort.image_row import (
-    CellOf,
     ImageRow,
     Listed,
     Size,
@@ -27,16 +26,14 @@ from axilla.records.units import ImageModality
 
 
 def read_image_cells(
-    cell: CellOf, modality: ImageModality, *, folder: Path, wanted: Wanted
-) -> tuple[tuple[ImageFile, ...], tuple[Listed, ...], tuple[Finding, ...]]:
-    """Return the images of one modality of one row, the files listed, and what is wrong.
+    row: ImageRow, modality: ImageModality, *, wanted: Wanted
+) -> tuple[ImageFile, ...]:
+    """Return the images of one modality of one row; `row` collects files and what is wrong.
 
-    Paths are relative to `folder`. Only headers are read, and of whole slides what tells where
-    their tissue is. Images that cannot be used are left out; masks and rectangles belong to
-    ultrasound, slides to pathology.
+    Only headers are read, and of whole slides what tells where their tissue is. Images that
+    cannot be used are left out; masks and rectangles belong to ultrasound, slides to pathology.
     """
-    row = ImageRow(folder, cell)
-    written = [piece for piece in pieces_of(cell(modality).text) if piece]
+    written = [piece for piece in pieces_of(row.text(modality)) if piece]
     paths = [row.file(modality, text=text) for text in written]
     sizes = [row.size(modality, path=p, text=t) for p, t in zip(paths, written, strict=True)]
     described = _ultrasound if modality == "ultrasound" else _pathology
@@ -48,7 +45,7 @@ def read_image_cells(
                 if modality == "ultrasound"
                 else _bag(row, text, file, wanted=wanted)
             )
-    return tuple(images), tuple(row.listed), tuple(row.findings)
+    return tuple(images)
 
 
 def _ultrasound(

@@ -1,20 +1,20 @@
 """What one row writes beside its images: masks, rectangles, frames and pixel sizes, one each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from axilla.cohort.cells import Cell, as_number, number_in
+from axilla.cohort.cells import Cell, as_number, cell_in, number_in
 from axilla.cohort.columns import ROI
 from axilla.cohort.findings import Finding
 from axilla.cohort.opening import picture_size, require_frame, require_ultrasound
+from axilla.cohort.sheets import Row, Sheet
 from axilla.records.errors import RoiError, UnreadableImage
 from axilla.records.roi import Roi
 
 MASK = "ultrasound_mask"
 
-CellOf = Callable[[str], Cell]
 Size = tuple[int, int]
 
 
@@ -29,12 +29,17 @@ class Listed:
 
 @dataclass(slots=True)
 class ImageRow:
-    """Collects what one row's image cells yield."""
+    """One row of a table, and what its image cells yield; its paths are relative to `folder`."""
 
+    row: Row
+    sheet: Sheet
     folder: Path
-    cell: CellOf
     listed: list[Listed] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+
+    def text(self, column: str) -> str:
+        """Return what the row says in a column, nothing if the table has no such column."""
+        return self.row.cells.get(column, "")
 
     def file(self, column: str, *, text: str) -> Path | None:
         """Return the file that a cell names, or note that there is none."""
@@ -64,8 +69,13 @@ class ImageRow:
 
     def part(self, column: str, text: str) -> Cell:
         """Return the cell of a column as if `text` were all that it holds."""
-        cell = self.cell(column)
+        cell = cell_in(self.sheet, self.row, column)
         return cell if cell.text == text else replace(cell, text=text)
+
+    def rectangle(self) -> Cell:
+        """Return the four cells of a rectangle as one."""
+        cell = cell_in(self.sheet, self.row, ", ".join(ROI))
+        return replace(cell, text="; ".join(map(self.text, ROI)))
 
 
 def pieces_of(text: str) -> list[str]:
@@ -102,11 +112,8 @@ def read_masks(row: ImageRow, sizes: Sequence[Size | None]) -> list[Path | None]
 def read_rois(row: ImageRow, sizes: Sequence[Size | None]) -> list[Roi | None]:
     """Return each ultrasound image's rectangle, if its four cells hold one inside the image."""
     columns = [_aligned(row, column, count=len(sizes)) for column in ROI]
-    cell = replace(
-        row.cell(", ".join(ROI)), text="; ".join(row.cell(column).text for column in ROI)
-    )
     rois = [
-        _roi(cell, numbers, size=size)
+        _roi(row, numbers, size=size)
         for numbers, size in zip(zip(*columns, strict=True), sizes, strict=True)
     ]
     row.findings.extend(roi for roi in rois if isinstance(roi, Finding))
@@ -115,9 +122,9 @@ def read_rois(row: ImageRow, sizes: Sequence[Size | None]) -> list[Roi | None]:
 
 def read_scales(row: ImageRow, column: str, *, count: int, what: str) -> list[float | None]:
     """Return the pixel size of each image; one value in the cell holds for all of them."""
-    whole = row.cell(column)
-    one_for_all = whole.text and ";" not in whole.text
-    texts = [whole.text] * count if one_for_all else _aligned(row, column, count=count)
+    whole = row.text(column)
+    one_for_all = whole and ";" not in whole
+    texts = [whole] * count if one_for_all else _aligned(row, column, count=count)
     scales: list[float | None] = []
     for text in filter(None, dict.fromkeys(texts)):
         size = number_in(row.part(column, text))
@@ -125,7 +132,7 @@ def read_scales(row: ImageRow, column: str, *, count: int, what: str) -> list[fl
             expected = f"the side of a pixel in {what}, above 0, or an empty cell"
             row.findings.append(row.part(column, text).refuse("unknown_value", expected))
     for text in texts:
-        size = as_number(text)
+        size = as_number(text) if text else None
         scales.append(size if size and size > 0 else None)
     return scales
 
@@ -144,7 +151,7 @@ def read_frames(
     frames: list[int | None] = []
     texts = _aligned(row, column, count=len(paths))
     for text, path, size in zip(texts, paths, sizes, strict=True):
-        number = as_number(text)
+        number = as_number(text) if text else None
         frame = int(number) if number is not None and number.is_integer() else None
         if text and frame is None:
             expected = "the number of a frame, counted from 1, or an empty cell"
@@ -166,15 +173,15 @@ def read_frames(
 
 def _aligned(row: ImageRow, column: str, *, count: int) -> list[str]:
     """Return one text per image; all empty if the cell is, or holds another number of them."""
-    cell = row.cell(column)
-    if not cell.text:
+    text = row.text(column)
+    if not text:
         return [""] * count
-    pieces = pieces_of(cell.text)
+    pieces = pieces_of(text)
     if len(pieces) == count:
         return pieces
     modality = "pathology" if column.startswith("pathology") else "ultrasound"
     row.findings.append(
-        cell.refuse(
+        row.part(column, text).refuse(
             "count",
             f"as many values as the row has {modality} images ({count})",
             remedy="Join several values with ';', in the order of the images.",
@@ -190,22 +197,22 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _roi(cell: Cell, texts: Sequence[str], *, size: Size | None) -> Roi | Finding | None:
+def _roi(row: ImageRow, texts: Sequence[str], *, size: Size | None) -> Roi | Finding | None:
     if not any(texts):
         return None
-    found = ", ".join(text or "empty" for text in texts)
     numbers = [as_number(text) for text in texts]
     whole = [int(n) for n in numbers if n is not None and n.is_integer()]
+    found = ", ".join(text or "empty" for text in texts)
     if len(whole) < len(ROI):
         expected = "four whole numbers in pixels of the original image, or four empty cells"
-        return cell.refuse("roi", expected, found=found)
+        return row.rectangle().refuse("roi", expected, found=found)
     try:
         roi = Roi(*whole)
     except RoiError:
-        return cell.refuse("roi", "a width and height of at least 1 px", found=found)
+        return row.rectangle().refuse("roi", "a width and height of at least 1 px", found=found)
     if size is None or roi.inside(width_px=size[0], height_px=size[1]):
         return roi
-    return cell.refuse(
+    return row.rectangle().refuse(
         "roi",
         f"a rectangle inside its image of {size[0]} x {size[1]} px",
         found=f"{found} (left, top, width, height)",

@@ -16,10 +16,9 @@ _SHOWN = 10
 def outcome_labels(sheet: Sheet, wanted: Wanted) -> tuple[int | None, ...]:
     """Return 1 where the outcome is the positive code, 0 where it is another, None where empty."""
     positive = code_of(wanted.positive)
-    return tuple(
-        int(code_of(text) == positive) if text else None
-        for text in _texts(sheet, column=wanted.outcome)
-    )
+    texts = _texts(sheet, column=wanted.outcome)
+    labels = {text: int(code_of(text) == positive) if text else None for text in set(texts)}
+    return tuple(labels[text] for text in texts)
 
 
 def check_outcome(sheet: Sheet, wanted: Wanted, *, strict: bool) -> Iterator[Finding]:
@@ -61,9 +60,9 @@ def check_outcome(sheet: Sheet, wanted: Wanted, *, strict: bool) -> Iterator[Fin
 def reader_opinions(sheet: Sheet, wanted: Wanted) -> tuple[bool | None, ...]:
     """Return whether the reader called each row suspicious, None where the reading is missing."""
     positive = {code_of(code) for code in wanted.reader_positive}
-    return tuple(
-        code_of(text) in positive if text else None for text in _texts(sheet, column=wanted.reader)
-    )
+    texts = _texts(sheet, column=wanted.reader)
+    opinions = {text: code_of(text) in positive if text else None for text in set(texts)}
+    return tuple(opinions[text] for text in texts)
 
 
 def check_reader(sheet: Sheet, wanted: Wanted, *, strict: bool) -> Iterator[Finding]:
@@ -93,7 +92,7 @@ def _texts(sheet: Sheet, *, column: str | None) -> tuple[str, ...]:
 def _codes(sheet: Sheet, *, column: str | None) -> dict[str, str]:
     """Return the distinct codes, each with its first spelling."""
     found: dict[str, str] = {}
-    for text in _texts(sheet, column=column):
+    for text in dict.fromkeys(_texts(sheet, column=column)):
         if text:
             found.setdefault(code_of(text), text)
     return found

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from axilla.cohort.cells import Cell, cell_in, clinical_value
+from axilla.cohort.cells import cell_in, clinical_value
 from axilla.cohort.findings import Finding
 from axilla.cohort.image_cells import read_image_cells
-from axilla.cohort.image_row import Listed
+from axilla.cohort.image_row import ImageRow, Listed
 from axilla.cohort.sheets import Row, Sheet
 from axilla.cohort.wanted import Wanted
 from axilla.records.patients import ClinicalValue, ImageFile
@@ -31,42 +30,45 @@ class RowContent:
 
 def read_row(row: Row, wanted: Wanted, *, sheet: Sheet, folder: Path) -> RowContent:
     """Read the wanted columns of one row of `sheet`; image paths are relative to `folder`."""
-
-    @cache
-    def cell(column: str) -> Cell:
-        return cell_in(sheet, row, column)
-
     images: dict[ImageModality, tuple[ImageFile, ...]] = dict.fromkeys(IMAGE_MODALITIES, ())
-    listed: list[Listed] = []
-    findings: list[Finding] = []
+    image_row = ImageRow(row, sheet, folder)
     for modality in IMAGE_MODALITIES:
         if modality in wanted.modalities and modality in row.cells:
-            images[modality], files, wrong = read_image_cells(
-                cell, modality, folder=folder, wanted=wanted
-            )
-            listed.extend(files)
-            findings.extend(wrong)
-    clinical: dict[str, ClinicalValue] = {}
-    for column, kind in wanted.clinical.items():
-        value = clinical_value(cell(column), kind)
-        clinical[column] = None if isinstance(value, Finding) else value
-        findings.extend([value] if isinstance(value, Finding) else [])
-    split = _split(cell("split"))
-    findings.extend([split] if isinstance(split, Finding) else [])
+            images[modality] = read_image_cells(image_row, modality, wanted=wanted)
+    clinical, findings = _clinical(row, wanted, sheet=sheet)
+    split = _split(row, sheet)
     return RowContent(
         images=images,
         clinical=clinical,
         split="development" if isinstance(split, Finding) else split,
-        listed=tuple(listed),
-        findings=tuple(findings),
+        listed=tuple(image_row.listed),
+        findings=(
+            *image_row.findings,
+            *findings,
+            *([split] if isinstance(split, Finding) else []),
+        ),
     )
 
 
-def _split(cell: Cell) -> SplitName | Finding:
-    match cell.text.casefold():
+def _clinical(
+    row: Row, wanted: Wanted, *, sheet: Sheet
+) -> tuple[dict[str, ClinicalValue], list[Finding]]:
+    values: dict[str, ClinicalValue] = {}
+    findings = []
+    for column, kind in wanted.clinical.items():
+        filled = row.cells.get(column)
+        value = clinical_value(cell_in(sheet, row, column), kind) if filled else None
+        values[column] = None if isinstance(value, Finding) else value
+        findings.extend([value] if isinstance(value, Finding) else [])
+    return values, findings
+
+
+def _split(row: Row, sheet: Sheet) -> SplitName | Finding:
+    match row.cells.get("split", "").casefold():
         case "" | "development":
             return "development"
         case "external":
             return "external"
     expected = "development, external or an empty cell"
+    cell = cell_in(sheet, row, "split")
     return cell.refuse("unknown_value", expected, remedy=cell.translate)
