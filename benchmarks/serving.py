@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -28,7 +29,7 @@ from benchmarks.memory import own_bytes
 from benchmarks.running import alone
 
 TARGET_RATIO, TARGET_START_S, TARGET_PAGE_S = 0.8, 5.0, 2.0
-CLIENTS, REQUESTS = 50, 1000
+CLIENTS, REQUESTS, ROUNDS = 50, 1000, 5
 _WITHIN = 1e-6
 _AXILLA = "from axilla.cli.main import app; app()"
 _BATCH = """
@@ -45,40 +46,43 @@ Files = list[tuple[str, tuple[str, bytes]]]
 
 
 def measure(*, quick: bool) -> Result:
-    """The batch process runs before and after the clients, so neither has the quieter machine."""
-    load, asked = os.getloadavg()[0], 30 if quick else REQUESTS
+    """Batch process and clients take turns, so neither has the quieter machine."""
+    load, asked, rounds = os.getloadavg()[0], 30 if quick else REQUESTS, 1 if quick else ROUNDS
     with tempfile.TemporaryDirectory() as root:
         study = _study(Path(root))
         cases = _cases(study)[: 24 if quick else None]
-        first = _batch(study, Path(root))
+        batches = [_batch(study, Path(root))]
         with _served(study) as (process, client, start_s):
             page_s = seconds_of(lambda: client.get("/predict").raise_for_status())
             client.post("/api/predict", files=cases[0]).raise_for_status()  # the bundle is loaded
             alone_s = [_timed(client, files)[0] for files in cases[: 10 if quick else 40]]
-            began = time.perf_counter()
-            answers = _at_once(client, cases)
-            api_s = time.perf_counter() - began
+            crowds = []
+            for _ in range(rounds):
+                began = time.perf_counter()
+                answers = _at_once(client, cases)
+                crowds.append((time.perf_counter() - began, answers))
+                batches.append(_batch(study, Path(root)))
             busy_page_s = _page_while_busy(client, cases)
             before = own_bytes(process.pid)
             _at_once(client, [cases[n % len(cases)] for n in range(asked)])
             after = own_bytes(process.pid)
-        second = _batch(study, Path(root))
-    wanted = first["probabilities"]
-    given = [answer.get("probability") for _, answer in answers]
+    wanted = batches[0]["probabilities"]
+    given = [[answer.get("probability") for _, answer in answers] for _, answers in crowds]
     return {
         "load_before": load,
         "cases": len(cases),
         "clients": CLIENTS,
-        "lost": sum(one is None for one in given),
+        "lost": sum(one is None for crowd in given for one in crowd),
         "wrong": sum(
             one is not None and abs(one - other) > _WITHIN
-            for one, other in zip(given, wanted, strict=False)
+            for crowd in given
+            for one, other in zip(crowd, wanted, strict=False)
         ),
-        "api_per_s": len(cases) / api_s,
-        "batch_per_s": [len(wanted) / one["seconds"] for one in (first, second)],
-        "whole_per_s": [len(wanted) / one["whole_s"] for one in (first, second)],
+        "api_per_s": [len(cases) / seconds for seconds, _ in crowds],
+        "batch_per_s": [len(wanted) / one["seconds"] for one in batches],
+        "whole_per_s": [len(wanted) / one["whole_s"] for one in batches],
         "alone_s": _spread(alone_s),
-        "crowd_s": _spread([seconds for seconds, _ in answers]),
+        "crowd_s": _spread([seconds for _, answers in crowds for seconds, _ in answers]),
         "start_s": start_s,
         "page_s": page_s,
         "busy_page_s": busy_page_s,
@@ -89,18 +93,16 @@ def measure(*, quick: bool) -> Result:
 
 def report(result: Result) -> list[str]:
     """What was promised, what was found."""
-    batch = statistics.mean(result["batch_per_s"])
-    whole = statistics.mean(result["whole_per_s"])
     before, after = result["memory_mib"]
     rows = [
-        ("Predictions per second, API", f"{result['api_per_s']:.1f}", ""),
+        ("Predictions per second, API", _range(result["api_per_s"]), ""),
         ("Predictions per second, batch process", _range(result["batch_per_s"]), ""),
         (
             "API / batch without start-up",
-            f"{result['api_per_s'] / batch:.2f}",
+            _range(_shares(result, "batch_per_s"), digits=2),
             f">= {TARGET_RATIO}",
         ),
-        ("API / batch with start-up", f"{result['api_per_s'] / whole:.2f}", ""),
+        ("API / batch with start-up", _range(_shares(result, "whole_per_s"), digits=2), ""),
         ("Lost; wrong by more than 1e-6", f"{result['lost']}; {result['wrong']}", "0; 0"),
         ("One client, median and 95th percentile, s", _pair(result["alone_s"]), ""),
         (f"{result['clients']} clients, the same, s", _pair(result["crowd_s"]), ""),
@@ -119,7 +121,9 @@ def report(result: Result) -> list[str]:
     ]
     told = (
         f"{result['cases']} cases, {result['clients']} clients at once. Load of the machine "
-        f"before: {result['load_before']:.1f} processes."
+        f"before: {result['load_before']:.1f} processes. Median and range of "
+        f"{len(result['api_per_s'])} turns, each against the mean of the batch processes before "
+        "and after it."
     )
     return [told, "", *table(["Measured", "Found", "Target"], rows)]
 
@@ -223,8 +227,15 @@ def _pair(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.2f}" for value in values)
 
 
-def _range(values: Sequence[float]) -> str:
-    return " and ".join(f"{value:.1f}" for value in values)
+def _range(values: Sequence[float], *, digits: int = 1) -> str:
+    middle, low, high = statistics.median(values), min(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _shares(result: Result, of: str) -> list[float]:
+    """Return each turn of the API as a share of the mean of its two neighbours."""
+    around = [statistics.mean(pair) for pair in pairwise(result[of])]
+    return [api / batch for api, batch in zip(result["api_per_s"], around, strict=True)]
 
 
 if __name__ == "__main__":
