@@ -18,13 +18,12 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 import httpx
 import pandas as pd
 
-from benchmarks.common import Result, seconds_of, table
+from benchmarks.common import Result, compared, seconds_of, spread, table
 from benchmarks.memory import own_bytes
 from benchmarks.running import alone
 
@@ -51,23 +50,22 @@ def measure(*, quick: bool) -> Result:
     with tempfile.TemporaryDirectory() as root:
         study = _study(Path(root))
         cases = _cases(study)[: 24 if quick else None]
-        batches = [_batch(study, Path(root))]
         with _served(study) as (process, client, start_s):
             page_s = seconds_of(lambda: client.get("/predict").raise_for_status())
             client.post("/api/predict", files=cases[0]).raise_for_status()  # the bundle is loaded
             alone_s = [_timed(client, files)[0] for files in cases[: 10 if quick else 40]]
-            crowds = []
+            batches, crowds, crowd_s = [], [], []
             for _ in range(rounds):
-                began = time.perf_counter()
-                answers = _at_once(client, cases)
-                crowds.append((time.perf_counter() - began, answers))
                 batches.append(_batch(study, Path(root)))
+                began = time.perf_counter()
+                crowds.append(_at_once(client, cases))
+                crowd_s.append((time.perf_counter() - began) / len(cases))
             busy_page_s = _page_while_busy(client, cases)
             before = own_bytes(process.pid)
             _at_once(client, [cases[n % len(cases)] for n in range(asked)])
             after = own_bytes(process.pid)
     wanted = batches[0]["probabilities"]
-    given = [[answer.get("probability") for _, answer in answers] for _, answers in crowds]
+    given = [[answer.get("probability") for _, answer in answers] for answers in crowds]
     return {
         "load_before": load,
         "cases": len(cases),
@@ -78,11 +76,10 @@ def measure(*, quick: bool) -> Result:
             for crowd in given
             for one, other in zip(crowd, wanted, strict=False)
         ),
-        "api_per_s": [len(cases) / seconds for seconds, _ in crowds],
-        "batch_per_s": [len(wanted) / one["seconds"] for one in batches],
-        "whole_per_s": [len(wanted) / one["whole_s"] for one in batches],
-        "alone_s": _spread(alone_s),
-        "crowd_s": _spread([seconds for _, answers in crowds for seconds, _ in answers]),
+        "a_prediction": compared([one["seconds"] / len(wanted) for one in batches], crowd_s),
+        "with_start_up": compared([one["whole_s"] / len(wanted) for one in batches], crowd_s),
+        "alone_s": _quantiles(alone_s),
+        "crowd_s": _quantiles([seconds for answers in crowds for seconds, _ in answers]),
         "start_s": start_s,
         "page_s": page_s,
         "busy_page_s": busy_page_s,
@@ -93,16 +90,12 @@ def measure(*, quick: bool) -> Result:
 
 def report(result: Result) -> list[str]:
     """What was promised, what was found."""
-    before, after = result["memory_mib"]
+    both, (before, after) = result["a_prediction"], result["memory_mib"]
     rows = [
-        ("Predictions per second, API", _range(result["api_per_s"]), ""),
-        ("Predictions per second, batch process", _range(result["batch_per_s"]), ""),
-        (
-            "API / batch without start-up",
-            _range(_shares(result, "batch_per_s"), digits=2),
-            f">= {TARGET_RATIO}",
-        ),
-        ("API / batch with start-up", _range(_shares(result, "whole_per_s"), digits=2), ""),
+        ("Predictions per second, API", f"{1 / both['axilla_s']:.1f}", ""),
+        ("Predictions per second, batch process", f"{1 / both['reference_s']:.1f}", ""),
+        ("API / batch without start-up", spread(both), f">= {TARGET_RATIO}"),
+        ("API / batch with start-up", spread(result["with_start_up"]), ""),
         ("Lost; wrong by more than 1e-6", f"{result['lost']}; {result['wrong']}", "0; 0"),
         ("One client, median and 95th percentile, s", _pair(result["alone_s"]), ""),
         (f"{result['clients']} clients, the same, s", _pair(result["crowd_s"]), ""),
@@ -121,9 +114,8 @@ def report(result: Result) -> list[str]:
     ]
     told = (
         f"{result['cases']} cases, {result['clients']} clients at once. Load of the machine "
-        f"before: {result['load_before']:.1f} processes. Median and range of "
-        f"{len(result['api_per_s'])} turns, each against the mean of the batch processes before "
-        "and after it."
+        f"before: {result['load_before']:.1f} processes. Medians of {both['rounds']} rounds; in "
+        "brackets the lowest and highest of single rounds."
     )
     return [told, "", *table(["Measured", "Found", "Target"], rows)]
 
@@ -219,23 +211,12 @@ def _page_while_busy(client: httpx.Client, cases: Sequence[Files]) -> float:
     return seconds
 
 
-def _spread(seconds: Sequence[float]) -> list[float]:
+def _quantiles(seconds: Sequence[float]) -> list[float]:
     return [statistics.median(seconds), statistics.quantiles(seconds, n=20)[-1]]
 
 
 def _pair(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.2f}" for value in values)
-
-
-def _range(values: Sequence[float], *, digits: int = 1) -> str:
-    middle, low, high = statistics.median(values), min(values), max(values)
-    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-
-
-def _shares(result: Result, of: str) -> list[float]:
-    """Return each turn of the API as a share of the mean of its two neighbours."""
-    around = [statistics.mean(pair) for pair in pairwise(result[of])]
-    return [api / batch for api, batch in zip(result["api_per_s"], around, strict=True)]
 
 
 if __name__ == "__main__":

@@ -35,26 +35,27 @@ def randomised(network):
     return network
 
 
-def manifest_of(strategy, parts):
+def manifest_of(strategy, parts, **changes):
     """Return the manifest of a model that fuses these parts."""
-    return Manifest(
-        axilla_version="0",
-        study="test",
-        outcome="alnm",
-        positive="1",
-        model=strategy,
-        strategy=strategy,
-        modalities=tuple(parts),
-        preprocessing=PreprocessingManifest(
+    values = {
+        "axilla_version": "0",
+        "study": "test",
+        "outcome": "alnm",
+        "positive": "1",
+        "model": strategy,
+        "strategy": strategy,
+        "modalities": tuple(parts),
+        "preprocessing": PreprocessingManifest(
             image_size_px=SIDE_PX, roi_margin=0.25, harmonise=True, outside_mask=0.4
         ),
-        threshold=0.5,
-        threshold_rule="half",
-        cohort_digest="0",
-        patients=3,
-        positives=1,
-        masks_in_training=False,
-    )
+        "threshold": 0.5,
+        "threshold_rule": "half",
+        "cohort_digest": "0",
+        "patients": 3,
+        "positives": 1,
+        "masks_in_training": False,
+    }
+    return Manifest(**values | changes)
 
 
 def make_bundle(strategy="multilayer", *, clinical=True, side_px=SIDE_PX):

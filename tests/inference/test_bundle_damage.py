@@ -9,36 +9,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import manifest_of
 from safetensors.torch import load, save
 
 from axilla.inference.bundle import Bundle, read_bundle, write_bundle
-from axilla.inference.manifest import (
-    Manifest,
-    ModalityManifest,
-    PreprocessingManifest,
-    read_manifest,
-)
+from axilla.inference.manifest import ModalityManifest, read_manifest
 from axilla.inference.predictor import Predictor
 from axilla.records.errors import BundleError
 
-MANIFEST = Manifest(
-    axilla_version="0",
-    study="Ä study",
-    outcome="alnm",
-    positive="1",
-    model="voting",
-    strategy=None,
-    modalities=(),
-    preprocessing=PreprocessingManifest(
-        image_size_px=32, roi_margin=0.25, harmonise=True, outside_mask=0.4
-    ),
-    threshold=0.1 + 0.2,
-    threshold_rule="half",
-    cohort_digest="0",
-    patients=2,
-    positives=1,
-    masks_in_training=False,
-)
+MANIFEST = manifest_of(None, (), study="Ä study", model="voting", threshold=0.1 + 0.2, patients=2)
 TENSORS = {"a.weight": torch.arange(4.0) / 3, "a.count": torch.tensor(3)}
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from made import manifest_of
 
 from axilla.inference.bundle import Bundle, read_bundle, write_bundle
-from axilla.inference.manifest import Manifest, ModalityManifest, PreprocessingManifest
+from axilla.inference.manifest import ModalityManifest
 from axilla.inference.predictor import Predictor
 from axilla.inference.recalibration import IsotonicMap, PlattMap
 from axilla.models.fusion import fusions
@@ -21,27 +22,16 @@ from axilla.records.patients import Patient
 def clinical_bundle(threshold: float = 0.5) -> Bundle:
     """Return a bundle of one number, whose logit is the standardised age."""
     encoder = fit_encoder([{"age": 40.0}, {"age": 60.0}], {"age": "number"})
-    manifest = Manifest(
-        axilla_version="0",
-        study="test",
-        outcome="alnm",
-        positive="1",
+    part = ModalityManifest(
+        modality="clinical", model="clinical/logistic", encoder=encoder.to_json()
+    )
+    manifest = manifest_of(
+        None,
+        (part,),
         model="clinical/logistic",
-        strategy=None,
-        modalities=(
-            ModalityManifest(
-                modality="clinical", model="clinical/logistic", encoder=encoder.to_json()
-            ),
-        ),
-        preprocessing=PreprocessingManifest(
-            image_size_px=64, roi_margin=0.25, harmonise=True, outside_mask=0.4
-        ),
         threshold=threshold,
         threshold_rule="youden",
-        cohort_digest="0",
         patients=2,
-        positives=1,
-        masks_in_training=False,
     )
     tensors = {
         "clinical.classifier.weight": torch.ones(1, 1),

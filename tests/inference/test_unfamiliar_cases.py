@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made import manifest_of
 
 from axilla.inference.bundle import Bundle, read_bundle, write_bundle
 from axilla.inference.cases import as_json_of, risk_level, typed
 from axilla.inference.familiarity import Reference, distances_between, fit_reference
-from axilla.inference.manifest import Manifest, ModalityManifest, PreprocessingManifest
+from axilla.inference.manifest import ModalityManifest
 from axilla.inference.predictor import Predictor
 from axilla.preprocessing.clinical import fit_encoder
 from axilla.records.errors import BundleError, ConfigError
@@ -45,23 +46,13 @@ def bundle(*, known: bool = True) -> Bundle:
         reference_patients=len(TRAINED) if known else None,
         ranges={"age": (35.0, 74.0)} if known else None,
     )
-    manifest = Manifest(
-        axilla_version="0",
-        study="test",
-        outcome="alnm",
-        positive="1",
+    manifest = manifest_of(
+        None,
+        (part,),
         model="clinical/logistic",
-        strategy=None,
-        modalities=(part,),
-        preprocessing=PreprocessingManifest(
-            image_size_px=64, roi_margin=0.25, harmonise=True, outside_mask=0.4
-        ),
-        threshold=0.5,
         threshold_rule="youden",
-        cohort_digest="0",
-        patients=40,
+        patients=len(TRAINED),
         positives=12,
-        masks_in_training=False,
     )
     tensors = {
         "clinical.classifier.weight": torch.ones(1, encoder.width),
