@@ -15,9 +15,9 @@ from axilla.models.pooling import BagHead, pooled_by, shares_in_bags
 from axilla.preprocessing.augment import SERVED_VIEWS
 from axilla.training.program import Heads, State
 from axilla.training.stacked import (
+    Descent,
     Schedule,
     Trained,
-    descend,
     draw_dropout,
     grouped,
     shuffled_batches,
@@ -71,6 +71,7 @@ class BagTrial:
     images: torch.Tensor
     train: torch.Tensor
     seed: int
+    served_views: int = SERVED_VIEWS
 
 
 class Served(NamedTuple):
@@ -99,13 +100,22 @@ def train_bags(
         group = [trials[position] for position in positions]
         states = _fit(pooling, group, labels, bags=bags, schedule=schedule)
         for position, trial, state in zip(positions, group, states, strict=True):
-            served = serve_bags(pooling, state, trial.images, bags=bags)
+            served = serve_bags(
+                pooling, state, trial.images, bags=bags, served_views=trial.served_views
+            )
             results[position] = Trained(state, served.logits)
     return [results[position] for position in range(len(trials))]
 
 
 @torch.no_grad()
-def serve_bags(pooling: str, state: State, images: torch.Tensor, *, bags: BagIndex) -> Served:
+def serve_bags(
+    pooling: str,
+    state: State,
+    images: torch.Tensor,
+    *,
+    bags: BagIndex,
+    served_views: int = SERVED_VIEWS,
+) -> Served:
     """Pool and judge every patient's whole bag, as a bundle does.
 
     An image's share comes from the mean of its original and mirror image, and is that of all its
@@ -114,10 +124,10 @@ def serve_bags(pooling: str, state: State, images: torch.Tensor, *, bags: BagInd
     with torch.device("meta"):  # no weights are drawn that the state replaces anyway
         head = BagHead(pooling, images.shape[2])
     head.load_state_dict(state, assign=True)
-    scores = head.pool.scores(images[:, :SERVED_VIEWS].mean(1))
+    scores = head.pool.scores(images[:, :served_views].mean(1))
     shares = shares_in_bags(scores, bags.owner, bags=bags.patients)
     vectors = pooled_by(shares, images, bags.owner, bags=bags.patients)
-    return Served(vectors, head.output(vectors[:, :SERVED_VIEWS].mean(1)).squeeze(1))
+    return Served(vectors, head.output(vectors[:, :served_views].mean(1)).squeeze(1))
 
 
 def _fit(
@@ -132,17 +142,19 @@ def _fit(
     heads = Heads(partial(BagHead, pooling, width), seeds=[trial.seed for trial in trials])
     images = torch.stack([trial.images for trial in trials])
     rngs = [torch.Generator().manual_seed(trial.seed) for trial in trials]
-
-    def gradients() -> Iterator[torch.Tensor]:
+    _, steps = steps_of(len(trials[0].train), schedule.batch_size)
+    descent = Descent(
+        heads, [steps] * len(trials), schedule=schedule, rate_factors=(schedule.rate_factor,)
+    )
+    for _ in range(schedule.epochs):
         epochs = [
             _draw(trial, bags, schedule, rng=rng) for trial, rng in zip(trials, rngs, strict=True)
         ]
         for batch, truth in _batches(images, labels, epochs):
             length = batch[0].shape[2]
             step = _captured(pooling, width, len(trials), truth.shape[1], length=length)
-            yield step(heads.parameters, heads.buffers, batch, truth)
-
-    descend(heads.weights, gradients, schedule=schedule)
+            descent.step(step(heads.parameters, heads.buffers, batch, truth))
+    descent.finish()
     states = heads.states()
     return [{name: t[place].clone() for name, t in states.items()} for place in range(len(trials))]
 
@@ -150,7 +162,7 @@ def _fit(
 @lru_cache(maxsize=_PROGRAMS_KEPT)
 def _captured(
     pooling: str, width: int, heads: int, batch_size: int, *, length: int
-) -> Callable[..., torch.Tensor]:
+) -> Callable[..., tuple[torch.Tensor, ...]]:
     """Capture the training step of these heads once for all that ask for it."""
     case = (heads, batch_size)
     given = (

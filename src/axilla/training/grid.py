@@ -3,27 +3,39 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from axilla.models.fusion import Fusion
+from axilla.preprocessing.augment import SERVED_VIEWS
 from axilla.records.study import SearchSection, TrainingSection
 from axilla.training.candidates import GridPoint, Pick, SearchRow
 from axilla.training.optimisation import Optimisation
-from axilla.training.stacked import Schedule, Trained, Trial, train_stacked
+from axilla.training.stacked import Schedule, Trained, Trial, grouped, train_at_rates
 
 
 @dataclass(frozen=True, slots=True)
 class HeadSearch:
-    """The grid, length and input width of head training, from study.toml."""
+    """The grid, length and input of head training, from study.toml.
+
+    Heads see `components` of an embedding and predict from the mean of its first `served_views`.
+    """
 
     grid: tuple[GridPoint, ...]
     epochs: int
     components: int
     modality_dropout: float = 0.0
+    served_views: int = SERVED_VIEWS
 
     @classmethod
-    def of(cls, search: SearchSection, training: TrainingSection) -> "HeadSearch":
+    def of(
+        cls,
+        search: SearchSection,
+        training: TrainingSection,
+        *,
+        served_views: int = SERVED_VIEWS,
+    ) -> "HeadSearch":
         """Take what concerns heads from a study's [search] and [training]."""
         grid = tuple(
             GridPoint(rate, batch) for batch in search.batch_sizes for rate in search.rate_factors
@@ -33,6 +45,7 @@ class HeadSearch:
             epochs=training.head_epochs,
             components=training.reduce_to,
             modality_dropout=training.modality_dropout,
+            served_views=served_views,
         )
 
 
@@ -61,7 +74,7 @@ def search_heads(
     trainable = any(True for _ in strategy(widths).parameters())
     grid = search.grid if trainable else search.grid[:1]
     return search_grid(
-        lambda schedule: train_stacked(strategy, trials, labels, schedule=schedule),
+        partial(train_at_rates, strategy, trials, labels),
         grid,
         search=search,
         optimisation=optimisation,
@@ -69,25 +82,33 @@ def search_heads(
 
 
 def search_grid(
-    train: Callable[[Schedule], list[Trained]],
+    train: Callable[..., list[list[Trained]]],
     grid: Sequence[GridPoint],
     *,
     search: HeadSearch,
     optimisation: Optimisation,
 ) -> Tried:
-    """Train at every point of `grid`, all else being as `search` and `optimisation` have it."""
-    models, seconds = [], []
-    for point in grid:
+    """Train at every point of `grid`, all else being as `search` and `optimisation` have it.
+
+    `train(schedule=..., rate_factors=...)` returns the trained heads of each rate; rates that share
+    a batch size are trained together and share the seconds.
+    """
+    models: list[list[Trained]] = [[] for _ in grid]
+    seconds = [0.0] * len(grid)
+    for points in grouped(point.batch_size for point in grid):
         start = time.perf_counter()
+        rates = [grid[point].rate_factor for point in points]
         schedule = Schedule(
             optimisation,
-            rate_factor=point.rate_factor,
-            batch_size=point.batch_size,
+            rate_factor=rates[0],
+            batch_size=grid[points[0]].batch_size,
             epochs=search.epochs,
             modality_dropout=search.modality_dropout,
         )
-        models.append(train(schedule))
-        seconds.append(time.perf_counter() - start)
+        trained = train(schedule=schedule, rate_factors=rates)
+        for point, at_rate in zip(points, trained, strict=True):
+            models[point] = at_rate
+            seconds[point] = (time.perf_counter() - start) / len(points)
     return Tried(grid, models, seconds)
 
 

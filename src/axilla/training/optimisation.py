@@ -1,17 +1,18 @@
 """How a model is optimised: its published optimiser, first rate and schedule, or study.toml's."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import nn
 
 from axilla.models.backbones import find_backbone
 from axilla.records.study import OptimisationSection
 
 OptimiserName = Literal["adam", "adamw", "sgd"]
+RateSchedule = Literal["halving", "one_cycle"]
 
 NETWORK_HALVE_EVERY = 10
 FUSION_RATE = 1e-4
@@ -22,27 +23,43 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "sgd": partial(torch.optim.SGD, momentum=_MOMENTUM),
 }
+# One cycle: shares of the peak rate at the start and at the end, and the share of steps that rise.
+_CYCLE_START, _CYCLE_END, _CYCLE_RISE = 1 / 25, 1e-4 / 25, 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Optimisation:
-    """An optimiser by name, its first rate at factor 1, and the epochs after which it halves."""
+    """An optimiser by name, its rate at factor 1, and how the rate changes while it trains.
+
+    `halving` starts at the rate and halves it every `halve_every` epochs (paper 2.4.1); `one_cycle`
+    rises to the rate and falls to almost nothing along cosines (Smith & Topin 2019).
+    """
 
     optimiser: OptimiserName
     rate: float
     halve_every: int
     weight_decay: float | None = None
+    schedule: RateSchedule = "halving"
 
-    def make(
-        self, parameters: Iterable[nn.Parameter] | Iterable[torch.Tensor], *, rate_factor: float
-    ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.StepLR]:
-        """Return a fused optimiser over parameters and its schedule, stepped once per epoch."""
+    def optimiser_of(
+        self, parameters: Iterable[torch.Tensor] | Iterable[dict[str, Any]]
+    ) -> torch.optim.Optimizer:
+        """Return a fused optimiser over parameters, or groups of them; its rate is set per step."""
         decay = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
-        optimiser = _OPTIMISERS[self.optimiser](
-            list(parameters), lr=self.rate * rate_factor, fused=True, **decay
-        )
-        schedule = torch.optim.lr_scheduler.StepLR(optimiser, self.halve_every, gamma=0.5)
-        return optimiser, schedule
+        return _OPTIMISERS[self.optimiser](list(parameters), lr=self.rate, fused=True, **decay)
+
+    def rate_at(self, step: int, *, steps: int, epochs: int) -> float:
+        """Return the rate, at factor 1, of a step (from 0) when an epoch has `steps` of them."""
+        if self.schedule == "halving":
+            return self.rate * 0.5 ** (step // steps // self.halve_every)
+        last, peak = steps * epochs - 1, max(1.0, _CYCLE_RISE * steps * epochs - 1)
+        if step <= peak:
+            return self.rate * _along_cosine(_CYCLE_START, 1.0, step / peak)
+        return self.rate * _along_cosine(1.0, _CYCLE_END, (step - peak) / (last - peak))
+
+
+def _along_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 
 
 def of_network(name: str, changed: OptimisationSection) -> Optimisation:
@@ -62,4 +79,5 @@ def _changed(own: Optimisation, changed: OptimisationSection) -> Optimisation:
         rate=changed.rate or own.rate,
         halve_every=changed.halve_every or own.halve_every,
         weight_decay=changed.weight_decay if changed.weight_decay is not None else own.weight_decay,
+        schedule=changed.schedule or own.schedule,
     )

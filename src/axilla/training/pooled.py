@@ -1,7 +1,8 @@
 """Unimodal models that learn how to pool bags of images, on a fixed backbone, in all folds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -83,7 +84,7 @@ def train_pooled(
         pick(folds, tried.models, labels, present=bags.present), by_fold(folds, fits), strict=True
     ):
         outputs = [
-            _output(pooling, trained, fit.components(images), bags=bags)
+            _output(pooling, trained, fit.components(images), bags=bags, search=search)
             for fit, trained in zip((*inner, outer), (*chosen.inner, chosen.outer), strict=True)
         ]
         candidates.append(_candidate(model, modality, chosen, outputs, projection=outer.projection))
@@ -105,16 +106,32 @@ def _search(
     models: list[list[Trained]] = [[] for _ in search.grid]
     seconds = [0.0] * len(search.grid)
     for some in _in_memory(fits, images):
-        trials = [BagTrial(fit.components(images), fit.train, fit.seed) for fit in some]
-
-        def train(schedule: Schedule, trials: list[BagTrial] = trials) -> list[Trained]:
-            return train_bags(pooling, trials, labels, bags=bags, schedule=schedule)
-
+        trials = [
+            BagTrial(fit.components(images), fit.train, fit.seed, search.served_views)
+            for fit in some
+        ]
+        train = partial(_at_rates, pooling, trials, labels, bags)
         tried = search_grid(train, search.grid, search=search, optimisation=optimisation)
         for point, trained in enumerate(tried.models):
             models[point] += trained
             seconds[point] += tried.seconds[point]
     return Tried(search.grid, models, seconds)
+
+
+def _at_rates(
+    pooling: str,
+    trials: Sequence[BagTrial],
+    labels: torch.Tensor,
+    bags: BagIndex,
+    *,
+    schedule: Schedule,
+    rate_factors: Sequence[float],
+) -> list[list[Trained]]:
+    """Train the bags' heads at one rate after another: memory holds the images of one."""
+    return [
+        train_bags(pooling, trials, labels, bags=bags, schedule=replace(schedule, rate_factor=rate))
+        for rate in rate_factors
+    ]
 
 
 def _in_memory(fits: Sequence[_Fitted], images: torch.Tensor) -> Iterator[Sequence[_Fitted]]:
@@ -125,8 +142,17 @@ def _in_memory(fits: Sequence[_Fitted], images: torch.Tensor) -> Iterator[Sequen
         yield fits[start : start + at_once]
 
 
-def _output(pooling: str, trained: Trained, components: torch.Tensor, *, bags: BagIndex) -> Output:
-    served = serve_bags(pooling, trained.state, components, bags=bags)
+def _output(
+    pooling: str,
+    trained: Trained,
+    components: torch.Tensor,
+    *,
+    bags: BagIndex,
+    search: HeadSearch,
+) -> Output:
+    served = serve_bags(
+        pooling, trained.state, components, bags=bags, served_views=search.served_views
+    )
     return Output(served.vectors, served.logits)
 
 

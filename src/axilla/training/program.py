@@ -36,34 +36,27 @@ class Inputs:
 class Heads:
     """T heads of one kind side by side: parameters and buffers (T, ...).
 
-    Each head starts from its own seed, and none from the global random state. `weights` (P,) holds
-    all parameters of all heads in one piece, so that an optimiser makes one step, not one each.
+    Each head starts from its own seed, and none from the global random state.
     """
 
     def __init__(self, make: Callable[[], nn.Module], *, seeds: Sequence[int]) -> None:
         with torch.random.fork_rng(devices=[]):
             heads = [_seeded(make, seed) for seed in seeds]
         parameters, self.buffers = stack_module_state(heads)
-        sizes = [tensor.numel() for tensor in parameters.values()]
-        flat = [tensor.detach().reshape(-1) for tensor in parameters.values()]
-        self.weights = torch.cat([torch.empty(0), *flat])
-        self.parameters = {
-            name: part.view_as(tensor)
-            for (name, tensor), part in zip(
-                parameters.items(), self.weights.split(sizes), strict=True
-            )
-        }
+        self.parameters = {name: tensor.detach() for name, tensor in parameters.items()}
         self.head = heads[0]
 
     def states(self) -> State:
         """Return the parameters and buffers of all heads (T, ...)."""
         return self.parameters | self.buffers
 
-    def step(self, given: Sequence[Any], labels: torch.Tensor) -> Callable[..., torch.Tensor]:
+    def step(
+        self, given: Sequence[Any], labels: torch.Tensor
+    ) -> Callable[..., tuple[torch.Tensor, ...]]:
         """Capture a training step; its operations depend on nothing but the arguments' shapes.
 
         What is returned takes parameters, buffers, arguments (T, B, ...) and labels (T, B), and
-        returns the gradient (P,) of every head's mean loss.
+        returns the gradients (T, ...) of every head's mean loss, in the order of the parameters.
         """
         head = self.head.train()
 
@@ -73,10 +66,10 @@ class Heads:
             output = functional_call(head, (parameters, buffers), given)
             return binary_cross_entropy_with_logits(output, labels)
 
-        def flat_gradient(*arguments: Any) -> torch.Tensor:
-            return torch.cat([g.reshape(-1) for g in vmap(grad(loss))(*arguments).values()])
+        def gradients(*arguments: Any) -> tuple[torch.Tensor, ...]:
+            return tuple(vmap(grad(loss))(*arguments).values())
 
-        step = make_fx(flat_gradient)(self.parameters, self.buffers, tuple(given), labels)
+        step = make_fx(gradients)(self.parameters, self.buffers, tuple(given), labels)
         step.graph.eliminate_dead_code()
         step.recompile()
         return torch.no_grad()(step)
@@ -90,8 +83,8 @@ class Program(Heads):
         self.head: Fusion
         self._captured = partial(_captured, strategy, tuple(widths), len(seeds))
 
-    def gradient(self, inputs: Inputs, labels: torch.Tensor) -> torch.Tensor:
-        """Return the gradient (P,) of every head's mean loss on its batch; `labels` (T, B)."""
+    def gradients(self, inputs: Inputs, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the gradients of every head's mean loss on its batch; `labels` (T, B)."""
         given = (inputs.embeddings, inputs.logits, inputs.present)
         step = self._captured(labels.shape[1])
         return step(self.parameters, self.buffers, given, labels)
@@ -114,7 +107,7 @@ class Program(Heads):
 @lru_cache(maxsize=_PROGRAMS_KEPT)
 def _captured(
     strategy: Strategy, widths: tuple[int, ...], heads: int, batch_size: int
-) -> Callable[..., torch.Tensor]:
+) -> Callable[..., tuple[torch.Tensor, ...]]:
     """Capture the training step of these heads once for all that ask for it."""
     case = (heads, batch_size)
     given = (
