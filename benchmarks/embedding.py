@@ -12,7 +12,8 @@ from axilla.preprocessing.augment import served_views
 from axilla.preprocessing.normalise import network_input
 from axilla.records.progress import Silent
 from axilla.records.study import PreprocessingSection
-from axilla.training.embeddings import fixed_backbone, store_embeddings
+from axilla.training.embeddings import EmbeddingPlan, fixed_backbone, store_embeddings
+from axilla.training.engine import Engine
 from axilla.training.pixels import Pixels
 from benchmarks.common import (
     Elsewhere,
@@ -66,15 +67,13 @@ def report(result: Result) -> list[str]:
 def _compare(name: str, pixels: Pixels, settings: PreprocessingSection, *, rounds: int) -> Result:
     def ours() -> None:
         with tempfile.TemporaryDirectory() as cache:
-            store_embeddings(
-                *(name, pixels),
-                settings=settings,
+            plan = EmbeddingPlan(
+                *(name, pixels, settings),
                 pretrained=True,
                 seed=0,
                 cache=Path(cache),
-                device=torch.device("cpu"),
-                progress=Silent(),
             )
+            store_embeddings([plan], Engine(torch.device("cpu"), None), progress=Silent())
 
     with Elsewhere(_bare, name, pixels, settings.outside_mask) as as_is:
         bare = _bare(name, pixels, settings.outside_mask)
@@ -89,7 +88,7 @@ def _bare(name: str, pixels: Pixels, outside_mask: float) -> Callable[[], object
     ready = [
         network_input(view, pixels.modality, expects=expects, outside_mask=outside_mask)
         for batch in pixels.load().split(_BATCH)
-        for view in served_views(batch)
+        for view in served_views(batch, mirror=True)
     ]
 
     @torch.inference_mode()

@@ -14,7 +14,8 @@ import torch
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.prepare import resized
 from axilla.records.progress import Silent
-from axilla.training.embeddings import fixed_backbone, store_embeddings
+from axilla.training.embeddings import EmbeddingPlan, fixed_backbone, store_embeddings
+from axilla.training.engine import Engine
 from axilla.training.networks import Bags, Recipe, fit_network
 from axilla.training.optimisation import Optimisation
 from axilla.training.precision import Precision, choose_precision
@@ -99,15 +100,13 @@ def _network(
 
     def extract() -> None:
         with tempfile.TemporaryDirectory() as cache:
-            store_embeddings(
-                *(name, pixels),
-                settings=sample.config.preprocessing,
+            plan = EmbeddingPlan(
+                *(name, pixels, sample.config.preprocessing),
                 pretrained=False,
                 seed=0,
                 cache=Path(cache),
-                device=device,
-                progress=Silent(),
             )
+            store_embeddings([plan], Engine(device, None), progress=Silent())
 
     few, many = (1, 2) if quick else (2, 12)
     build = seconds_of(lambda: fixed_backbone(name, pretrained=False, seed=0))

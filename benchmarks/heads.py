@@ -18,7 +18,8 @@ from axilla.cohort.splits import plan_folds
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.fusion import fusions
 from axilla.records.progress import Silent
-from axilla.training.embeddings import load_embeddings, store_embeddings
+from axilla.training.embeddings import EmbeddingPlan, load_embeddings, store_embeddings
+from axilla.training.engine import Engine
 from axilla.training.optimisation import FUSION_HALVE_EVERY, FUSION_RATE, Optimisation
 from axilla.training.projection import fit_projection
 from axilla.training.stacked import Schedule, Trial, train_stacked
@@ -125,17 +126,14 @@ def _embeddings(sample: Sample) -> list[torch.Tensor]:
     stored = []
     for modality in ("ultrasound", "pathology"):
         pixels = sample.pixels(modality)
-        path = store_embeddings(
-            "squeezenet",
-            pixels,
-            settings=sample.config.preprocessing,
+        plan = EmbeddingPlan(
+            *("squeezenet", pixels, sample.config.preprocessing),
             pretrained=True,
             seed=0,
             cache=sample.folder.cache,
-            device=torch.device("cpu"),
-            progress=Silent(),
         )
-        stored.append(load_embeddings(path, pixels))
+        store_embeddings([plan], Engine(torch.device("cpu"), None), progress=Silent())
+        stored.append(load_embeddings(plan.path, pixels))
     return [fit_projection(e, components=_COMPONENTS)(e) for e in stored]
 
 

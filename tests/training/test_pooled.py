@@ -30,7 +30,8 @@ from axilla.records.study import (
 from axilla.training import pooled as pooled_module
 from axilla.training.bags import BagIndex
 from axilla.training.candidates import Candidate
-from axilla.training.embeddings import map_embeddings, store_embeddings
+from axilla.training.embeddings import EmbeddingPlan, map_embeddings, store_embeddings
+from axilla.training.engine import Engine
 from axilla.training.frozen import train_frozen
 from axilla.training.grid import HeadSearch
 from axilla.training.optimisation import Optimisation, of_network
@@ -168,19 +169,16 @@ def embedded(patients: Sequence[Patient], cache: Path) -> tuple[torch.Tensor, to
     once = [Patient("all", 1, "all", pathology=tuple(map(ImageFile, files)))]
     settings = PixelSettings(128, roi_margin=0.25, harmonise=True)
     pixels = store_pixels(once, "pathology", settings=settings, cache=cache, progress=Silent())
-    path = store_embeddings(
-        "squeezenet",
-        pixels,
-        settings=PreprocessingSection(image_size_px=128),
+    plan = EmbeddingPlan(
+        *("squeezenet", pixels, PreprocessingSection(image_size_px=128)),
         pretrained=True,
         seed=1,
         cache=cache,
-        device=torch.device("cpu"),
-        progress=Silent(),
     )
+    store_embeddings([plan], Engine(torch.device("cpu"), None), progress=Silent())
     bags = [(n, files.index(f.path)) for n, p in enumerate(patients) for f in p.pathology]
     return (
-        map_embeddings(path)[torch.tensor([place for _, place in bags])],
+        map_embeddings(plan.path)[torch.tensor([place for _, place in bags])],
         torch.tensor([owner for owner, _ in bags]),
     )
 

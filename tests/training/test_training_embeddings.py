@@ -10,7 +10,13 @@ from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import resized
 from axilla.records.progress import Silent
 from axilla.records.study import PreprocessingSection
-from axilla.training.embeddings import fixed_backbone, load_embeddings, store_embeddings
+from axilla.training.embeddings import (
+    EmbeddingPlan,
+    fixed_backbone,
+    load_embeddings,
+    store_embeddings,
+)
+from axilla.training.engine import Engine
 from axilla.training.pixels import Pixels
 
 OWNER = np.array([0, 2, 2, 3])
@@ -26,17 +32,11 @@ def pixels(tmp_path):
 
 
 def embedded(pixels, name="squeezenet", *, settings=SECTION, pretrained=True, seed=1):
-    path = store_embeddings(
-        name,
-        pixels,
-        settings=settings,
-        pretrained=pretrained,
-        seed=seed,
-        cache=pixels.path.parent,
-        device=torch.device("cpu"),
-        progress=Silent(),
+    plan = EmbeddingPlan(
+        name, pixels, settings, pretrained=pretrained, seed=seed, cache=pixels.path.parent
     )
-    return path, load_embeddings(path, pixels)
+    store_embeddings([plan], Engine(torch.device("cpu"), None), progress=Silent())
+    return plan.path, load_embeddings(plan.path, pixels)
 
 
 @torch.no_grad()
@@ -85,12 +85,41 @@ def test_what_decides_an_embedding_names_its_file(pixels):
     changes = [
         {},
         {"name": "densenet121"},
-        {"seed": 2},
         {"pretrained": False},
+        {"pretrained": False, "seed": 2},
         {"settings": SECTION.model_copy(update={"outside_mask": 1.0})},
+        {"settings": SECTION.model_copy(update={"mirror": False})},
+        {"settings": SECTION.model_copy(update={"crops": 1})},
+        {"settings": SECTION.model_copy(update={"crops": 1}), "seed": 2},
     ]
     paths = [embedded(pixels, **change)[0] for change in changes]
     assert len(set(paths)) == len(paths)
+    assert embedded(pixels, seed=2)[0] == paths[0]  # nothing random is drawn
+
+
+def test_without_mirror_images_only_the_image_itself_is_embedded(pixels):
+    _, mirrored = embedded(pixels)
+    _, plain = embedded(pixels, settings=SECTION.model_copy(update={"mirror": False}))
+    assert plain.shape == (4, 1, 512)
+    torch.testing.assert_close(plain, mirrored[:, :1], equal_nan=True)
+
+
+def test_blocks_of_images_become_one_array_and_a_lost_one_is_made_again(pixels, monkeypatch):
+    _, whole = embedded(pixels)
+    monkeypatch.setattr("axilla.training.embeddings._BLOCK", 3)
+    plan = EmbeddingPlan(
+        "squeezenet", pixels, SECTION, pretrained=True, seed=1, cache=pixels.path.parent
+    )
+    first, second = plan.missing()
+    assert (first.start, first.stop, second.start, second.stop) == (0, 3, 3, 4)
+    first.run(torch.device("cpu"))
+    assert plan.missing() == (second,)
+    store_embeddings([plan], Engine(torch.device("cpu"), None), progress=Silent())
+    assert plan.missing() == ()
+    assert not first.path.exists()
+    torch.testing.assert_close(
+        load_embeddings(plan.path, pixels), whole, rtol=1e-4, atol=1e-5, equal_nan=True
+    )
 
 
 def test_a_kept_embedding_is_not_computed_again(pixels, monkeypatch):

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from axilla.cohort.splits import Fold
 from axilla.models.backbones import find_backbone
+from axilla.preprocessing.augment import count_served_views
 from axilla.preprocessing.clinical import ClinicalEncoder
 from axilla.preprocessing.prepare import PixelSettings
 from axilla.records.digests import digest_of
@@ -18,7 +20,7 @@ from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
 from axilla.records.units import IMAGE_MODALITIES, TRIVIAL, ImageModality, Modality
 from axilla.training.candidates import GridPoint, SearchRow, all_splits
-from axilla.training.embeddings import store_embeddings
+from axilla.training.embeddings import EmbeddingPlan, store_embeddings
 from axilla.training.engine import Engine, is_finished
 from axilla.training.frozen import with_modality
 from axilla.training.grid import HeadSearch
@@ -81,6 +83,7 @@ def train_unimodal(material: Material) -> Unimodal:
     """Train all unimodal models of a study in all folds."""
     result = Unimodal()
     work: list[tuple[FrozenTrial | NetworkPlan, Sequence[Fold]]] = []
+    embeddings: list[EmbeddingPlan] = []
     for modality in IMAGE_MODALITIES:
         names = getattr(material.config.models, modality)
         if not names:
@@ -94,9 +97,17 @@ def train_unimodal(material: Material) -> Unimodal:
         )
         _require_both_classes(pixels, material)
         result.pixels[modality] = pixels
-        work += _plan(names, pixels, material)
+        for name in names:
+            if is_trained(name, material.config):
+                plans = [_network_plan(name, pixels, fold, material) for fold in material.folds]
+                work += [(plan, (plan.fold,)) for plan in plans]
+            else:
+                embeddings.append(_embedding_plan(name, pixels, material))
+                trial = _frozen_trial(name, pixels, embeddings[-1].path, material)
+                work.append((trial, material.folds))
         if material.config.models.trivial:
             _train_trivial(modality, pixels, material, result)
+    store_embeddings(embeddings, material.engine, progress=material.progress)
     carry_out(
         [plan for plan, _ in work if isinstance(plan, NetworkPlan)],
         material.engine,
@@ -128,44 +139,38 @@ def _require_both_classes(pixels: Pixels, material: Material) -> None:
                 )
 
 
-def _plan(
-    names: Sequence[str], pixels: Pixels, material: Material
-) -> list[tuple[FrozenTrial | NetworkPlan, Sequence[Fold]]]:
-    """Plan a modality's networks: one plan per fold, or one trial for all heads of a fixed one."""
-    work: list[tuple[FrozenTrial | NetworkPlan, Sequence[Fold]]] = []
-    for name in names:
-        if is_trained(name, material.config):
-            plans = [_network_plan(name, pixels, fold, material) for fold in material.folds]
-            work += [(plan, (plan.fold,)) for plan in plans]
-        else:
-            work.append((_frozen_trial(name, pixels, material), material.folds))
-    return work
-
-
-def _frozen_trial(name: str, pixels: Pixels, material: Material) -> FrozenTrial:
+def _embedding_plan(name: str, pixels: Pixels, material: Material) -> EmbeddingPlan:
     config = material.config
-    embeddings = store_embeddings(
+    return EmbeddingPlan(
         name,
         pixels,
-        settings=config.preprocessing,
+        config.preprocessing,
         pretrained=config.models.weights == "pretrained",
         seed=config.study.seed,
         cache=material.folder.cache,
-        device=material.engine.device,
-        progress=material.progress,
     )
+
+
+def _frozen_trial(name: str, pixels: Pixels, embeddings: Path, material: Material) -> FrozenTrial:
+    config = material.config
     return FrozenTrial(
         name,
         pixels,
         embeddings,
         material.outcomes,
         tuple(material.folds),
-        HeadSearch.of(config.search, config.training),
+        head_search(config),
         of_network(name, config.training.of(name)),
         seed=config.study.seed,
         cache=material.folder.cache,
         pooling=config.models.pooling,
     )
+
+
+def head_search(config: StudyConfig) -> HeadSearch:
+    """Return how a study trains heads."""
+    views = count_served_views(mirror=config.preprocessing.mirror)
+    return HeadSearch.of(config.search, config.training, served_views=views)
 
 
 def network_search(config: StudyConfig, device: torch.device) -> NetworkSearch:
@@ -183,6 +188,7 @@ def network_search(config: StudyConfig, device: torch.device) -> NetworkSearch:
         outside_mask=config.preprocessing.outside_mask,
         seed=config.study.seed,
         precision=choose_precision(config.compute.precision, device.type),
+        mirror=config.preprocessing.mirror,
     )
 
 
