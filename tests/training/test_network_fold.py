@@ -99,7 +99,7 @@ def test_an_inner_trial_keeps_no_network_and_the_final_one_does(tmp_path):
     first.run(CPU)
     with safe_open(first.path, framework="pt") as content:
         assert not [name for name in content.keys() if name.startswith("state.")]  # noqa: SIM118
-    assert read_fit(first.path).epochs == SEARCH.checkpoints()
+    assert read_fit(first.path).epochs == SEARCH.checkpoints(ADAM)
 
 
 def test_whatever_changes_a_number_changes_the_name(tmp_path):
@@ -114,9 +114,11 @@ def test_whatever_changes_a_number_changes_the_name(tmp_path):
             replace(trial, point=GridPoint(2.0, 4)),
             replace(trial, optimisation=replace(ADAM, optimiser="adamw")),
             replace(trial, optimisation=replace(ADAM, halve_every=5)),
+            replace(trial, optimisation=replace(ADAM, schedule="one_cycle")),
             replace(trial, optimisation=replace(ADAM, weight_decay=0.1)),
             replace(trial, search=replace(SEARCH, precision="bfloat16")),
             replace(trial, search=replace(SEARCH, seed=2)),
+            replace(trial, search=replace(SEARCH, mirror=False)),
             replace(trial, search=replace(SEARCH, side_px=64)),
             replace(trial, epochs=(1,)),
             replace(trial, components=3),
@@ -124,7 +126,7 @@ def test_whatever_changes_a_number_changes_the_name(tmp_path):
             replace(trial, split=FOLD.outer),
         )
     }
-    assert len(names) == 14
+    assert len(names) == 16
     wider = replace(one, search=replace(SEARCH, grid=(*SEARCH.grid, GridPoint(3.0, 4))))
     assert wider.searched()[0][0].path == trial.path
     assert wider.path != one.path
@@ -152,11 +154,19 @@ def test_a_diverged_grid_point_is_never_chosen():
 
 
 def test_checkpoints_are_shares_of_the_longest_training():
-    assert SEARCH.checkpoints() == (1, 2, 3)
-    assert replace(SEARCH, epochs=20).checkpoints() == (8, 12, 16, 20)
-    assert replace(SEARCH, epochs=1).checkpoints() == (1,)
+    assert SEARCH.checkpoints(ADAM) == (1, 2, 3)
+    assert replace(SEARCH, epochs=20).checkpoints(ADAM) == (8, 12, 16, 20)
+    assert replace(SEARCH, epochs=1).checkpoints(ADAM) == (1,)
+
+
+def test_a_rate_that_ends_at_nothing_is_not_stopped_early():
+    assert replace(SEARCH, epochs=20).checkpoints(replace(ADAM, schedule="one_cycle")) == (20,)
+
+
+def test_the_rate_of_a_step_is_the_optimisations_times_the_grids():
     recipe = SEARCH.recipe("plnet", GridPoint(10.0, 4), ADAM)
-    optimiser, _ = recipe.optimisation.make(
-        [torch.nn.Parameter(torch.zeros(1))], rate_factor=recipe.rate_factor
-    )
+    optimiser = recipe.optimisation.optimiser_of([torch.nn.Parameter(torch.zeros(1))])
+    recipe.set_rate(optimiser, 0, steps=5, epochs=20)
     assert optimiser.param_groups[0]["lr"] == pytest.approx(1e-3)
+    recipe.set_rate(optimiser, 50, steps=5, epochs=20)
+    assert optimiser.param_groups[0]["lr"] == pytest.approx(5e-4)

@@ -13,18 +13,24 @@ _SIDE = 28
 
 
 def integrated_gradients(
-    network: nn.Module, images: torch.Tensor, *, score: Score, steps: int = STEPS
+    network: nn.Module,
+    images: torch.Tensor,
+    *,
+    score: Score,
+    mirror: bool = True,
+    steps: int = STEPS,
 ) -> Explained:
     """Add up gradients on the straight way from a blank image to each of `images` (B, K, S, S).
 
     Blank is the image's own mean colour, so that brightness is no evidence. `score` is asked of
-    the mean embedding of image and mirror image. Maps (B, h, w) are sums over channels and blocks
-    of pixels: a map's sum is the logit minus that of the blank image, up to the error of `steps`
-    Gauss-Legendre points (Sundararajan, Taly & Yan, ICML 2017, eq. 3).
+    the mean embedding of image and, with `mirror`, mirror image. Maps (B, h, w) are sums over
+    channels and blocks of pixels: a map's sum is the logit minus that of the blank image, up to the
+    error of `steps` Gauss-Legendre points (Sundararajan, Taly & Yan, ICML 2017, eq. 3).
     """
 
     def logits_of(inputs: torch.Tensor) -> torch.Tensor:
-        return score((network(inputs) + network(flip(inputs))) / 2)
+        embedding = network(inputs)
+        return score((embedding + network(flip(inputs))) / 2 if mirror else embedding)
 
     blank = images.mean((2, 3), keepdim=True).expand_as(images)
     attributed = IntegratedGradients(logits_of).attribute(

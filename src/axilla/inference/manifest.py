@@ -50,6 +50,7 @@ class PreprocessingManifest(_Record):
     harmonise: bool
     outside_mask: float = Field(ge=0, le=1)
     stain: Literal["none", "macenko", "reinhard"] = "none"
+    mirror: bool = True
     tiles: TilesSection = TilesSection()
 
 

@@ -148,7 +148,7 @@ class Predictor:
         return features.masked_fill(absent.unsqueeze(1), torch.nan)
 
     def _images(self, part: Part, cases: Sequence[Patient]) -> CaseBags:
-        """Pool each case's images, each embedded as the mean of original and flip."""
+        """Pool each case's images, each embedded as the mean of its served views."""
         modality: ImageModality = (
             "ultrasound" if part.manifest.modality == "ultrasound" else "pathology"
         )
@@ -176,7 +176,7 @@ class Predictor:
                     outside_mask=self.manifest.preprocessing.outside_mask,
                 )
             )
-            for view in served_views(planes)
+            for view in served_views(planes, mirror=self.manifest.preprocessing.mirror)
         ]
         return torch.stack(views).mean(0).float().cpu()
 

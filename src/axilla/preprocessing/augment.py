@@ -9,7 +9,7 @@ _LARGEST_LOG_RATIO = math.log(4 / 3)
 _FLIP_CHANCE = 0.5
 
 SERVED_VIEWS = 2
-"""What serving averages; further views of an embedding are random crops, for training only."""
+"""Views that serving averages, of a study that mirrors images."""
 
 
 def flip(planes: torch.Tensor) -> torch.Tensor:
@@ -17,9 +17,17 @@ def flip(planes: torch.Tensor) -> torch.Tensor:
     return planes.flip(-1)
 
 
-def served_views(planes: torch.Tensor) -> list[torch.Tensor]:
-    """Return the views whose average serving uses: original and mirror image."""
-    return [planes, flip(planes)]
+def served_views(planes: torch.Tensor, *, mirror: bool) -> list[torch.Tensor]:
+    """Return the views whose average serving uses: the image and, if asked for, its mirror image.
+
+    Further views of an embedding are random crops, for training only.
+    """
+    return [planes, flip(planes)] if mirror else [planes]
+
+
+def count_served_views(*, mirror: bool) -> int:
+    """Return how many views `served_views` makes of an image."""
+    return SERVED_VIEWS if mirror else 1
 
 
 def random_views(planes: torch.Tensor, *, min_area: float, rng: torch.Generator) -> torch.Tensor:

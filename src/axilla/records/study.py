@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from axilla.records.intake import (
     AcceptedFinding,
@@ -58,7 +58,12 @@ class PreprocessingSection(Section):
         le=1,
         description="Mask-guided ultrasound: brightness kept outside the lesion; 1 = no guidance.",
     )
-    crops: int = Field(0, ge=0, le=32, description="Random crops embedded beside original, flip.")
+    crops: int = Field(
+        0, ge=0, le=32, description="Random crops embedded beside image and mirror image."
+    )
+    mirror: bool = Field(
+        default=True, description="Predict from image and mirror image, not from the image alone."
+    )
     crop_min_area: float = Field(
         0.6, gt=0, le=1, description="Smallest random resized crop, as a share of the image."
     )
@@ -104,6 +109,9 @@ class OptimisationSection(Section):
     rate: float | None = Field(None, gt=0, description="First learning rate, at rate factor 1.")
     halve_every: int | None = Field(None, ge=1, description="Epochs after which the rate halves.")
     weight_decay: float | None = Field(None, ge=0, description="Default: the optimiser's.")
+    schedule: Literal["halving", "one_cycle"] | None = Field(
+        None, description="one_cycle: the rate rises to its peak, then falls along a cosine."
+    )
 
 
 class TrainingSection(Section):
@@ -209,8 +217,11 @@ class ExplanationSection(Section):
     method: Literal["gradcam", "layercam", "integrated"] = Field(
         "gradcam", description="Transformers are mapped by attention rollout instead of a CAM."
     )
-    patients: int | None = Field(
-        None, ge=0, description="Most patients that are explained, drawn at random; default: all."
+    patients: Annotated[int, Field(ge=0)] | Literal["report", "all"] = Field(
+        "report",
+        description='Whose images are mapped: "report" = those whom the report shows and on whom '
+        'the maps are tested; "all"; or a number of patients drawn at random. `axilla explain` '
+        'maps all where this says "report".',
     )
     images: int = Field(
         4, ge=1, description="Most images of a bag that are mapped, those of most attention."
@@ -218,6 +229,12 @@ class ExplanationSection(Section):
     faithfulness_cases: int = Field(
         16, ge=0, description="Patients on whom the maps' truthfulness is tested; 0 = not tested."
     )
+
+    @field_validator("patients", mode="before")
+    @classmethod
+    def _as_written_before(cls, value: object) -> object:
+        """Results of axilla before 0.2 say null where all patients were explained."""
+        return "all" if value is None else value
 
 
 class ComputeSection(Section):

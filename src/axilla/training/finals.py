@@ -28,8 +28,9 @@ class Trained:
 class Final:
     """The models of one fold; of the fold that trains on everybody, what the bundle is made of.
 
-    `patients`, at the study's `rows`, trained them and `tested` did not. `labels` are of all
-    patients of the study, in whose order the models' inner logits stand; `name` is the fold's.
+    `patients`, at the study's `rows`, trained them and `tested`, at `tested_rows`, did not.
+    `labels` are of all patients of the study, in whose order the models' inner logits stand;
+    `name` is the fold's.
     `out_of_fold` are the outer folds of the study's first repetition: each patient is tested in
     one of them.
     """
@@ -43,6 +44,7 @@ class Final:
     name: str
     rows: Sequence[int]
     tested: Sequence[Patient] = ()
+    tested_rows: Sequence[int] = ()
     out_of_fold: Sequence["Final"] = field(default=())
 
 
@@ -81,6 +83,7 @@ class FinalModels:
             name=fold.name,
             rows=fold.outer.train,
             tested=[self.patients[position] for position in fold.outer.test],
+            tested_rows=fold.outer.test,
             out_of_fold=out_of_fold,
         )
 

@@ -42,7 +42,14 @@ def train_frozen(
     ]
     projected = [projection(embeddings) for projection in projections]
     trials = [
-        _trial(z, split, present=present, seed=seed_of(seed, model, split.train))
+        Trial(
+            embeddings=(z,),
+            logits=torch.zeros(len(present), 1),
+            present=present.unsqueeze(1),
+            train=with_modality(split, present),
+            seed=seed_of(seed, model, split.train),
+            served_views=search.served_views,
+        )
         for z, split in zip(projected, splits, strict=True)
     ]
     tried = search_heads(
@@ -64,16 +71,6 @@ def train_frozen(
         )
         rows += search_rows(model, chosen, tried, folds=len(folds))
     return candidates, rows
-
-
-def _trial(components: torch.Tensor, split: Split, *, present: torch.Tensor, seed: int) -> Trial:
-    return Trial(
-        embeddings=(components,),
-        logits=torch.zeros(len(present), 1),
-        present=present.unsqueeze(1),
-        train=with_modality(split, present),
-        seed=seed,
-    )
 
 
 def _candidate(

@@ -6,7 +6,6 @@ import torch
 
 from axilla.cohort.splits import Fold, Split
 from axilla.models.fusion import fusions
-from axilla.preprocessing.augment import SERVED_VIEWS
 from axilla.records.digests import seed_of
 from axilla.training.candidates import Output, SearchRow, by_fold, pick
 from axilla.training.frozen import with_modality
@@ -33,7 +32,12 @@ def train_fusion(
     """
     folds = [next(iter(parts.values())).fold for parts in selected]
     trials = [
-        _trial(outputs, split, seed=seed_of(seed, name, split.train))
+        _trial(
+            outputs,
+            split,
+            seed=seed_of(seed, name, split.train),
+            served_views=search.served_views,
+        )
         for parts, fold in zip(selected, folds, strict=True)
         for outputs, split in _outputs(parts, fold)
     ]
@@ -75,7 +79,7 @@ def _outputs(parts: Selected, fold: Fold) -> Iterator[tuple[tuple[Output, ...], 
     yield from zip(per_split, (*fold.inner, fold.outer), strict=True)
 
 
-def _trial(outputs: Sequence[Output], split: Split, *, seed: int) -> Trial:
+def _trial(outputs: Sequence[Output], split: Split, *, seed: int, served_views: int) -> Trial:
     present = torch.stack([torch.isfinite(output.logits) for output in outputs], dim=1)
     return Trial(
         embeddings=tuple(output.embedding for output in outputs),
@@ -83,6 +87,7 @@ def _trial(outputs: Sequence[Output], split: Split, *, seed: int) -> Trial:
         present=present,
         train=with_modality(split, present.any(1)),
         seed=seed,
+        served_views=served_views,
     )
 
 
@@ -94,7 +99,7 @@ def _withheld(
     head = fusions[name]([embedding.shape[2] for embedding in trial.embeddings])
     head.load_state_dict(dict(state))
     head.eval()
-    served = [e[:, :SERVED_VIEWS].mean(1).nan_to_num() for e in trial.embeddings]
+    served = [e[:, : trial.served_views].mean(1).nan_to_num() for e in trial.embeddings]
     return {
         pattern: head(served, trial.logits.nan_to_num(), shown).where(fewer, torch.nan)
         for pattern, shown, fewer in withheld_patterns(trial.present, modalities)

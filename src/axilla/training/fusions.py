@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from axilla.records.units import ImageModality
 from axilla.training.candidates import SearchRow
 from axilla.training.fused import FusionCandidate, Selected, load_fused
-from axilla.training.grid import HeadSearch
 from axilla.training.joint_fold import JointParts, JointPlan, pixels_of
 from axilla.training.optimisation import of_fusion
 from axilla.training.pixels import Pixels
 from axilla.training.plans import carry_out
 from axilla.training.trials import FusionTrial
-from axilla.training.unimodal import Material, network_search
+from axilla.training.unimodal import Material, head_search, network_search
 
 Fused = tuple[list[FusionCandidate], list[SearchRow]]
 
@@ -37,7 +36,7 @@ def _heads(material: Material, selected: Sequence[Selected]) -> list[Fused]:
             name,
             tuple(selected),
             material.outcomes,
-            HeadSearch.of(config.search, config.training),
+            head_search(config),
             of_fusion(config.training.of(name)),
             seed=config.study.seed,
             cache=material.folder.cache,

@@ -99,12 +99,12 @@ def fit_joint(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = inputs.network(recipe.name, pretrained=recipe.pretrained).to(device)
-        optimiser, halving = recipe.optimisation.make(
-            network.parameters(), rate_factor=recipe.rate_factor
-        )
-        for epoch in range(1, max(checkpoints) + 1):
+        optimiser, epochs = recipe.optimisation.optimiser_of(network.parameters()), max(checkpoints)
+        for epoch in range(1, epochs + 1):
             network.train()
-            for batch in shuffled_batches(usable, recipe.batch_size, rng):
+            batches = shuffled_batches(usable, recipe.batch_size, rng)
+            for number, batch in enumerate(batches, start=(epoch - 1) * len(batches)):
+                recipe.set_rate(optimiser, number, steps=len(batches), epochs=epochs)
                 shown = (
                     withhold(present[batch], modality_dropout, rng=rng)
                     if modality_dropout
@@ -117,7 +117,6 @@ def fit_joint(
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
-            halving.step()
             if epoch in checkpoints:
                 state = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
                 kept.append(JointCheckpoint(epoch, state, *predict_joint(network, recipe, inputs)))
@@ -179,7 +178,7 @@ def _embed_all(
                 ),
                 everyone,
             )
-            for view in served_views(batch)
+            for view in served_views(batch, mirror=recipe.mirror)
         ]
         rows.append(torch.stack(views).mean(0).float().cpu())
     return per_patient(torch.cat(rows), bags.owner, patients=patients)

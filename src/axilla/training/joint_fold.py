@@ -132,7 +132,7 @@ class JointPlan:
 
     def searched(self) -> list[list[JointTrial]]:
         """Return the trials that the choice needs: per grid point, one per inner split."""
-        checkpoints = self.search.checkpoints()
+        checkpoints = self.search.checkpoints(self.optimisation)
         return [
             [
                 self._trial(split, number, point, checkpoints, final=False)

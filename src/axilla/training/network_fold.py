@@ -38,9 +38,15 @@ class NetworkSearch:
     outside_mask: float
     seed: int
     precision: Precision = "float32"
+    mirror: bool = True
 
-    def checkpoints(self) -> tuple[int, ...]:
-        """Return the numbers of epochs that early stopping chooses among, ascending."""
+    def checkpoints(self, optimisation: Optimisation) -> tuple[int, ...]:
+        """Return the numbers of epochs that early stopping chooses among, ascending.
+
+        A rate that falls to nothing at the end has only one: what is stopped earlier is not done.
+        """
+        if optimisation.schedule == "one_cycle":
+            return (self.epochs,)
         return tuple(sorted({max(1, round(share * self.epochs)) for share in _CHECKPOINT_SHARES}))
 
     def recipe(self, name: str, point: GridPoint, optimisation: Optimisation) -> Recipe:
@@ -54,6 +60,7 @@ class NetworkSearch:
             crop_min_area=self.crop_min_area,
             outside_mask=self.outside_mask,
             precision=self.precision,
+            mirror=self.mirror,
         )
 
     def key(self) -> tuple[object, ...]:
@@ -163,7 +170,7 @@ class NetworkPlan:
 
     def searched(self) -> list[list[NetworkTrial]]:
         """Return the trials that the choice needs: per grid point, one per inner split."""
-        checkpoints = self.search.checkpoints()
+        checkpoints = self.search.checkpoints(self.optimisation)
         return [
             [self._trial(split, point, checkpoints, final=False) for split in self.fold.inner]
             for point in self.search.grid

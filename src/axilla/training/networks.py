@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from axilla.models.backbones import find_backbone
 from axilla.models.network import Network
 from axilla.models.pretrained import load_pretrained
-from axilla.preprocessing.augment import random_views, served_views
+from axilla.preprocessing.augment import count_served_views, random_views, served_views
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import resized
 from axilla.records.inputs import InputFormat
@@ -55,16 +55,25 @@ class Recipe:
     crop_min_area: float
     outside_mask: float
     precision: Precision = "float32"
+    mirror: bool = True
 
     @property
     def expects(self) -> InputFormat:
         """What the network expects of its input."""
         return find_backbone(self.name).expects
 
+    def set_rate(
+        self, optimiser: torch.optim.Optimizer, step: int, *, steps: int, epochs: int
+    ) -> None:
+        """Set the rate of a step (from 0) of training for `epochs` of `steps` each."""
+        rate = self.optimisation.rate_at(step, steps=steps, epochs=epochs) * self.rate_factor
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A network after some epochs: its state, embeddings (N, 2, D) and logits (N,) of `watch`."""
+    """A network after some epochs: its state, embeddings (N, V, D) and logits (N,) of `watch`."""
 
     epochs: int
     state: State
@@ -93,12 +102,12 @@ def fit_network(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = _start(recipe).to(device)
-        optimiser, halving = recipe.optimisation.make(
-            network.parameters(), rate_factor=recipe.rate_factor
-        )
-        for epoch in range(1, max(checkpoints) + 1):
+        optimiser, epochs = recipe.optimisation.optimiser_of(network.parameters()), max(checkpoints)
+        for epoch in range(1, epochs + 1):
             network.train()
-            for batch in shuffled_batches(images, recipe.batch_size, rng):
+            batches = shuffled_batches(images, recipe.batch_size, rng)
+            for number, batch in enumerate(batches, start=(epoch - 1) * len(batches)):
+                recipe.set_rate(optimiser, number, steps=len(batches), epochs=epochs)
                 views = random_views(
                     planes[batch].to(device), min_area=recipe.crop_min_area, rng=rng
                 )
@@ -108,7 +117,6 @@ def fit_network(
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
-            halving.step()
             if epoch in checkpoints:
                 state = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
                 kept.append(
@@ -128,18 +136,18 @@ def restore(recipe: Recipe, state: State, *, device: torch.device) -> Network:
 def predict_network(
     network: Network, recipe: Recipe, bags: Bags, patients: Sequence[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return embeddings (N, 2, D) of original and flip, and logits (N,); NaN for other patients."""
+    """Return embeddings (N, V, D) by served view, and logits (N,); NaN for other patients."""
     network.eval()
     device = next(network.parameters()).device
     images, total = bags.of(patients), len(bags.labels)
     if not len(images):
-        width = network.classifier.in_features
-        return torch.full((total, 2, width), torch.nan), torch.full((total,), torch.nan)
+        size = (total, count_served_views(mirror=recipe.mirror), network.classifier.in_features)
+        return torch.full(size, torch.nan), torch.full((total,), torch.nan)
     embedded, scored = [], []
     for batch in images.split(_SERVING_BATCH):
         outputs = [
             network(_input(view.to(device), recipe, bags.modality))
-            for view in served_views(bags.planes[batch])
+            for view in served_views(bags.planes[batch], mirror=recipe.mirror)
         ]
         embedded.append(torch.stack([output.embedding for output in outputs], dim=1).cpu())
         scored.append(torch.stack([output.logit for output in outputs], dim=1).mean(1).cpu())

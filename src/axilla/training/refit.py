@@ -1,6 +1,7 @@
 """The bundle of a finished study: the chosen models, refitted on all patients."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from axilla.inference.manifest import (
 )
 from axilla.inference.parts import REFERENCE_TENSORS
 from axilla.models.backbones import find_backbone
-from axilla.preprocessing.augment import SERVED_VIEWS
+from axilla.preprocessing.augment import count_served_views
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
 from axilla.records.units import SELECTED, Modality
@@ -49,8 +50,8 @@ def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundl
     fusion = final.fusion
     inner_logits = fusion.inner_logits if fusion else only.inner_logits
     point = operating_point(inner_logits, final.labels, validation=config.validation)
-    settings = {"image_size_px", "roi_margin", "harmonise", "outside_mask", "stain"}
-    references = _references(final, parts)
+    settings = {"image_size_px", "roi_margin", "harmonise", "outside_mask", "stain", "mirror"}
+    references = _references(config, final, parts)
     manifest = Manifest(
         axilla_version=__version__,
         study=config.study.name,
@@ -78,6 +79,42 @@ def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundl
     return Bundle(manifest, _tensors(config, parts, fusion) | _reference_tensors(references))
 
 
+@dataclass(frozen=True, slots=True)
+class FoldOutputs:
+    """What a fold's bundle makes of the patients it tested before it fuses them.
+
+    `components` are (N, K) per modality, `logits` and `present` (N, M), in the bundle's order of
+    modalities; absent is 0 and False.
+    """
+
+    components: tuple[torch.Tensor, ...]
+    logits: torch.Tensor
+    present: torch.Tensor
+
+
+def model_of_fold(fold: Final) -> str:
+    """Return the name of the model that a fold's bundle holds."""
+    return fold.fusion.name if fold.fusion else next(iter(_parts(fold).values())).model
+
+
+def outputs_of_fold(config: StudyConfig, fold: Final) -> FoldOutputs | None:
+    """Return what training kept of the tested patients; None of networks trained with a fusion.
+
+    Their networks need not be run again to be asked which modality mattered.
+    """
+    if fold.fusion is not None and fold.fusion.parts:
+        return None
+    views = count_served_views(mirror=config.preprocessing.mirror)
+    rows = torch.tensor(fold.tested_rows, dtype=torch.long)
+    outputs = [candidate.outputs()[-1] for candidate in _parts(fold).values()]
+    logits = torch.stack([output.logits[rows] for output in outputs], dim=1)
+    return FoldOutputs(
+        tuple(o.embedding[rows, :views].mean(1).nan_to_num() for o in outputs),
+        logits.nan_to_num(),
+        torch.isfinite(logits),
+    )
+
+
 def bundle_of_fold(config: StudyConfig, fold: Final) -> Bundle:
     """Make the bundle of an outer fold, of which no performance is known."""
     return bundle_of(config, fold, pd.DataFrame(columns=["model", *Performance.model_fields]))
@@ -91,16 +128,17 @@ def _parts(final: Final) -> Selected:
     return {best.modality: best}
 
 
-def _references(final: Final, parts: Selected) -> dict[Modality, Reference]:
+def _references(config: StudyConfig, final: Final, parts: Selected) -> dict[Modality, Reference]:
     """Describe what fusion saw of the training patients, by modality.
 
     Not of networks trained jointly with the fusion: what they made of the patients is not kept.
     """
+    views = count_served_views(mirror=config.preprocessing.mirror)
     found: dict[Modality, Reference] = {}
     for modality, candidate in parts.items():
         if final.fusion is not None and modality in final.fusion.parts:
             continue
-        *inner, outer = [_served(output) for output in candidate.outputs()]
+        *inner, outer = [_served(output, views) for output in candidate.outputs()]
         held_out = [
             distances_between(_known(seen, split.train), _known(seen, split.test))
             for seen, split in zip(inner, candidate.fold.inner, strict=True)
@@ -111,9 +149,9 @@ def _references(final: Final, parts: Selected) -> dict[Modality, Reference]:
     return found
 
 
-def _served(output: Output) -> FloatArray:
+def _served(output: Output, views: int) -> FloatArray:
     """Return what a model makes of all patients (N, K) as in serving; NaN where it has nothing."""
-    return np.asarray(output.embedding[:, :SERVED_VIEWS].mean(1).double().numpy())
+    return np.asarray(output.embedding[:, :views].mean(1).double().numpy())
 
 
 def _known(embedding: FloatArray, rows: Sequence[int]) -> FloatArray:
