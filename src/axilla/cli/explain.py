@@ -32,7 +32,8 @@ def explain(
         str | None, typer.Option(help="Fusion strategy to explain; default: study.toml's.")
     ] = None,
     patients: Annotated[
-        int | None, typer.Option(min=1, help="Most patients to explain; default: study.toml's.")
+        int | None,
+        typer.Option(min=1, help="Most patients to explain; default: study.toml's, or all."),
     ] = None,
 ) -> None:
     """Map what in each patient's images spoke for the outcome, by models that had not seen them.
@@ -46,7 +47,8 @@ def explain(
         place = study_folder(folder)
         current = read_study(place.root / "study.toml")
         _require_results(place)
-        asked = {"method": method, "model": model, "patients": patients}
+        everybody = "all" if current.explanation.patients == "report" else None
+        asked = {"method": method, "model": model, "patients": patients or everybody}
         wishes = current.explanation.model_copy(
             update={name: value for name, value in asked.items() if value is not None}
         )

@@ -2,19 +2,33 @@
 
 from functools import partial
 
+from axilla.explanation.case_model import Described
 from axilla.explanation.out_of_fold import OutOfFold
 from axilla.explanation.stage import explain
 from axilla.records.folder import RunFolder
 from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
+from axilla.report.explained_cases import patients_to_show
 from axilla.training.finals import Final
-from axilla.training.refit import bundle_of_fold
+from axilla.training.refit import bundle_of_fold, model_of_fold, outputs_of_fold
 
 
 def explain_study(config: StudyConfig, folder: RunFolder, final: Final, progress: Progress) -> None:
-    """Map every patient's images by the model of the fold that tested the patient."""
+    """Map patients' images by the model of the fold that tested the patient."""
     models = [
-        OutOfFold(fold.name, fold.tested, partial(bundle_of_fold, config, fold))
+        OutOfFold(
+            fold.name,
+            fold.tested,
+            bundle=partial(bundle_of_fold, config, fold),
+            outputs=partial(_described, config, fold),
+        )
         for fold in final.out_of_fold
     ]
-    explain(config, folder, models, progress)
+    reported = patients_to_show(folder, [model_of_fold(fold) for fold in final.out_of_fold])
+    explain(config, folder, models, progress, reported=reported)
+
+
+def _described(config: StudyConfig, fold: Final) -> Described | None:
+    """Return the fold's tested patients as training kept them: their images are not needed."""
+    outputs = outputs_of_fold(config, fold)
+    return Described({}, outputs.components, outputs.logits, outputs.present) if outputs else None

@@ -39,9 +39,7 @@ def class_activation(
     TIP 2021, eq. 6 and 7).
     """
     with torch.enable_grad(), watched(layer) as outputs:
-        # The gradient is wanted of the layer, which needs something below it that asks for one.
-        embedding = network(images.detach().requires_grad_())
-        logits = score(embedding)
+        logits = score(network(images))
         (slope,) = torch.autograd.grad(logits.sum(), outputs[-1])
     gradient, activation = channels_first(slope), channels_first(outputs[-1].detach())
     weights = gradient.mean((2, 3), keepdim=True) if method == "gradcam" else gradient.relu()

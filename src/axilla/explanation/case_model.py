@@ -21,7 +21,7 @@ from axilla.records.errors import BundleError, ConfigError
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.units import IMAGE_MODALITIES, ImageModality, Modality
 
-_BATCH = 16
+_BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,11 @@ class CaseModel:
         except (RuntimeError, LookupError, TypeError, ConfigError) as error:
             raise misfit() from error
         self.parts: dict[Modality, Part] = {part.manifest.modality: part for part in parts}
+        for part in parts:
+            if part.backbone is not None:
+                part.backbone.requires_grad_(requires_grad=False)
         self.original: CaseModel | None = None
+        self._layers: dict[ImageModality, str] = {}
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -78,6 +82,11 @@ class CaseModel:
     def image_modalities(self) -> tuple[ImageModality, ...]:
         """Those of them that are images."""
         return tuple(m for m in IMAGE_MODALITIES if m in self.parts)
+
+    @property
+    def mirror(self) -> bool:
+        """Tell whether the model sees the mirror image beside every image."""
+        return self.manifest.preprocessing.mirror
 
     def network(self, modality: ImageModality) -> torch.nn.Module:
         """Return the backbone of an image modality."""
@@ -99,13 +108,15 @@ class CaseModel:
         """
         if self.original is not None:
             return self.original.layer_of(modality, example)
-        network = self.network(modality)
-        layer = spatial_layer(network, example)
-        names = {module: str(name) for name, module in network.named_modules()}
-        return names[layer]
+        if modality not in self._layers:
+            network = self.network(modality)
+            layer = spatial_layer(network, example)
+            names = {module: str(name) for name, module in network.named_modules()}
+            self._layers[modality] = names[layer]
+        return self._layers[modality]
 
     def views(self, planes: torch.Tensor, modality: ImageModality) -> torch.Tensor:
-        """Return network inputs (2B, K, S, S): the images as stored, then mirrored."""
+        """Return network inputs (VB, K, S, S): the images as stored, then, if served, mirrored."""
         manifest = self.parts[modality].manifest
         sized = resized(planes, manifest.side_px or planes.shape[-1])
         return torch.cat(
@@ -116,9 +127,16 @@ class CaseModel:
                     expects=find_backbone(manifest.backbone or "").expects,
                     outside_mask=self.manifest.preprocessing.outside_mask,
                 )
-                for view in served_views(sized)
+                for view in served_views(sized, mirror=self.mirror)
             ]
         )
+
+    @torch.no_grad()
+    def embed(self, planes: torch.Tensor, modality: ImageModality) -> torch.Tensor:
+        """Return the embeddings (B, D) of stored planes, the mean over their views."""
+        embedded = self.network(modality)(self.views(planes, modality))
+        mean: torch.Tensor = embedded.view(-1, len(planes), embedded.shape[1]).mean(0)
+        return mean.float()
 
     @torch.no_grad()
     def describe(self, cases: Sequence[Patient]) -> Described:
@@ -178,9 +196,8 @@ class CaseModel:
         for start in range(0, len(files), _BATCH):
             batch = files[start : start + _BATCH]
             stored = torch.stack([prepare(f, modality, settings=self.pixels) for _, f in batch])
-            views = self.network(modality)(self.views(stored, modality))
             planes.append(stored)
-            embedded.append(views.view(2, len(batch), -1).mean(0).float().cpu())
+            embedded.append(self.embed(stored, modality).cpu())
         owner = torch.tensor([row for row, _ in files], dtype=torch.long)
         whole = torch.cat(embedded) if embedded else torch.zeros(0, part.weight.shape[1])
         return Images(

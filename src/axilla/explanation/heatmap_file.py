@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from axilla.records.roi import Roi
 from axilla.records.units import IMAGE_MODALITIES, ImageModality
 
 FloatMap = NDArray[np.float32]
+
+ChosenBy = Literal["random", "report"]
 
 FOLDER: Final = "heatmaps"
 LEGEND: Final = "explanation.json"
@@ -67,13 +69,15 @@ class HeatmapFile:
 class Legend:
     """What all maps of a study share: the model, and by modality the method and the scale.
 
-    `scale` is the value at which colour is full, for both signs and every patient: the cohort's
-    99th percentile of |value|.
+    `scale` is the value at which colour is full, for both signs and every patient: the 99th
+    percentile of |value| over all maps. `chosen` tells whether everybody, or a random sample, was
+    mapped, or whom the report shows and the maps' tests need.
     """
 
     model: str
     method: Mapping[ImageModality, str]
     scale: Mapping[ImageModality, float]
+    chosen: ChosenBy = "random"
 
 
 def file_name(patient_id: str) -> str:
@@ -121,7 +125,12 @@ def read_heatmaps(path: Path) -> HeatmapFile:
 
 def write_legend(folder: Path, legend: Legend) -> None:
     """Write explanation.json into the heatmaps folder."""
-    content = {"model": legend.model, "method": dict(legend.method), "scale": dict(legend.scale)}
+    content = {
+        "model": legend.model,
+        "method": dict(legend.method),
+        "scale": dict(legend.scale),
+        "chosen": legend.chosen,
+    }
     write_bytes(folder / LEGEND, f"{json.dumps(content, indent=2)}\n".encode())
 
 
@@ -132,7 +141,8 @@ def read_legend(folder: Path) -> Legend:
         content = json.loads(path.read_text(encoding="utf-8"))
         scale = {m: float(content["scale"][m]) for m in IMAGE_MODALITIES if m in content["scale"]}
         method = {m: str(content["method"][m]) for m in scale}
-        return Legend(str(content["model"]), method, scale)
+        chosen: ChosenBy = "report" if content.get("chosen") == "report" else "random"
+        return Legend(str(content["model"]), method, scale, chosen)
     except FileNotFoundError as error:
         raise _unreadable(path, "no such file") from error
     except (ValueError, KeyError, TypeError) as error:

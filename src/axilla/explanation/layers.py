@@ -91,10 +91,17 @@ def _channels_last(output: torch.Tensor) -> bool:
 def watched(layer: nn.Module) -> Iterator[list[torch.Tensor]]:
     """Yield a list that receives the layer's output, as later layers see it, at each forward pass.
 
-    The output is held, not copied: an activation that works in place afterwards is part of it.
+    Gradients reach the output and go no further: nothing is kept of the layers below, which would
+    take many times the memory. The output is held, not copied: an activation that works in place
+    afterwards is part of it.
     """
     outputs: list[torch.Tensor] = []
-    handle = layer.register_forward_hook(lambda _m, _i, output: outputs.append(output))
+
+    def hold(_module: nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
+        outputs.append(output.detach().requires_grad_().clone())
+        return outputs[-1]
+
+    handle = layer.register_forward_hook(hold)
     try:
         yield outputs
     finally:

@@ -10,11 +10,12 @@ from axilla.explanation.cam import Explained, Score, class_activation
 from axilla.explanation.case_model import CaseModel, Described
 from axilla.explanation.integrated import integrated_gradients
 from axilla.explanation.rollout import attention_layers, rollout
+from axilla.preprocessing.augment import count_served_views
 from axilla.records.units import ImageModality
 
 Method = Literal["gradcam", "layercam", "integrated"]
 
-_BATCH = 16
+_BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Explainer:
         return "rollout" if self._attention else self._asked
 
     def explain(self, described: Described, which: torch.Tensor) -> Maps:
-        """Map images `which` (I,) of `described`, each with its mirror image, as in serving."""
+        """Map images `which` (I,) of `described`, each with the views that serving has of it."""
         images = described.images[self._modality]
         values, logits = [], []
         for part in which.split(_BATCH):
@@ -65,23 +66,26 @@ class Explainer:
         return Maps(self.method, which, torch.cat(values), torch.cat(logits))
 
     def _one(self, views: torch.Tensor, score: Score) -> Explained:
-        """Explain views (2B, K, S, S): images, then their mirror images."""
+        """Explain views (VB, K, S, S): images, then any mirror images that the model sees."""
+        mirror = self._model.mirror
+        count = count_served_views(mirror=mirror)
         if self._asked == "integrated":
-            return integrated_gradients(self._network, views[: len(views) // 2], score=score)
+            images = views[: len(views) // count]
+            return integrated_gradients(self._network, images, score=score, mirror=mirror)
 
-        def paired(embeddings: torch.Tensor) -> torch.Tensor:
-            return score(embeddings.view(2, -1, embeddings.shape[-1]).mean(0))
+        def averaged(embeddings: torch.Tensor) -> torch.Tensor:
+            return score(embeddings.view(count, -1, embeddings.shape[-1]).mean(0))
 
         if self._attention:
-            return _joined(rollout(self._network, views, layers=self._attention, score=paired))
+            found = rollout(self._network, views, layers=self._attention, score=averaged)
+            return _joined(found) if mirror else found
         if self._layer is None:
             name = self._model.layer_of(self._modality, views[:1])
             self._layer = self._network.get_submodule(name)
-        return _joined(
-            class_activation(
-                self._network, views, layer=self._layer, score=paired, method=self._asked
-            )
+        found = class_activation(
+            self._network, views, layer=self._layer, score=averaged, method=self._asked
         )
+        return _joined(found) if mirror else found
 
 
 def _joined(found: Explained) -> Explained:

@@ -27,18 +27,24 @@ from axilla.records.units import ImageModality
 
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
-    """One fold's model, made when it is wanted, and the patients whom it had not seen."""
+    """One fold's model, made when it is wanted, and the patients whom it had not seen.
+
+    `outputs` returns these patients described without their images, as training kept them, or None
+    where nothing was kept: then their images are embedded again.
+    """
 
     fold: str
     patients: Sequence[Patient]
     bundle: Callable[[], Bundle]
+    outputs: Callable[[], Described | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What is asked of a fold: the method, who gets a decoy, and whose maps are tested."""
+    """What is asked of a fold: the method, whose images are mapped, decoyed, and tested."""
 
     method: Method
+    mapped: Collection[str]
     decoyed: Collection[str]
     checked: Collection[str]
     images: int
@@ -60,7 +66,7 @@ class ImageRow:
 
 @dataclass(frozen=True, slots=True)
 class FoldMaps:
-    """What a fold's model says of its patients' images."""
+    """What a fold's model says of its patients, and of the images of those who are mapped."""
 
     model: str
     maps: Mapping[str, Mapping[ImageModality, Heatmap]]
@@ -72,18 +78,22 @@ class FoldMaps:
     clinical: ClinicalImportance | None
 
 
-def explain_fold(fold: OutOfFold, patients: Sequence[Patient], wishes: Wishes) -> FoldMaps:
-    """Map the images of `patients`, of each bag those that count most.
+def explain_fold(fold: OutOfFold, wishes: Wishes) -> FoldMaps:
+    """Map the images of the patients who are wished for, of each bag those that count most.
 
-    Raises `UnreadableImage` or `RoiError` where an image cannot be read any more.
+    Which modality mattered is told of all patients of the fold. Raises `UnreadableImage` or
+    `RoiError` where an image cannot be read any more.
     """
     model = CaseModel(fold.bundle())
+    outputs = fold.outputs()
+    everybody = outputs if outputs is not None else model.describe(fold.patients)
+    patients = [p for p in fold.patients if p.patient_id in wishes.mapped]
     described = model.describe(patients)
     decoys = _decoys(model, described, patients, wishes)
     maps: dict[str, dict[ImageModality, Heatmap]] = {p.patient_id: {} for p in patients}
     rows: list[ImageRow] = []
     methods: dict[ImageModality, str] = {}
-    for modality in model.image_modalities:
+    for modality in model.image_modalities if patients else ():
         explainer = Explainer(model, modality, method=wishes.method)
         methods[modality] = explainer.method
         found = explainer.explain(described, _foremost(described, modality, most=wishes.images))
@@ -102,9 +112,9 @@ def explain_fold(fold: OutOfFold, patients: Sequence[Patient], wishes: Wishes) -
         tuple(rows),
         tuple(_tested(model, described, patients, wishes)),
         methods,
-        patients,
-        modality_shapley(model, described, seed=wishes.seed),
-        clinical_importance(model, patients, described=described, seed=wishes.seed),
+        fold.patients,
+        modality_shapley(model, everybody, seed=wishes.seed),
+        clinical_importance(model, fold.patients, described=everybody, seed=wishes.seed),
     )
 
 

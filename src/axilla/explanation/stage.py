@@ -1,7 +1,7 @@
 """The explanation stage: patients' maps by the model that did not see them, and their tests."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, fields
 
 import numpy as np
@@ -12,6 +12,7 @@ from axilla.explanation.faithfulness.chosen import drawn
 from axilla.explanation.faithfulness.curve_table import curve_table
 from axilla.explanation.heatmap_file import (
     FOLDER,
+    ChosenBy,
     HeatmapFile,
     Legend,
     file_name,
@@ -37,30 +38,39 @@ TABLES = (
 
 
 def explain(
-    config: StudyConfig, folder: RunFolder, models: Sequence[OutOfFold], progress: Progress
+    config: StudyConfig,
+    folder: RunFolder,
+    models: Sequence[OutOfFold],
+    progress: Progress,
+    *,
+    reported: Collection[str] = (),
 ) -> None:
-    """Map every patient's images out of fold, test the maps, and write what was found.
+    """Map patients' images out of fold, test the maps, and write what was found.
 
+    [explanation] `patients` says whose images are mapped; of "report", those of `reported`
+    patients and of those on whom the maps are tested. Which modality mattered is told of everybody.
     Writes heatmaps/*.npz with explanation.json, explanation.csv and faithfulness.csv, and what
     was done into provenance.json; of an earlier run nothing is left. Raises `UnreadableImage` or
     `RoiError`.
     """
     started = time.perf_counter()
     _forget(folder)
-    chosen = _chosen([patient for model in models for patient in model.patients], config)
-    if not chosen:
+    with_image = [
+        patient
+        for model in models
+        for patient in model.patients
+        if any(patient.images(m) for m in IMAGE_MODALITIES)
+    ]
+    wishes = _wishes(with_image, config, reported)
+    if not wishes.mapped:
         return
-    names = _names(chosen)
-    wishes = _wishes(chosen, config)
     done: list[tuple[str, FoldMaps]] = []
-    with progress.task("Explaining", total=len(chosen)) as advance:
+    with progress.task("Explaining", total=len(wishes.mapped)) as advance:
         for model in models:
-            mine = [patient for patient in model.patients if patient.patient_id in names]
-            if mine:
-                done.append((model.fold, explain_fold(model, mine, wishes)))
-                _write_maps(folder, done[-1][1])
-                advance(len(mine))
-    _write(folder, done, seconds=time.perf_counter() - started)
+            done.append((model.fold, explain_fold(model, wishes)))
+            _write_maps(folder, done[-1][1])
+            advance(len(done[-1][1].maps))
+    _write(folder, done, config, seconds=time.perf_counter() - started)
 
 
 def _forget(folder: RunFolder) -> None:
@@ -74,22 +84,30 @@ def _seed(config: StudyConfig, purpose: str) -> int:
     return seed_of(config.study.seed, "explanation", purpose)
 
 
-def _chosen(patients: Sequence[Patient], config: StudyConfig) -> Sequence[Patient]:
-    count = config.explanation.patients
-    with_image = [p for p in patients if any(p.images(m) for m in IMAGE_MODALITIES)]
-    if count is None:
-        return with_image
-    return drawn(with_image, count=count, seed=_seed(config, "patients"))
-
-
-def _wishes(patients: Sequence[Patient], config: StudyConfig) -> Wishes:
-    tested = drawn(
-        patients, count=config.explanation.faithfulness_cases, seed=_seed(config, "faithfulness")
+def _wishes(
+    with_image: Sequence[Patient], config: StudyConfig, reported: Collection[str]
+) -> Wishes:
+    asked = config.explanation.patients
+    chosen = with_image
+    if isinstance(asked, int):
+        chosen = drawn(with_image, count=asked, seed=_seed(config, "patients"))
+    tested = _names(
+        drawn(
+            chosen, count=config.explanation.faithfulness_cases, seed=_seed(config, "faithfulness")
+        )
     )
+    # Readers are shown patients drawn at random, never those whom a rule chose for the report.
+    decoyed = (
+        () if asked == "report" else drawn(chosen, count=_DECOYS, seed=_seed(config, "decoys"))
+    )
+    mapped = _names(chosen)
+    if asked == "report":
+        mapped = tested | mapped.intersection(reported)
     return Wishes(
         config.explanation.method,
-        decoyed=_names(drawn(patients, count=_DECOYS, seed=_seed(config, "decoys"))),
-        checked=_names(tested),
+        mapped=mapped,
+        decoyed=_names(decoyed),
+        checked=tested,
         images=config.explanation.images,
         seed=_seed(config, "shuffles"),
     )
@@ -105,8 +123,15 @@ def _write_maps(folder: RunFolder, found: FoldMaps) -> None:
             write_heatmaps(folder.results / FOLDER / file_name(patient_id), HeatmapFile(maps))
 
 
-def _write(folder: RunFolder, done: Sequence[tuple[str, FoldMaps]], *, seconds: float) -> None:
-    legend = _legend([found for _, found in done])
+def _write(
+    folder: RunFolder,
+    done: Sequence[tuple[str, FoldMaps]],
+    config: StudyConfig,
+    *,
+    seconds: float,
+) -> None:
+    chosen: ChosenBy = "report" if config.explanation.patients == "report" else "random"
+    legend = _legend([found for _, found in done], chosen)
     write_legend(folder.results / FOLDER, legend)
     columns = ["fold", "model", *(one.name for one in fields(ImageRow))]
     rows = [(fold, found.model, *astuple(row)) for fold, found in done for row in found.rows]
@@ -139,8 +164,8 @@ def _write_shapley(folder: RunFolder, done: Sequence[FoldMaps]) -> None:
         folder.write_table("clinical_importance.csv", clinical_table(clinical))
 
 
-def _legend(found: Sequence[FoldMaps]) -> Legend:
-    """Return what all maps share; the scale is the cohort's, so that weak evidence looks weak."""
+def _legend(found: Sequence[FoldMaps], chosen: ChosenBy) -> Legend:
+    """Return what all maps share: one scale for all patients, so that weak evidence looks weak."""
     scale: dict[ImageModality, float] = {}
     method: dict[ImageModality, str] = {}
     for modality in IMAGE_MODALITIES:
@@ -155,4 +180,4 @@ def _legend(found: Sequence[FoldMaps]) -> Legend:
             used = (fold.methods[modality] for fold in found if modality in fold.methods)
             method[modality] = ", ".join(dict.fromkeys(used))
     models = dict.fromkeys(fold.model for fold in found)
-    return Legend(", ".join(models), method, scale)
+    return Legend(", ".join(models), method, scale, chosen)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
+
 from axilla.report.lineup import FAMILY_TITLES, Entry, FamilyKey, of_family
 from axilla.report.results import StudyResults
 from axilla.report.standing import standing_of
@@ -50,7 +52,7 @@ def errors_made(results: StudyResults, model: Entry, *, most: int) -> tuple[Erro
     Confidence is the distance between probability and threshold on the wrong side. Over several
     repeats both are averaged, so a patient appears once; equal distances go by identifier.
     """
-    said = said_by(results, model.name)
+    said = said_by(results.predictions, model.name)
     labels = results.predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
     others, readers = _others(results, model), _readers(results)
     kinds = []
@@ -81,21 +83,21 @@ def _others(results: StudyResults, model: Entry) -> list[tuple[str, Mapping[str,
     for family in _SINGLES:
         standing = standing_of(results, family)
         if standing and standing.fair.entry != model:
-            said = said_by(results, standing.fair.entry.name)
+            said = said_by(results.predictions, standing.fair.entry.name)
             found.append((f"{FAMILY_TITLES[family]} alone", said))
     return found
 
 
 def _readers(results: StudyResults) -> list[tuple[str, Mapping[str, Said]]]:
     return [
-        (entry.title, said_by(results, entry.name))
+        (entry.title, said_by(results.predictions, entry.name))
         for entry in of_family(results.entries, "reader")
     ]
 
 
-def said_by(results: StudyResults, model: str) -> dict[str, Said]:
+def said_by(predictions: pd.DataFrame, model: str) -> dict[str, Said]:
     """Return what a model said of each patient whom it predicted, averaged over repeats."""
-    rows = results.predictions[results.predictions["model"] == model]
+    rows = predictions[predictions["model"] == model]
     called = rows["probability"] >= rows["threshold"]
     rows = rows.assign(wrong=called != (rows["label"] > 0))
     table = rows.groupby("patient_id", sort=True).agg(

@@ -1,17 +1,20 @@
 """Which patients' heatmaps the report shows: a rule that was fixed before any map was seen."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from axilla.cohort.lookup import ImagesOf, look_up_images
 from axilla.cohort.reading import study_wanted
 from axilla.explanation.heatmap_file import Heatmap, Legend, read_heatmaps
 from axilla.records.errors import CohortError, RoiError, UnreadableImage
+from axilla.records.folder import RunFolder
 from axilla.records.patients import ImageFile
+from axilla.records.tables import PREDICTIONS, read_results
 from axilla.records.units import BEST_SINGLE, IMAGE_MODALITIES, SELECTED, ImageModality
 from axilla.report.errors_made import Said, said_by
 from axilla.report.heatmap_views import Views, small, views_of
@@ -145,6 +148,14 @@ def explained_cases(results: StudyResults, root: Path) -> ExplainedCases | None:
     return ExplainedCases(legend, cases, note)
 
 
+def patients_to_show(folder: RunFolder, models: Sequence[str]) -> frozenset[str]:
+    """Return the patients whom the report will show, of models explained in the folds in turn."""
+    predictions = read_results(folder.table("predictions.csv"), PREDICTIONS)
+    wanted = _name_of(list(dict.fromkeys(models)))
+    said = _first_said(predictions, wanted)
+    return frozenset(one.patient_id for one in _chosen(said, predictions))
+
+
 def explained_model(results: StudyResults) -> Entry | None:
     """Return the model of predictions.csv whose heatmaps these are; None if it has none of them.
 
@@ -152,10 +163,14 @@ def explained_model(results: StudyResults) -> Entry | None:
     """
     if results.explained.legend is None:
         return None
-    names = results.explained.legend.model.split(", ")
-    chosen = SELECTED if all("/" not in name for name in names) else BEST_SINGLE
-    wanted = names[0] if len(names) == 1 else chosen
+    wanted = _name_of(results.explained.legend.model.split(", "))
     return next((entry for entry in results.entries if entry.name == wanted), None)
+
+
+def _name_of(models: Sequence[str]) -> str:
+    """Return the name in predictions.csv of the model that these are in one fold or another."""
+    chosen = SELECTED if all("/" not in name for name in models) else BEST_SINGLE
+    return models[0] if len(models) == 1 else chosen
 
 
 def chosen_cases(results: StudyResults, model: str) -> list[Chosen]:
@@ -163,12 +178,17 @@ def chosen_cases(results: StudyResults, model: str) -> list[Chosen]:
 
     Of repeats the first counts: its models are the ones that are explained.
     """
-    first = results.predictions[
-        results.predictions["repeat"] == results.predictions["repeat"].min()
-    ]
-    said = said_by(replace(results, predictions=first), model)
-    said = {patient: what for patient, what in said.items() if patient in results.explained.maps}
-    labels = results.predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
+    said = _first_said(results.predictions, model)
+    with_maps = {p: what for p, what in said.items() if p in results.explained.maps}
+    return _chosen(with_maps, results.predictions)
+
+
+def _first_said(predictions: pd.DataFrame, model: str) -> dict[str, Said]:
+    return said_by(predictions[predictions["repeat"] == predictions["repeat"].min()], model)
+
+
+def _chosen(said: Mapping[str, Said], predictions: pd.DataFrame) -> list[Chosen]:
+    labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
     chosen: list[Chosen] = []
     for positive in (True, False):
         for right in (True, False):
@@ -220,7 +240,7 @@ def _of_modality(
     except (UnreadableImage, RoiError):
         return Shown(modality, None, "image or region cannot be read")
     share = shares.get(heatmap.image, 1 / len(files))
-    mean = float(heatmap.values.mean())
+    mean = float(np.mean(heatmap.values))
     return Shown(modality, views, "", share, images=len(files), tiles=tiles, mean=mean)
 
 

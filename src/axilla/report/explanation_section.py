@@ -34,6 +34,7 @@ def explanation_section(material: Material) -> Section | None:
         model=sentence(_model(material, legend)),
         maps=_maps_of(legend),
         count=len(explained.maps),
+        chosen_by=legend.chosen,
         scales=[
             (sentence(m), logit_text(legend.scale[m]))
             for m in IMAGE_MODALITIES

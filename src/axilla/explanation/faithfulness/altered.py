@@ -6,7 +6,7 @@ from axilla.explanation.case_model import CaseModel, Described
 from axilla.preprocessing.prepare import resized
 from axilla.records.units import ImageModality
 
-_BATCH = 16
+_BATCH = 8
 _SHOWN: dict[ImageModality, int] = {"ultrasound": 1, "pathology": 3}
 
 
@@ -36,6 +36,5 @@ def altered_logits(
     found = []
     for part in planes.split(_BATCH):
         score = model.score_of(modality, torch.full((len(part),), image), described)
-        embedded = model.network(modality)(model.views(part, modality))
-        found.append(score(embedded.view(2, len(part), -1).mean(0).float()).float().cpu())
+        found.append(score(model.embed(part, modality)).float().cpu())
     return torch.cat(found)

@@ -13,7 +13,7 @@ from axilla.models.pooling import pooled_by, shares_in_bags
 from axilla.models.projection import Projection
 from axilla.records.units import ImageModality
 
-_BATCH = 16
+_BATCH = 8
 _FITTED_ON = 32
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
@@ -82,12 +82,7 @@ def _embedded(model: CaseModel, modality: ImageModality, images: Images, *, case
 def _embeddings(model: CaseModel, modality: ImageModality, planes: torch.Tensor) -> torch.Tensor:
     if not len(planes):
         return torch.zeros(0, model.parts[modality].weight.shape[1])
-    network = model.network(modality)
-    found = [
-        network(model.views(some, modality)).view(2, len(some), -1).mean(0).float().cpu()
-        for some in planes.split(_BATCH)
-    ]
-    return torch.cat(found)
+    return torch.cat([model.embed(some, modality).cpu() for some in planes.split(_BATCH)])
 
 
 def _fitted(

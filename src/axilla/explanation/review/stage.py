@@ -60,11 +60,13 @@ def export_review(
 
     The same study and seed give the same packets. `held` are readers whose answers to the present
     export are kept elsewhere than in their packets: they are protected like the others. Raises
-    `StudyError` without heatmaps or images, if packets of another export hold answers, or if there
-    is another key and not `replace`.
+    `StudyError` without heatmaps or images, if a rule chose who was mapped, if packets of another
+    export hold answers, or if there is another key and not `replace`.
     """
     criteria = criteria_of(config.review)
     legend = read_legend(folder.results / FOLDER)
+    if legend.chosen == "report":
+        raise _chosen_by_a_rule()
     files = {
         patient: read_heatmaps(path)
         for patient, path in patients_in(folder.results / FOLDER).items()
@@ -96,6 +98,18 @@ def export_review(
     for reader, packet in new.items():
         write_packet(out / reader, packet, pictures)
     return Exported(key, out, kept, asked=cases)
+
+
+def _chosen_by_a_rule() -> StudyError:
+    """Return the error that readers would be shown the report's cases, which no chance drew."""
+    return StudyError(
+        Problem(
+            f"results/{FOLDER}",
+            "maps of the patients whom the report shows, whom a rule chose",
+            "maps of everybody, or of patients drawn at random",
+            "Run `axilla explain` on the study first: it maps everybody, and makes decoys.",
+        )
+    )
 
 
 def _candidate(file: HeatmapFile, criteria: Criteria) -> Candidate | None:

@@ -39,7 +39,7 @@ def cases_at(results: StudyResults, entry: Entry, point: Point) -> Cases:
 
     Bins are those of the calibration plot, from 0; raises `NotFound` if there is no such bin.
     """
-    said = said_by(results, entry.name)
+    said = said_by(results.predictions, entry.name)
     wanted = said if point.bin is None else _in_bin(results, entry.name, point.bin)
     labels = _labels(results)
     cases = [
@@ -66,7 +66,7 @@ def case_of(results: StudyResults, patient: str, *, pictures: list[Pictured]) ->
     own = results.predictions[results.predictions["patient_id"] == patient]
     alone = replace(results, predictions=own)
     said = [
-        _said(entry, said_by(alone, entry.name)[patient])
+        _said(entry, said_by(alone.predictions, entry.name)[patient])
         for entry in results.entries
         if (own["model"] == entry.name).any()
     ]
