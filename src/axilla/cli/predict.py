@@ -65,7 +65,9 @@ def predict(
                 raise ConfigError(
                     "--cohort stands alone and needs --out: the table names each case's files."
                 )
-            prediction.predict_cohort(predictor, cohort, output, bundle=bundle, study=study)
+            from axilla.cli.cohort_prediction import predict_cohort  # noqa: PLC0415 - pandas
+
+            predict_cohort(predictor, cohort, output, bundle=bundle, study=study)
             out.print(f"Predictions: {output}")
             return
         case = _case(
