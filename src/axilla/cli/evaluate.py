@@ -16,7 +16,6 @@ from axilla.evaluation.stage import evaluate as evaluate_stage
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
 from axilla.records.tables import COMPARISONS, read_results
-from axilla.report.stage import write_report
 from axilla.report.wording import MINUS, number, p_value, signed
 
 _SHOWN = {"auc": "AUC", "recall": "sensitivity", "specificity": "specificity"}
@@ -69,6 +68,8 @@ def evaluate(
         config = _config(predictions, given, group=group, subgroup=subgroup, seed=seed)
         if output is not None:
             metrics, comparisons = _measure(config, RunFolder(output.resolve()), given)
+            from axilla.report.stage import write_report  # noqa: PLC0415 - matplotlib is slow
+
             report = write_report(config, RunFolder(output.resolve()))
         else:
             with tempfile.TemporaryDirectory() as temporary:
