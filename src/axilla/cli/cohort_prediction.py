@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from axilla import RESEARCH_USE_ONLY
-from axilla.cli.console import bars, err
+from axilla.cli.console import err, progress
 from axilla.cohort.reading import read_cases, study_wanted
 from axilla.cohort.wanted import Wanted
 from axilla.inference.cases import clinical_columns
@@ -33,13 +33,13 @@ def predict_cohort(
         tiles=manifest.preprocessing.tiles,
         tile_px=manifest.preprocessing.image_size_px,
     )
-    cases = read_cases(table, wanted, progress=bars)
+    cases = read_cases(table, wanted, progress=progress)
     if cases.digest == manifest.cohort_digest:
         err.print(
             "[yellow]warning[/] this is the cohort that the bundle was made from: "
             "how well it predicts these patients says nothing about others"
         )
-    predictions = predictor.predict(cases.patients, progress=bars)
+    predictions = predictor.predict(cases.patients, progress=progress)
     content = predicted_table(manifest, cases.patients, predictions).assign(
         call=["positive" if prediction.positive else "negative" for prediction in predictions],
         warnings=["; ".join(prediction.warnings) for prediction in predictions],

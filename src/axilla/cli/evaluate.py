@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from axilla import RESEARCH_USE_ONLY
-from axilla.cli.console import err, out, reporting
+from axilla.cli.console import err, out, progress, reporting
 from axilla.cohort.foreign import Given, read_predictions
 from axilla.evaluation.stage import evaluate as evaluate_stage
 from axilla.records.folder import RunFolder
@@ -70,7 +70,8 @@ def evaluate(
             metrics, comparisons = _measure(config, RunFolder(output.resolve()), given)
             from axilla.report.stage import write_report  # noqa: PLC0415 - matplotlib is slow
 
-            report = write_report(config, RunFolder(output.resolve()))
+            with progress.activity("Writing the report"):
+                report = write_report(config, RunFolder(output.resolve()))
         else:
             with tempfile.TemporaryDirectory() as temporary:
                 metrics, comparisons = _measure(config, RunFolder(Path(temporary)), given)
@@ -107,7 +108,10 @@ def _measure(
     config: StudyConfig, folder: RunFolder, given: Given
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     folder.write_table("predictions.csv", given.table)
-    metrics = evaluate_stage(config, folder, given.patients, threshold_rule=given.threshold_rule)
+    with progress.activity("Evaluating"):
+        metrics = evaluate_stage(
+            config, folder, given.patients, threshold_rule=given.threshold_rule
+        )
     path = folder.table("comparisons.csv")
     if not path.is_file():
         return metrics, pd.DataFrame(columns=list(COMPARISONS))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from axilla.cli.console import out, reporting
+from axilla.cli.console import out, progress, reporting
 from axilla.records.errors import BundleError, ConfigError, Problem
 from axilla.records.patients import ClinicalValue, ImageFile, Patient
 from axilla.records.roi import Roi
@@ -57,9 +57,10 @@ def predict(
     --pathology he.png`
     """
     with reporting():
-        from axilla.cli import prediction  # noqa: PLC0415 - torch is slow to import
+        with progress.activity("Loading the model"):
+            from axilla.cli import prediction  # noqa: PLC0415 - torch is slow to import
 
-        predictor = prediction.open_predictor(bundle)
+            predictor = prediction.open_predictor(bundle)
         if cohort is not None:
             if any((ultrasound, roi, mask, frame, pathology, mpp, values)) or output is None:
                 raise ConfigError(
