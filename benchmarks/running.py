@@ -24,6 +24,7 @@ NAMES = (
     "explaining",
     "gpu",
     "serving",
+    "startup",
 )
 RESULTS = Path(__file__).parent / "results.json"
 

@@ -34,7 +34,8 @@ _AXILLA = "from axilla.cli.main import app; app()"
 _BATCH = """
 import sys, time
 from pathlib import Path
-from axilla.cli.prediction import open_predictor, predict_cohort
+from axilla.cli.cohort_prediction import predict_cohort
+from axilla.cli.prediction import open_predictor
 bundle, cohort, out = map(Path, sys.argv[1:])
 predictor = open_predictor(bundle)
 began = time.perf_counter()

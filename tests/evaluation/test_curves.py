@@ -16,6 +16,9 @@ def test_one_repeat_is_the_empirical_curve(make_rows, scored):
     labels, probabilities, _ = scored
     curve = roc_curve(make_rows(labels, probabilities))
     assert area(curve) == pytest.approx(sk.roc_auc_score(labels, probabilities))
+    expected = sk.roc_curve(labels, probabilities, drop_intermediate=False)
+    found = curve.false_positive_rate, curve.true_positive_rate, curve.thresholds
+    assert all(map(np.array_equal, found, expected))
     for rate, found, threshold in zip(
         curve.false_positive_rate, curve.true_positive_rate, curve.thresholds, strict=True
     ):

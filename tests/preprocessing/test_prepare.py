@@ -11,7 +11,7 @@ from skimage.exposure import equalize_hist
 from torchvision.transforms.v2 import functional as transforms
 
 from axilla.annotation.boxes import roi_from_mask, with_margin
-from axilla.cohort.slides import read_tile
+from axilla.cohort.slides.tiles import read_tile
 from axilla.preprocessing.prepare import PixelSettings, prepare, resized
 from axilla.preprocessing.stain import normalise_stain
 from axilla.records.errors import RoiError, UnreadableImage

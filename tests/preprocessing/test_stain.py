@@ -8,7 +8,7 @@ from PIL import Image
 from skimage.color import hed2rgb, rgb2hed, rgb2lab
 
 import axilla
-from axilla.cohort.slides import read_tile
+from axilla.cohort.slides.tiles import read_tile
 from axilla.preprocessing.stain import normalise_stain
 from axilla.records.roi import Roi
 

@@ -9,8 +9,9 @@ from docx.enum.section import WD_ORIENT
 from docx.oxml.ns import qn
 
 from axilla import RESEARCH_USE_ONLY
-from axilla.report import manuscript
-from axilla.report.manuscript import ManuscriptTable, write_docx
+from axilla.report import word_document
+from axilla.report.manuscript import ManuscriptTable
+from axilla.report.word_document import write_docx
 
 TABLE = ManuscriptTable(
     title="Table 1. Patients <by> node & status",
@@ -113,7 +114,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "t.docx"
     write_docx(path, [TABLE], heading="Study")
     before = path.read_bytes()
-    monkeypatch.setattr(manuscript, "_undated", lambda content: content.missing)
+    monkeypatch.setattr(word_document, "_undated", lambda content: content.missing)
     with pytest.raises(AttributeError):
         write_docx(path, [TABLE], heading="Other")
     assert path.read_bytes() == before

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from axilla.cli.check_summary import summarise
-from axilla.cli.console import bars, out, reporting, study_folder
+from axilla.cli.console import out, progress, reporting, study_folder
 from axilla.cohort import stage
 from axilla.records.errors import CohortError
 from axilla.records.toml import read_study
@@ -33,11 +33,13 @@ def check(
         config = read_study(place.root / "study.toml")
         failed = False
         try:
-            stage.check(config, place, bars)
+            with progress.activity("Checking"):
+                stage.check(config, place, progress)
         except CohortError:
             failed = True
         found = json.loads(place.table("check.json").read_text(encoding="utf-8"))
-        write_contact_sheet(config, place)
+        with progress.activity("Writing check.html"):
+            write_contact_sheet(config, place)
         if as_json:
             out.print_json(data=found)
         else:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from axilla.cli.progress import Bars
+from axilla.cli.progress import ConsoleProgress
 from axilla.records.errors import AxillaError
 from axilla.records.folder import RunFolder
 
@@ -17,7 +17,7 @@ _NO_SPACE = 28
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-bars = Bars(err)
+progress = ConsoleProgress(err)
 
 
 @contextmanager

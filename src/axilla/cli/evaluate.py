@@ -10,13 +10,12 @@ import typer
 from rich.table import Table
 
 from axilla import RESEARCH_USE_ONLY
-from axilla.cli.console import err, out, reporting
+from axilla.cli.console import err, out, progress, reporting
 from axilla.cohort.foreign import Given, read_predictions
 from axilla.evaluation.stage import evaluate as evaluate_stage
 from axilla.records.folder import RunFolder
 from axilla.records.study import StudyConfig
 from axilla.records.tables import COMPARISONS, read_results
-from axilla.report.stage import write_report
 from axilla.report.wording import MINUS, number, p_value, signed
 
 _SHOWN = {"auc": "AUC", "recall": "sensitivity", "specificity": "specificity"}
@@ -69,7 +68,10 @@ def evaluate(
         config = _config(predictions, given, group=group, subgroup=subgroup, seed=seed)
         if output is not None:
             metrics, comparisons = _measure(config, RunFolder(output.resolve()), given)
-            report = write_report(config, RunFolder(output.resolve()))
+            from axilla.report.stage import write_report  # noqa: PLC0415 - matplotlib is slow
+
+            with progress.activity("Writing the report"):
+                report = write_report(config, RunFolder(output.resolve()))
         else:
             with tempfile.TemporaryDirectory() as temporary:
                 metrics, comparisons = _measure(config, RunFolder(Path(temporary)), given)
@@ -106,7 +108,10 @@ def _measure(
     config: StudyConfig, folder: RunFolder, given: Given
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     folder.write_table("predictions.csv", given.table)
-    metrics = evaluate_stage(config, folder, given.patients, threshold_rule=given.threshold_rule)
+    with progress.activity("Evaluating"):
+        metrics = evaluate_stage(
+            config, folder, given.patients, threshold_rule=given.threshold_rule
+        )
     path = folder.table("comparisons.csv")
     if not path.is_file():
         return metrics, pd.DataFrame(columns=list(COMPARISONS))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from axilla.cli.console import bars, out, reporting, study_folder
+from axilla.cli.console import out, progress, reporting, study_folder
 from axilla.cli.study import require_same_cohort
 from axilla.cohort.reading import read_cohort
 from axilla.records.errors import Problem, StudyError
@@ -55,15 +55,21 @@ def explain(
         made = as_run(current, place)
         _require_trained(model, made.models.fusion)
         config = made.model_copy(update={"explanation": wishes, "compute": current.compute})
-        cohort = read_cohort(config, place.root, progress=bars)
+        cohort = read_cohort(config, place.root, progress=progress)
         require_same_cohort(place, cohort)
-        # torch takes seconds to import; a missing study must not wait for it.
-        from axilla.cli.explanation import explain_study  # noqa: PLC0415
-        from axilla.training import stage  # noqa: PLC0415
+        with progress.activity("Loading PyTorch"):
+            # It takes seconds to import; a missing study must not wait for it.
+            from axilla.cli.explanation import explain_study  # noqa: PLC0415
+            from axilla.training import stage  # noqa: PLC0415
 
-        explain_study(config, place, stage.load(config, place, cohort, bars), bars)
+        with progress.activity("Finding the study's models"):
+            final = stage.load(config, place, cohort, progress)
+        with progress.activity("Mapping heatmaps"):
+            explain_study(config, place, final, progress)
         out.print(f"Heatmaps: {place.results / 'heatmaps'}")
-        out.print(f"Report: {write_report(config, place)}")
+        with progress.activity("Writing the report"):
+            report = write_report(config, place)
+        out.print(f"Report: {report}")
 
 
 def _require_trained(model: str | None, fusions: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from axilla.cli.console import bars, err
+from axilla.cli.console import err, progress
 from axilla.cli.plan_wish import Answer
 from axilla.cli.study import require_same_cohort
 from axilla.cohort.reading import read_cohort
@@ -63,7 +63,7 @@ def answer_of_study(folder: RunFolder, wish: StudyWish, *, learning_curve: bool)
     current = read_study(folder.root / "study.toml")
     made = as_run(current, folder)
     config = made.model_copy(update={"evaluation": current.evaluation, "compute": current.compute})
-    cohort = read_cohort(config, folder.root, progress=bars)
+    cohort = read_cohort(config, folder.root, progress=progress)
     groups = {patient.patient_id: patient.group for patient in cohort}
     kinds = table.drop_duplicates("model")[["model", "kind"]].itertuples(index=False)
     models = {
@@ -88,7 +88,7 @@ def draw_learning_curve(config: StudyConfig, folder: RunFolder, cohort: Cohort) 
     from axilla.training.learning_curve import run_learning_curve  # noqa: PLC0415
 
     require_same_cohort(folder, cohort)
-    for share in run_learning_curve(config, folder, cohort, bars):
+    for share in run_learning_curve(config, folder, cohort, progress):
         err.print(f"Share {share:g} left out: it leaves too few groups of a class to train on.")
     predictions = read_results(
         folder.table("learning_curve_predictions.csv"), LEARNING_CURVE_PREDICTIONS

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from axilla.cli.console import out, reporting
+from axilla.cli.console import out, progress, reporting
 from axilla.records.errors import BundleError, ConfigError, Problem
 from axilla.records.patients import ClinicalValue, ImageFile, Patient
 from axilla.records.roi import Roi
@@ -57,15 +57,18 @@ def predict(
     --pathology he.png`
     """
     with reporting():
-        from axilla.cli import prediction  # noqa: PLC0415 - torch is slow to import
+        with progress.activity("Loading the model"):
+            from axilla.cli import prediction  # noqa: PLC0415 - torch is slow to import
 
-        predictor = prediction.open_predictor(bundle)
+            predictor = prediction.open_predictor(bundle)
         if cohort is not None:
             if any((ultrasound, roi, mask, frame, pathology, mpp, values)) or output is None:
                 raise ConfigError(
                     "--cohort stands alone and needs --out: the table names each case's files."
                 )
-            prediction.predict_cohort(predictor, cohort, output, bundle=bundle, study=study)
+            from axilla.cli.cohort_prediction import predict_cohort  # noqa: PLC0415 - pandas
+
+            predict_cohort(predictor, cohort, output, bundle=bundle, study=study)
             out.print(f"Predictions: {output}")
             return
         case = _case(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from axilla.cli.console import out, reporting, study_folder
+from axilla.cli.console import out, progress, reporting, study_folder
 from axilla.records.run_config import as_run
 from axilla.records.toml import read_study
 from axilla.report.stage import write_manuscript, write_report
@@ -29,6 +29,8 @@ def report(
     with reporting():
         place = study_folder(folder)
         config = as_run(read_study(place.root / "study.toml"), place)
-        out.print(f"Report: {write_report(config, place)}")
+        with progress.activity("Writing the report"):
+            page = write_report(config, place)
+        out.print(f"Report: {page}")
         if docx:
             out.print(f"Tables: {write_manuscript(config, place)}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from axilla.cli.console import bars, err, out, reporting, show, study_folder
+from axilla.cli.console import err, out, progress, reporting, show, study_folder
 from axilla.cli.review_summary import summarise
 from axilla.explanation.review.key import KEY, PACKETS, WARNING
 from axilla.explanation.review.stage import Exported, export_review
@@ -59,7 +59,7 @@ def export(
             seed=seed,
             out=(output or place.root / PACKETS).resolve(),
             replace=replace,
-            progress=bars,
+            progress=progress,
         )
         _tell(exported)
 

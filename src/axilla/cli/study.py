@@ -1,10 +1,12 @@
 """The chain of a whole study: check, train, evaluate, bundle, explain, report."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from axilla.cli.console import bars
+from axilla.cli.console import progress
 from axilla.cli.external import validate_externally
 from axilla.cohort import stage as cohort_stage
 from axilla.evaluation.stage import evaluate
@@ -16,7 +18,16 @@ from axilla.records.progress_file import ProgressFile
 from axilla.records.study import StudyConfig
 from axilla.report.stage import write_report
 
-STAGES: Final = ("check", "train", "evaluate", "bundle", "explain", "external", "report")
+_TITLES: Final = {
+    "check": "Checking",
+    "train": "Training",
+    "evaluate": "Evaluating",
+    "bundle": "Writing the bundle",
+    "explain": "Mapping heatmaps",
+    "external": "Predicting the external set",
+    "report": "Writing the report",
+}
+STAGES: Final = tuple(_TITLES)
 
 
 def run_study(config: StudyConfig, folder: RunFolder) -> Path:
@@ -24,27 +35,35 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
 
     results/progress.json tells how far it is while it runs.
     """
-    # torch takes seconds to import; commands that do not train must not wait for it.
-    from axilla.cli.explanation import explain_study  # noqa: PLC0415
-    from axilla.training import refit, stage  # noqa: PLC0415
+    with progress.activity("Loading PyTorch"):
+        # It takes seconds to import; commands that do not train must not wait for it.
+        from axilla.cli.explanation import explain_study  # noqa: PLC0415
+        from axilla.training import refit, stage  # noqa: PLC0415
 
     told = ProgressFile(folder, stages=STAGES)
-    listeners = Both(bars, told)
+    listeners = Both(progress, told)
     with told.running():
-        with told.stage("check"):
+        with _stage("check", told):
             cohort = cohort_stage.check(config, folder, listeners)
-        with told.stage("train"):
+        with _stage("train", told):
             final = stage.run(config, folder, cohort, listeners)
-        with told.stage("evaluate"):
+        with _stage("evaluate", told):
             metrics = evaluate(config, folder, cohort)
-        with told.stage("bundle"):
+        with _stage("bundle", told):
             refit.write_final(config, folder, final, metrics)
-        with told.stage("explain"):
+        with _stage("explain", told):
             explain_study(config, folder, final, listeners)
-        with told.stage("external"):
+        with _stage("external", told):
             validate_externally(config, folder, cohort, listeners)
-        with told.stage("report"):
+        with _stage("report", told):
             return write_report(config, folder)
+
+
+@contextmanager
+def _stage(name: str, told: ProgressFile) -> Iterator[None]:
+    """Show a stage of the study while the block runs, and tell progress.json of it."""
+    with told.stage(name), progress.activity(_TITLES[name]):
+        yield
 
 
 def require_same_cohort(folder: RunFolder, cohort: Cohort) -> None:

@@ -21,10 +21,10 @@ from axilla.evaluation.table1.columns import (
 from axilla.evaluation.table1.table import table_one
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.folder import write_bytes
-from axilla.report.manuscript import write_docx
 from axilla.report.page import render_page
 from axilla.report.table1_section import section_of
 from axilla.report.table1_text import plain_text, printed_table
+from axilla.report.word_document import write_docx
 from axilla.report.wording import counted, listed
 
 _SUFFIXES = (".csv", ".html", ".docx", ".txt")

@@ -9,7 +9,6 @@ from axilla.cohort.opening import picture_size
 from axilla.cohort.slides.grid import plan_microscope_tiles
 from axilla.cohort.slides.identity import slide_digest
 from axilla.cohort.slides.kinds import is_slide
-from axilla.cohort.slides.plan import plan_tiles
 from axilla.cohort.slides.resolution import Remark, magnification_remark
 from axilla.records.digests import digest_of
 from axilla.records.errors import Problem
@@ -51,6 +50,8 @@ def _slide(
     path = kept / f"{key}.json" if kept else None
     if path is not None and (found := _remembered(path)) is not None:
         return found
+    from axilla.cohort.slides.plan import plan_tiles  # noqa: PLC0415 - SciPy, which is slow
+
     plan = plan_tiles(file.path, settings=settings, side_px=side_px, mpp=file.mpp)
     if path is not None:
         content = {

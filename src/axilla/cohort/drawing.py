@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 _CANDIDATES = 200
 
@@ -22,6 +21,9 @@ def draw_folds(
 
     Needs at least `folds` groups, and `folds` patients of one class.
     """
+    # Longer to import than a table to read: who draws no folds must not wait for it.
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # noqa: PLC0415
+
     whole = len(set(groups)) < len(groups)
     splitter = (StratifiedGroupKFold if whole else StratifiedKFold)(
         n_splits=folds, shuffle=True, random_state=seed

@@ -1,14 +1,17 @@
-"""Any image file that a hospital has, told by what it holds rather than by its name."""
+"""Any image file that a hospital has, told by what it holds rather than by its name.
+
+pydicom and SciPy take longer to import than an image to read: only DICOM files and slides wait
+for them.
+"""
 
 from pathlib import Path
 
 import numpy as np
 
-from axilla.cohort.dicom.reading import dicom_size, frames_in, is_dicom, read_dicom
+from axilla.cohort.dicom.signature import is_dicom
 from axilla.cohort.images import decode, image_size
 from axilla.cohort.picture import Picture
 from axilla.cohort.slides.kinds import is_slide
-from axilla.cohort.slides.tiles import read_tile, slide_size
 from axilla.records.errors import Problem, UnreadableImage
 from axilla.records.patients import ImageFile
 
@@ -24,6 +27,8 @@ def open_picture(file: ImageFile) -> Picture:
     if file.tile is None:
         return _whole(file)
     if is_slide(file.path):
+        from axilla.cohort.slides.tiles import read_tile  # noqa: PLC0415 - SciPy
+
         return Picture(read_tile(file.path, file.tile, side_px=_SHOWN_TILE_PX))
     picture, tile = _whole(file), file.tile
     cut = picture.pixels[tile.top_px : tile.bottom_px, tile.left_px : tile.right_px]
@@ -32,6 +37,8 @@ def open_picture(file: ImageFile) -> Picture:
 
 def _whole(file: ImageFile) -> Picture:
     if is_dicom(file.path):
+        from axilla.cohort.dicom.reading import read_dicom  # noqa: PLC0415 - pydicom
+
         return read_dicom(file.path, frame=file.frame)
     return Picture(decode(file.path))
 
@@ -42,8 +49,14 @@ def picture_size(path: Path) -> tuple[int, int]:
     Of a whole slide, its size at full resolution. Raises `UnreadableImage`.
     """
     if is_slide(path):
+        from axilla.cohort.slides.tiles import slide_size  # noqa: PLC0415 - SciPy
+
         return slide_size(path)
-    return dicom_size(path) if is_dicom(path) else image_size(path)
+    if is_dicom(path):
+        from axilla.cohort.dicom.reading import dicom_size  # noqa: PLC0415 - pydicom
+
+        return dicom_size(path)
+    return image_size(path)
 
 
 def require_ultrasound(path: Path) -> None:
@@ -61,9 +74,17 @@ def require_ultrasound(path: Path) -> None:
 
 def require_frame(path: Path, frame: int) -> None:
     """Raise `UnreadableImage` unless the file holds a frame of this number, counted from 1."""
-    frames = frames_in(path) if is_dicom(path) else 1
+    frames = _frames_in(path)
     if not 1 <= frame <= frames:
         expected = f"a number from 1 to {frames}" if frames > 1 else "1: the file holds one image"
         raise UnreadableImage(
             Problem(path.name, f"frame {frame}", expected, "Correct the cell, or leave it empty.")
         )
+
+
+def _frames_in(path: Path) -> int:
+    if not is_dicom(path):
+        return 1
+    from axilla.cohort.dicom.reading import frames_in  # noqa: PLC0415 - pydicom
+
+    return frames_in(path)

@@ -4,12 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from openpyxl.utils import get_column_letter
+from string import ascii_uppercase
 
 from axilla.cohort.csv_text import csv_records
 from axilla.cohort.extent import refuse_wide
-from axilla.cohort.workbooks import excel_records
 from axilla.records.errors import CohortError, Problem
 
 _TEXT = (".csv", ".tsv", ".txt")
@@ -65,6 +63,8 @@ def read_sheet(path: Path) -> Sheet:
         )
     suffix = path.suffix.lower()
     if suffix in _EXCEL:
+        from axilla.cohort.workbooks import excel_records  # noqa: PLC0415 - openpyxl is slow
+
         return _sheet(path.name, excel_records(path))
     if suffix in _TEXT:
         return _sheet(path.name, csv_records(path))
@@ -104,6 +104,15 @@ def _sheet(name: str, raw: Sequence[Sequence[str]]) -> Sheet:
     return Sheet(name, tuple(column for column in header if column), rows)
 
 
+def column_letters(number: int) -> str:
+    """Return what spreadsheets call a column, counted from 1: A to Z, AA and on."""
+    letters = ""
+    while number:
+        number, letter = divmod(number - 1, len(ascii_uppercase))
+        letters = ascii_uppercase[letter] + letters
+    return letters
+
+
 def _trimmed(cell: str) -> str:
     """Return the cell without blanks around it, of full and of no width too."""
     return cell.strip().strip(_BLANK).strip()
@@ -117,7 +126,7 @@ def _header_problems(name: str, header: Sequence[str]) -> Iterator[Problem]:
     letters_of = defaultdict[str, list[str]](list)
     for i, column in enumerate(header, start=1):
         if column:
-            letters_of[column].append(get_column_letter(i))
+            letters_of[column].append(column_letters(i))
     for column, letters in letters_of.items():
         if len(letters) > 1:
             yield Problem(
@@ -137,8 +146,7 @@ def _shape_problems(
         if stray:
             yield Problem(
                 f"{name}, row {number}",
-                f"{record[stray[0]]!r} in column {get_column_letter(stray[0] + 1)}, "
-                "which has no name",
+                f"{record[stray[0]]!r} in column {column_letters(stray[0] + 1)}, which has no name",
                 f"at most the {len(named)} named columns",
                 "Name the column in row 1, clear the cell, or quote a text that holds "
                 "the delimiter.",

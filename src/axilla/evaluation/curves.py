@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import roc_curve as sklearn_roc_curve
 
 from axilla.evaluation.predictions import model_predictions
 from axilla.records.errors import Problem, StudyError
@@ -61,13 +60,33 @@ def roc_curve(rows: pd.DataFrame) -> RocCurve:
         if len(np.unique(labels)) == 1:
             place = f"ROC curve of {predictions.model}"
             raise StudyError(Problem(place, "one class", "positive and negative patients"))
-        curves.append(sklearn_roc_curve(labels, scores[tested], drop_intermediate=False))
+        curves.append(_roc_points(labels, scores[tested]))
     if len(curves) == 1:
         return RocCurve(predictions.model, *curves[0])
     grid = np.unique(np.concatenate([false_positive for false_positive, _, _ in curves]))
     steps = np.mean([_steps(rate, found, grid=grid) for rate, found, _ in curves], axis=0)
     return RocCurve(
         predictions.model, np.repeat(grid, 2), steps.ravel(), np.full(steps.size, np.nan)
+    )
+
+
+def _roc_points(
+    labels: NDArray[np.integer], scores: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return false and true positive rates and thresholds, from above the highest score down.
+
+    Equal scores make one point. The same as scikit-learn's `roc_curve` with every point kept,
+    whose import would take longer than the curves of a study.
+    """
+    order = np.argsort(scores, kind="stable")[::-1]
+    ranked, positive = scores[order], labels[order].astype(np.float64)
+    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    true_positives = np.cumsum(positive)[last]
+    false_positives = 1 + last - true_positives
+    return (
+        np.append(0, false_positives / false_positives[-1]),
+        np.append(0, true_positives / true_positives[-1]),
+        np.append(np.inf, ranked[last]),
     )
 
 

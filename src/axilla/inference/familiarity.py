@@ -9,11 +9,13 @@ fitted to a patient keep more of it than of a new one, and trained networks less
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.covariance import LedoitWolf
+
+if TYPE_CHECKING:
+    from sklearn.covariance import LedoitWolf
 
 FloatArray = NDArray[np.float64]
 
@@ -83,11 +85,18 @@ def fit_reference(components: ArrayLike, distances: ArrayLike) -> Reference | No
     ranked = np.sort(np.asarray(distances, dtype=np.float64))
     if len(ranked) < FEWEST or not (np.ptp(values, axis=0) > 0).any():
         return None
-    fitted = LedoitWolf().fit(values)
+    fitted = _shrunk_covariance(values)
     return Reference(np.asarray(fitted.location_), np.asarray(fitted.covariance_), ranked)
 
 
 def distances_between(training: ArrayLike, tested: ArrayLike) -> FloatArray:
     """Return (m,) squared distances of patients (m, K) from those of a training split (n, K)."""
-    fitted = LedoitWolf().fit(np.asarray(training, dtype=np.float64))
+    fitted = _shrunk_covariance(np.asarray(training, dtype=np.float64))
     return np.asarray(fitted.mahalanobis(np.asarray(tested, dtype=np.float64)))
+
+
+def _shrunk_covariance(values: FloatArray) -> "LedoitWolf":
+    # Two seconds to import, and a bundle predicts without it.
+    from sklearn.covariance import LedoitWolf  # noqa: PLC0415
+
+    return LedoitWolf().fit(values)

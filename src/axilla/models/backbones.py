@@ -1,4 +1,8 @@
-"""Backbones: networks that turn an image into an embedding, each with its paper's settings."""
+"""Backbones: networks that turn an image into an embedding, each with its paper's settings.
+
+torchvision and timm take as long to import as torch itself: they are imported by what builds their
+networks.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,10 +10,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TypeGuard, cast
 
-import timm
 import torch
 from torch import nn
-from torchvision import models as vision
 
 from axilla.models.plnet import EMBEDDING_DIM as PLNET_DIM
 from axilla.models.plnet import PLNet
@@ -77,23 +79,41 @@ def _headless(network: nn.Module, attribute: str) -> nn.Module:
     return network
 
 
+def _from_torchvision(architecture: str, classifier: str) -> Callable[[], nn.Module]:
+    """Return what builds a network of torchvision without the attribute `classifier`."""
+
+    def build() -> nn.Module:
+        from torchvision import models  # noqa: PLC0415
+
+        return _headless(models.get_model(architecture), classifier)
+
+    return build
+
+
 def _squeezenet() -> nn.Module:
-    network = vision.squeezenet1_1()
+    from torchvision.models import squeezenet1_1  # noqa: PLC0415
+
+    network = squeezenet1_1()
     return nn.Sequential(network.features, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 def _efficientnet_lite0() -> nn.Module:
+    import timm  # noqa: PLC0415
+
     network: nn.Module = timm.create_model("tf_efficientnet_lite0", num_classes=0)
     return network
 
 
 def _googlenet() -> nn.Module:
-    network = vision.googlenet(aux_logits=False, init_weights=True)
-    return _headless(network, "fc")
+    from torchvision.models import googlenet  # noqa: PLC0415
+
+    return _headless(googlenet(aux_logits=False, init_weights=True), "fc")
 
 
 @cache
 def _from_timm(name: str) -> Backbone:
+    import timm  # noqa: PLC0415
+
     architecture = name.removeprefix(TIMM_PREFIX)
     if not timm.is_model(architecture):
         raise _unknown_to_timm(name, timm.list_models())
@@ -134,17 +154,17 @@ def _unknown_to_timm(name: str, known: list[str]) -> ConfigError:
 
 
 backbones.register("resnet50")(
-    Backbone(lambda: _headless(vision.resnet50(), "fc"), 2048, weights="resnet50")
+    Backbone(_from_torchvision("resnet50", "fc"), 2048, weights="resnet50")
 )
 backbones.register("densenet121")(
-    Backbone(lambda: _headless(vision.densenet121(), "classifier"), 1024, weights="densenet121")
+    Backbone(_from_torchvision("densenet121", "classifier"), 1024, weights="densenet121")
 )
 # GoogLeNet's published weights are a conversion that wants halves (torchvision: transform_input).
 backbones.register("googlenet")(Backbone(_googlenet, 1024, weights="googlenet", expects=HALVES))
 backbones.register("squeezenet")(Backbone(_squeezenet, 512, weights="squeezenet"))
 backbones.register("vit_b_16")(
     Backbone(
-        lambda: _headless(vision.vit_b_16(), "heads"),
+        _from_torchvision("vit_b_16", "heads"),
         768,
         weights="vit_b_16",
         learning_rate=VIT_RATE,
@@ -152,13 +172,11 @@ backbones.register("vit_b_16")(
     )
 )
 backbones.register("swin_t")(
-    Backbone(
-        lambda: _headless(vision.swin_t(), "head"), 768, weights="swin_t", learning_rate=VIT_RATE
-    )
+    Backbone(_from_torchvision("swin_t", "head"), 768, weights="swin_t", learning_rate=VIT_RATE)
 )
 backbones.register("efficientnet_v2_s")(
     Backbone(
-        lambda: _headless(vision.efficientnet_v2_s(), "classifier"),
+        _from_torchvision("efficientnet_v2_s", "classifier"),
         1280,
         weights="efficientnet_v2_s",
     )

@@ -8,12 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
 
-import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
-from torchvision.models import get_model_weights
 
 from axilla.models.backbones import TIMM_PREFIX, backbones, find_backbone
 from axilla.models.ulnet import widen_first_convolution
@@ -138,6 +136,9 @@ def _read(path: Path) -> State:
 
 
 def _from_hub(key: str) -> State:
+    import timm  # noqa: PLC0415 - as slow to import as torch
+    from torchvision.models import get_model_weights  # noqa: PLC0415
+
     try:
         if key.startswith(TIMM_PREFIX):
             network = timm.create_model(key.removeprefix(TIMM_PREFIX), pretrained=True)

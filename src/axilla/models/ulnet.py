@@ -2,11 +2,12 @@
 
 import torch
 from torch import nn
-from torchvision.models import resnet50
 
 
 def ulnet() -> nn.Module:
     """Build ResNet50 for images (B, 4, S, S), three of grey and one of lesion mask -> (B, 2048)."""
+    from torchvision.models import resnet50  # noqa: PLC0415 - as slow to import as torch
+
     network: nn.Module = resnet50()
     network.conv1 = nn.Conv2d(4, 64, kernel_size=7, stride=2, padding=3, bias=False)
     network.fc = nn.Identity()

@@ -1,9 +1,9 @@
 """Turn stored planes into the float input a network was pretrained on."""
 
 import torch
-from torchvision.transforms.v2 import functional as transforms
 
 from axilla.preprocessing.harmonise import guide
+from axilla.preprocessing.scaling import standardise
 from axilla.records.inputs import InputFormat
 from axilla.records.units import ImageModality
 
@@ -25,7 +25,7 @@ def network_input(
         grey, masks = scaled[:, :1], scaled[:, 1:_ULTRASOUND_PLANES]
         shown = grey if expects.mask_channel else guide(grey, masks, outside=outside_mask)
         scaled = shown.expand(-1, len(expects.mean), -1, -1)
-    normalised: torch.Tensor = transforms.normalize(scaled, list(expects.mean), list(expects.sd))
+    normalised = standardise(scaled, means=expects.mean, sds=expects.sd)
     if expects.mask_channel:
         if masks is None:
             masks = torch.ones_like(normalised[:, :1])

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.transforms.v2 import functional as transforms
 
 from axilla.annotation.boxes import roi_from_mask, with_margin
 from axilla.cohort.images import decode_mask
 from axilla.cohort.opening import open_picture
 from axilla.cohort.picture import LUMA, Picture
-from axilla.cohort.slides import is_slide, read_tile
+from axilla.cohort.slides import is_slide
 from axilla.preprocessing.harmonise import harmonise
+from axilla.preprocessing.scaling import resize
 from axilla.preprocessing.stain import StainMethod, normalise_stain
 from axilla.records.errors import Problem, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile
@@ -70,20 +70,19 @@ def window_of(file: ImageFile, modality: ImageModality, *, settings: PixelSettin
 
 def resized(planes: torch.Tensor, side_px: int) -> torch.Tensor:
     """Bring stored planes (B, C, S, S) to a network's own input side, uint8 again."""
-    if planes.shape[-1] == side_px:
-        return planes
-    scaled: torch.Tensor = transforms.resize(planes, [side_px, side_px], antialias=True)
-    return scaled
+    return planes if planes.shape[-1] == side_px else resize(planes, side_px)
 
 
 def _prepare_pathology(file: ImageFile, settings: PixelSettings) -> torch.Tensor:
     side_px = settings.image_size_px
     if file.tile is not None and is_slide(file.path):
+        from axilla.cohort.slides.tiles import read_tile  # noqa: PLC0415 - SciPy, which is slow
+
         planes = _planes(read_tile(file.path, file.tile, side_px=side_px))
     else:
         pixels = open_picture(file).pixels
         # One colour at a time: as floats all of them would take four times the image.
-        colours = [_resize(_planes(pixels[:, :, c : c + 1]), side_px) for c in range(3)]
+        colours = [resize(_planes(pixels[:, :, c : c + 1]), side_px) for c in range(3)]
         planes = torch.cat(colours).round()
     stored = planes.to(torch.uint8)
     if settings.stain == "none":
@@ -100,8 +99,8 @@ def _prepare_ultrasound(file: ImageFile, settings: PixelSettings) -> torch.Tenso
     side_px = settings.image_size_px
     planes = torch.cat(
         [
-            _resize(torch.from_numpy(_grey(picture.pixels, cut))[None], side_px),
-            _resize(torch.from_numpy(lesion[window] * np.float32(255))[None], side_px),
+            resize(torch.from_numpy(_grey(picture.pixels, cut))[None], side_px),
+            resize(torch.from_numpy(lesion[window] * np.float32(255))[None], side_px),
         ]
     )
     if settings.harmonise:
@@ -162,8 +161,3 @@ def _lesion(file: ImageFile, picture: Picture) -> tuple[NDArray[np.bool_], Roi]:
 
 def _planes(rgb: NDArray[np.uint8]) -> torch.Tensor:
     return torch.from_numpy(rgb.astype(np.float32)).permute(2, 0, 1)
-
-
-def _resize(planes: torch.Tensor, side_px: int) -> torch.Tensor:
-    resized: torch.Tensor = transforms.resize(planes, [side_px, side_px], antialias=True)
-    return resized

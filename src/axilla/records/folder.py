@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -62,7 +63,7 @@ class RunFolder:
         """Path of a results table, as `predictions.csv`."""
         return self.results / name
 
-    def write_table(self, name: str, table: pd.DataFrame) -> None:
+    def write_table(self, name: str, table: "pd.DataFrame") -> None:
         """Write a table as UTF-8 CSV with full float precision."""
         write_bytes(self.table(name), table.to_csv(index=False, lineterminator="\n").encode())
 

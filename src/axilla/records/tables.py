@@ -2,10 +2,12 @@
 
 from functools import partial
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from axilla.records.errors import Problem, StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ESTIMATE = ("metric", "value", "low", "high", "n", "n_positive")
 SPLITS = ("patient_id", "repeat", "fold", "role")
@@ -131,8 +133,11 @@ _TEXT_COLUMNS = (
 )  # fmt: skip
 
 
-def read_results(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def read_results(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
     """Read a results table; raise `StudyError` if it is missing or lacks one of `columns`."""
+    # Half a second to import, and most who need the columns' names read no table.
+    import pandas as pd  # noqa: PLC0415
+
     if not path.is_file():
         raise StudyError(
             Problem(path.name, "no such file", "a finished study", "Run `axilla run` first.")

@@ -13,7 +13,6 @@ from axilla.report.checklists.section import checklists_section
 from axilla.report.explained_cases import explained_cases
 from axilla.report.failures import gallery_of
 from axilla.report.figures import draw_figures, page_families, table_entries, write_figures
-from axilla.report.manuscript import write_docx
 from axilla.report.manuscript_tables import manuscript_tables
 from axilla.report.material import Material
 from axilla.report.page import Section, render_page
@@ -53,6 +52,8 @@ def write_report(config: StudyConfig, folder: RunFolder) -> Path:
 
 def write_manuscript(config: StudyConfig, folder: RunFolder) -> Path:
     """Write tables.docx from results/, and return its path; raises as `write_report` does."""
+    from axilla.report.word_document import write_docx  # noqa: PLC0415 - python-docx is slow
+
     path = folder.table("tables.docx")
     tables = manuscript_tables(load_results(config, folder))
     write_docx(path, tables, heading=config.study.name)

@@ -10,8 +10,9 @@ from pydicom import uid
 from pydicom.encaps import get_frame
 from pydicom.pixels import apply_color_lut
 
-from axilla.cohort.dicom.reading import dicom_size, frames_in, is_dicom, read_dicom
+from axilla.cohort.dicom.reading import dicom_size, frames_in, read_dicom
 from axilla.cohort.dicom.sharpness import sharpest, sharpness
+from axilla.cohort.dicom.signature import is_dicom
 from axilla.records.errors import UnreadableImage
 
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from axilla.cohort.slides import NoTissue, plan_microscope_tiles, plan_tiles
+from axilla.cohort.slides import NoTissue, plan_microscope_tiles
 from axilla.cohort.slides.grid import Grid
+from axilla.cohort.slides.plan import plan_tiles
 from axilla.cohort.slides.spread import hilbert_position, strata
 from axilla.cohort.slides.tissue import find_tissue
 from axilla.records.errors import UnreadableImage

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from skimage.transform import downscale_local_mean
 
-from axilla.cohort.slides import plan_tiles, read_tile, slide_size, thumbnail
-from axilla.cohort.slides.tiles import _shares
+from axilla.cohort.slides.plan import plan_tiles
+from axilla.cohort.slides.tiles import _shares, read_tile, slide_size, thumbnail
 from axilla.records.errors import UnreadableImage
 from axilla.records.intake import TilesSection
 from axilla.records.roi import Roi
@@ -131,7 +131,8 @@ def test_without_openslide_the_error_names_the_package(svs, monkeypatch):
 GIANT = """
 import resource, sys, time
 from pathlib import Path
-from axilla.cohort.slides import plan_tiles, read_tile, thumbnail
+from axilla.cohort.slides.plan import plan_tiles
+from axilla.cohort.slides.tiles import read_tile, thumbnail
 from axilla.records.intake import TilesSection
 path = Path(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

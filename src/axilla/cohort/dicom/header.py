@@ -18,12 +18,11 @@ from pydicom.tag import BaseTag
 from axilla.cohort.dicom.allowed import ALLOWED_TAGS, SEQUENCES
 from axilla.cohort.dicom.attributes import Attributes, attributes_of
 from axilla.cohort.dicom.refusals import DAMAGED, Refused, damaged, unsupported
+from axilla.cohort.dicom.signature import MAGIC, PREAMBLE_BYTES, opens_like_dicom
 
-PREAMBLE_BYTES = 128
 UNDEFINED_LENGTH = 0xFFFFFFFF
 _META_GROUP = 2
 
-_MAGIC = b"DICM"
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _PIXEL_DATA = 0x7FE00010
 # Deflated files are inflated in memory: about 300 frames of 640 x 480 in colour.
@@ -68,25 +67,6 @@ def read_header(stream: BinaryIO) -> Header:
     except DAMAGED as error:
         # Not chained: pydicom's messages quote what stands in the file.
         raise damaged(f"a damaged header ({type(error).__name__})") from None
-
-
-def opens_like_dicom(start: bytes) -> bool:
-    """Tell whether a file's first 132 bytes are a DICOM file's, with or without preamble."""
-    if start[PREAMBLE_BYTES : PREAMBLE_BYTES + len(_MAGIC)] == _MAGIC:
-        return True
-    group, element, kind = start[:2], start[2:4], start[4:6]
-    if group not in (b"\x02\x00", b"\x08\x00", b"\x00\x08") or len(start) < len(_MAGIC) * 2:
-        return False
-    if kind in (b"UL", b"OB", b"UI", b"CS", b"DA", b"TM", b"LO", b"SH"):
-        return True
-    first = int.from_bytes(element, "little")
-    length = int.from_bytes(start[4:8], "little")
-    return group == b"\x08\x00" and first <= _FIRST_ELEMENTS and length <= _FIRST_LENGTH_BYTES
-
-
-# A file without any header starts with one of the first attributes of group 8, a short one.
-_FIRST_ELEMENTS = 0x0018
-_FIRST_LENGTH_BYTES = 128
 
 
 class _Rationed:
@@ -145,14 +125,14 @@ def _rationed(stream: BinaryIO) -> BinaryIO:
 
 
 def _skip_preamble(stream: BinaryIO) -> None:
-    start = stream.read(PREAMBLE_BYTES + len(_MAGIC))
+    start = stream.read(PREAMBLE_BYTES + len(MAGIC))
     if not opens_like_dicom(start):
         raise Refused(
             "no DICOM header",
             expected="a DICOM file",
             remedy="Give it the suffix of what it is, or export it again.",
         )
-    if not start.endswith(_MAGIC):
+    if not start.endswith(MAGIC):
         stream.seek(0)
 
 

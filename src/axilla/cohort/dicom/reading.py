@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from axilla.cohort.dicom.calibration import Remark
 from axilla.cohort.dicom.frames import frames_of
-from axilla.cohort.dicom.header import Header, opens_like_dicom, read_header
+from axilla.cohort.dicom.header import Header, read_header
 from axilla.cohort.dicom.kinds import refuse_others
 from axilla.cohort.dicom.layout import Layout, layout_of
 from axilla.cohort.dicom.refusals import DAMAGED, Refused, damaged
@@ -19,23 +19,6 @@ from axilla.cohort.dicom.tags import tags_of
 from axilla.cohort.picture import Picture
 from axilla.records.errors import Problem, UnreadableImage
 from axilla.records.roi import Roi
-
-_SUFFIXES = (".dcm", ".dicom", ".dic")
-_START_BYTES = 132
-
-
-def is_dicom(path: Path) -> bool:
-    """Tell by suffix or by the first 132 bytes whether a file is to be read as DICOM.
-
-    A file that does not exist or cannot be opened is DICOM if its suffix says so.
-    """
-    if path.suffix.lower() in _SUFFIXES:
-        return True
-    try:
-        with path.open("rb") as stream:
-            return opens_like_dicom(stream.read(_START_BYTES))
-    except OSError:
-        return False
 
 
 def read_dicom(path: Path, *, frame: int | None = None) -> Picture:

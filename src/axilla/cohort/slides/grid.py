@@ -14,6 +14,10 @@ from axilla.records.roi import Roi
 _MOST_ENLARGED = 4
 
 
+class NoTissue(UnreadableImage):
+    """A slide opens, but no tile of it holds enough tissue (finding `low_tissue`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class SlidePlan:
     """The tiles of one slide, in pixels of its full resolution, and why there are not more.

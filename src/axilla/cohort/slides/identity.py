@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from axilla.cohort.slides.series import other_files
+from axilla.cohort.slides.kinds import is_dicom_slide
 from axilla.records.digests import digest_of, digest_of_files
 
 WHOLE_BYTES = 256 << 20
@@ -44,6 +44,10 @@ def _companions(path: Path) -> Sequence[Path]:
         return _files_in(path.with_suffix(""))
     if suffix in (".vms", ".vmu"):
         return [file for file in _files_in(path.parent) if file != path]
+    if not is_dicom_slide(path):
+        return ()
+    from axilla.cohort.slides.series import other_files  # noqa: PLC0415 - pydicom, which is slow
+
     return other_files(path)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from axilla.cohort.slides.kinds import is_dicom_slide, lists_all_tiles
-from axilla.cohort.slides.series import frames_are_whole, other_files
 from axilla.records.errors import Problem, UnreadableImage
 
 if TYPE_CHECKING:
@@ -83,6 +82,11 @@ def _open(path: str, _changed_ns: int, _size: int, process: int) -> "openslide.O
 
 @lru_cache(maxsize=_OPEN_SLIDES)
 def _is_whole_series(path: Path, _changed_ns: int, _process: int) -> bool:
+    from axilla.cohort.slides.series import (  # noqa: PLC0415 - pydicom, which is slow
+        frames_are_whole,
+        other_files,
+    )
+
     return all(frames_are_whole(file) for file in (path, *other_files(path)))
 
 

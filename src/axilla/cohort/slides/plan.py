@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from axilla.cohort.slides.grid import Grid, SlidePlan, in_reading_order, tile_side
+from axilla.cohort.slides.grid import Grid, NoTissue, SlidePlan, in_reading_order, tile_side
 from axilla.cohort.slides.opening import opened_slide, unreadable_slide
 from axilla.cohort.slides.resolution import Remark, magnification_remark, scan_resolution
 from axilla.cohort.slides.sharpness import sharpness
 from axilla.cohort.slides.spread import Cells, strata
 from axilla.cohort.slides.tiles import read_area, read_overview
 from axilla.cohort.slides.tissue import find_tissue
-from axilla.records.errors import Problem, UnreadableImage
+from axilla.records.errors import Problem
 from axilla.records.intake import TilesSection
 from axilla.records.roi import Roi
 
@@ -32,10 +32,6 @@ _SHARPEST, _BLURRED = 90, 0.5
 _BLURRED_ALL = 0.35
 _LOOKS = 4
 _FEW_TILES = 4
-
-
-class NoTissue(UnreadableImage):
-    """A slide opens, but no tile of it holds enough tissue (finding `low_tissue`)."""
 
 
 @dataclass(frozen=True, slots=True)

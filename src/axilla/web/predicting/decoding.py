@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from PIL import Image
 
-from axilla.cohort.dicom.reading import frames_in, is_dicom
+from axilla.cohort.dicom.reading import frames_in
+from axilla.cohort.dicom.signature import is_dicom
 from axilla.cohort.opening import open_picture, require_frame, require_ultrasound
-from axilla.cohort.slides import is_slide, slide_size, thumbnail
+from axilla.cohort.slides import is_slide
 from axilla.cohort.slides.opening import close_slides
+from axilla.cohort.slides.tiles import slide_size, thumbnail
 from axilla.records.errors import AxillaError, Problem
 from axilla.records.patients import ImageFile
 from axilla.web.predicting.holding import Held

@@ -1,0 +1,57 @@
+"""What `axilla predict --cohort` does: a bundle on every row of a table."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from axilla import RESEARCH_USE_ONLY
+from axilla.cli.console import err, progress
+from axilla.cohort.reading import read_cases, study_wanted
+from axilla.cohort.wanted import Wanted
+from axilla.inference.cases import clinical_columns
+from axilla.inference.predicted import predicted_table
+from axilla.inference.predictor import Predictor
+from axilla.records.folder import write_bytes
+from axilla.records.toml import read_study
+
+
+def predict_cohort(
+    predictor: Predictor, table: Path, output: Path, *, bundle: Path, study: Path | None = None
+) -> None:
+    """Predict every row of a cohort table and write predictions.csv.
+
+    The table is read as that of `study` is, if one is named: its headers, codes, drawn ROIs.
+    """
+    manifest = predictor.manifest
+    read = _as_in(study) if study else Wanted(())
+    wanted = replace(
+        read,
+        modalities=tuple(part.modality for part in manifest.modalities),
+        clinical=clinical_columns(manifest),
+        outcome=manifest.outcome,
+        positive=manifest.positive,
+        asked_by=bundle.name,
+        tiles=manifest.preprocessing.tiles,
+        tile_px=manifest.preprocessing.image_size_px,
+    )
+    cases = read_cases(table, wanted, progress=progress)
+    if cases.digest == manifest.cohort_digest:
+        err.print(
+            "[yellow]warning[/] this is the cohort that the bundle was made from: "
+            "how well it predicts these patients says nothing about others"
+        )
+    predictions = predictor.predict(cases.patients, progress=progress)
+    content = predicted_table(manifest, cases.patients, predictions).assign(
+        call=["positive" if prediction.positive else "negative" for prediction in predictions],
+        warnings=["; ".join(prediction.warnings) for prediction in predictions],
+    )
+    write_bytes(output, content.to_csv(index=False, lineterminator="\n").encode())
+    err.print(RESEARCH_USE_ONLY)
+
+
+def _as_in(study: Path) -> Wanted:
+    """Return how a study reads a table, whatever it reads it for."""
+    config = read_study(study / "study.toml")
+    whole = study_wanted(config, study)
+    return Wanted(
+        (), columns=whole.columns, values=whole.values, drawn=whole.drawn, plans=whole.plans
+    )
