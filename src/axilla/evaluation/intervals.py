@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtr, ndtri, stdtrit
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -22,7 +22,7 @@ IntArray = NDArray[np.int64]
 Statistic = Callable[[FloatArray], FloatArray]
 
 LEVEL: Final = 0.95
-NORMAL_QUANTILE: Final = float(norm.ppf((1 + LEVEL) / 2))
+NORMAL_QUANTILE: Final = float(ndtri((1 + LEVEL) / 2))
 DRAWS: Final = 2000
 FEWEST: Final = 2  # clusters from which a variance can be told
 _DEFINED_SHARE: Final = 0.9
@@ -81,7 +81,7 @@ def extended(method: str, addition: str) -> str:
 
 def t_quantile(degrees_of_freedom: float) -> float:
     """Return the two-sided 95 % quantile of Student's t distribution."""
-    return float(t.ppf((1 + LEVEL) / 2, degrees_of_freedom))
+    return float(stdtrit(degrees_of_freedom, (1 + LEVEL) / 2))
 
 
 def wilson(
@@ -201,9 +201,9 @@ def _bca(estimate: float, drawn: FloatArray, *, left_out: FloatArray, method: st
     below = (
         np.mean(defined < estimate - _ROUNDING) / 2 + np.mean(defined <= estimate + _ROUNDING) / 2
     )
-    bias = norm.ppf(np.clip(below, 0.5 / len(defined), 1 - 0.5 / len(defined)))
-    tails = bias + norm.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    shares = norm.cdf(bias + tails / (1 - _acceleration(left_out) * tails))
+    bias = ndtri(np.clip(below, 0.5 / len(defined), 1 - 0.5 / len(defined)))
+    tails = bias + ndtri([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    shares = ndtr(bias + tails / (1 - _acceleration(left_out) * tails))
     low, high = np.quantile(defined, shares)
     return Interval(float(low), float(high), method)
 

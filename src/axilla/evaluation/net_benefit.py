@@ -129,9 +129,8 @@ def _worth(labels: ArrayLike, probabilities: ArrayLike, *, thresholds: ArrayLike
 
 
 def _by_cluster(worth: FloatArray, clusters: NDArray[np.int64], n_clusters: int) -> FloatArray:
-    summed = np.zeros((n_clusters, worth.shape[1]))
-    np.add.at(summed, clusters, worth)
-    return summed
+    columns = (np.bincount(clusters, column, n_clusters) for column in worth.T)
+    return np.stack(list(columns), axis=1)
 
 
 def _mean(sums: FloatArray, sizes: FloatArray) -> FloatArray:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -64,6 +64,16 @@ class StudyResults:
     flow: Any
     check: Any
     provenance: Mapping[str, Any]
+    _estimates: Mapping[tuple[str, str], Estimate] = field(init=False, repr=False, compare=False)
+    _external: Mapping[tuple[str, str], Estimate] = field(init=False, repr=False, compare=False)
+    _confusions: dict[str, ConfusionMatrix] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        """Index the estimates: a page asks for them some hundred times."""
+        object.__setattr__(self, "_estimates", _first_estimates(self.metrics))
+        object.__setattr__(self, "_external", _first_estimates(self.external))
 
     @property
     def from_elsewhere(self) -> bool:
@@ -72,11 +82,11 @@ class StudyResults:
 
     def estimate(self, model: str, metric: str) -> Estimate | None:
         """Return one estimate of metrics.csv, or None where the table has no such number."""
-        return first_estimate(_rows_of(self.metrics, model, metric))
+        return self._estimates.get((model, metric))
 
     def external_estimate(self, model: str, metric: str) -> Estimate | None:
         """Return one estimate of external_metrics.csv, or None."""
-        return first_estimate(_rows_of(self.external, model, metric))
+        return self._external.get((model, metric))
 
     def ranked(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         """Return the models, highest AUC first, then the chosen, the trivial, and the readers."""
@@ -90,7 +100,9 @@ class StudyResults:
 
     def confusion(self, model: str) -> ConfusionMatrix:
         """Return a model's calls, each at the threshold of its own fold."""
-        return confusion_matrix(self._rows_of(model))
+        if model not in self._confusions:
+            self._confusions[model] = confusion_matrix(self._rows_of(model))
+        return self._confusions[model]
 
     def roc(self, model: str) -> RocCurve | None:
         """Return a model's ROC curve, or None where a repeat holds patients of one class only."""
@@ -130,8 +142,14 @@ def first_estimate(rows: pd.DataFrame) -> Estimate | None:
     return estimate_of(next(iter(rows.to_dict("records")), None))
 
 
-def _rows_of(table: pd.DataFrame, model: str, metric: str) -> pd.DataFrame:
-    return table[(table["model"] == model) & (table["metric"] == metric)]
+def _first_estimates(table: pd.DataFrame) -> dict[tuple[str, str], Estimate]:
+    """Return the first estimate of each model and metric, where it has a number."""
+    if table.empty:
+        return {}
+    first = table.drop_duplicates(["model", "metric"])
+    rows = ((str(row["model"]), str(row["metric"]), row) for row in first.to_dict("records"))
+    found = {(model, metric): estimate_of(row) for model, metric, row in rows}
+    return {key: estimate for key, estimate in found.items() if estimate is not None}
 
 
 def load_results(config: StudyConfig, folder: RunFolder) -> StudyResults:
