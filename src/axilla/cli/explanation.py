@@ -11,6 +11,8 @@ from axilla.records.study import StudyConfig
 from axilla.report.explained_cases import patients_to_show
 from axilla.training.finals import Final
 from axilla.training.refit import bundle_of_fold, model_of_fold, outputs_of_fold
+from axilla.training.stage import choose_device
+from axilla.training.workplace import open_map
 
 
 def explain_study(config: StudyConfig, folder: RunFolder, final: Final, progress: Progress) -> None:
@@ -25,7 +27,8 @@ def explain_study(config: StudyConfig, folder: RunFolder, final: Final, progress
         for fold in final.out_of_fold
     ]
     reported = patients_to_show(folder, [model_of_fold(fold) for fold in final.out_of_fold])
-    explain(config, folder, models, progress, reported=reported)
+    with open_map(config.compute, choose_device(config.compute.device)) as in_turn:
+        explain(config, folder, models, progress, reported=reported, in_turn=in_turn)
 
 
 def _described(config: StudyConfig, fold: Final) -> Described | None:

@@ -43,6 +43,7 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
     told = ProgressFile(folder, stages=STAGES)
     listeners = Both(progress, told)
     with told.running():
+        stage.prepare(config)
         with _stage("check", told):
             cohort = cohort_stage.check(config, folder, listeners)
         with _stage("train", told):

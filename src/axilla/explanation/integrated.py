@@ -8,7 +8,7 @@ from torch.nn import functional
 from axilla.explanation.cam import Explained, Score
 from axilla.preprocessing.augment import flip
 
-STEPS = 16
+STEPS = 8
 _SIDE = 28
 
 

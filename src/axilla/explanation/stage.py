@@ -1,8 +1,9 @@
 """The explanation stage: patients' maps by the model that did not see them, and their tests."""
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import astuple, fields
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,8 @@ from axilla.records.units import IMAGE_MODALITIES, ImageModality
 
 _DECOYS = 50
 _SCALE_PERCENT = 99
+InTurn = Callable[[Callable[[OutOfFold], FoldMaps], Iterable[OutOfFold]], Iterable[FoldMaps]]
+
 TABLES = (
     *("explanation.csv", "faithfulness.csv", "faithfulness_curves.csv"),
     *("shapley.csv", "shapley_summary.csv", "clinical_importance.csv"),
@@ -44,11 +47,13 @@ def explain(
     progress: Progress,
     *,
     reported: Collection[str] = (),
+    in_turn: InTurn = map,
 ) -> None:
     """Map patients' images out of fold, test the maps, and write what was found.
 
     [explanation] `patients` says whose images are mapped; of "report", those of `reported`
     patients and of those on whom the maps are tested. Which modality mattered is told of everybody.
+    `in_turn` maps a function over the folds, as `map` does, here or in processes.
     Writes heatmaps/*.npz with explanation.json, explanation.csv and faithfulness.csv, and what
     was done into provenance.json; of an earlier run nothing is left. Raises `UnreadableImage` or
     `RoiError`.
@@ -66,10 +71,11 @@ def explain(
         return
     done: list[tuple[str, FoldMaps]] = []
     with progress.task("Explaining", total=len(wishes.mapped)) as advance:
-        for model in models:
-            done.append((model.fold, explain_fold(model, wishes)))
-            _write_maps(folder, done[-1][1])
-            advance(len(done[-1][1].maps))
+        found = in_turn(partial(explain_fold, wishes=wishes), models)
+        for model, maps in zip(models, found, strict=True):
+            done.append((model.fold, maps))
+            _write_maps(folder, maps)
+            advance(len(maps.maps))
     _write(folder, done, config, seconds=time.perf_counter() - started)
 
 

@@ -163,10 +163,15 @@ def _network_on(device: torch.device, name: str, pretrained: bool, seed: int) ->
 
 def store_embeddings(plans: Sequence[EmbeddingPlan], engine: Engine, *, progress: Progress) -> None:
     """Embed all images with all backbones, blocks of images side by side, unless it is done."""
-    missing = [trial for plan in plans for trial in plan.missing()]
-    engine.finish(missing, "Embedding images", progress=progress)
+    engine.finish(missing_blocks(plans), "Embedding images", progress=progress)
     for plan in plans:
         plan.assemble()
+
+
+def missing_blocks(plans: Sequence[EmbeddingPlan]) -> list[EmbeddingTrial]:
+    """Return the trials that plans still need, network by network: a process keeps its last."""
+    by_network = sorted(plans, key=lambda plan: plan.name)
+    return [trial for plan in by_network for trial in plan.missing()]
 
 
 def load_embeddings(path: Path, pixels: Pixels) -> torch.Tensor:

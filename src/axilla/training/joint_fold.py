@@ -130,6 +130,11 @@ class JointPlan:
         trials = [trial.path.name for row in self.searched() for trial in row]
         return file_of(self.cache, digest_of("joint fold", _FORMAT, trials))
 
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether there is one grid point and one number of epochs: nothing to choose."""
+        return len(self.search.grid) == len(self.search.checkpoints(self.optimisation)) == 1
+
     def searched(self) -> list[list[JointTrial]]:
         """Return the trials that the choice needs: per grid point, one per inner split."""
         checkpoints = self.search.checkpoints(self.optimisation)
@@ -148,8 +153,12 @@ class JointPlan:
 
     def final(self) -> JointTrial:
         """Return the trial of the chosen settings on the fold's whole training set."""
+        last = len(self.fold.inner)
+        if self.is_settled:
+            epochs = self.search.checkpoints(self.optimisation)
+            return self._trial(self.fold.outer, last, self.search.grid[0], epochs, final=True)
         chosen = self.choice()
-        point, last = self.search.grid[chosen.point], len(self.fold.inner)
+        point = self.search.grid[chosen.point]
         return self._trial(self.fold.outer, last, point, (chosen.epochs,), final=True)
 
     def assemble(self) -> None:

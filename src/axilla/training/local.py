@@ -6,6 +6,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.context import BaseContext
+from multiprocessing.forkserver import ensure_running
 
 import torch
 
@@ -41,14 +42,21 @@ class LocalWorkers:
 
 @contextmanager
 def local_workers(*, jobs: int) -> Iterator[LocalWorkers]:
-    """Start `jobs` processes, on demand, and end them when the block ends.
+    """Start `jobs` processes, on demand, and end them when the block ends."""
+    with local_pool(jobs=jobs) as pool:
+        yield LocalWorkers(pool)
 
-    Trials get one thread each: small networks and heads gain more from processes than from
-    threads, and sums have the same order whatever the number of jobs.
+
+@contextmanager
+def local_pool(*, jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Open a pool of `jobs` processes, started on demand, and end them when the block ends.
+
+    Each has one thread: small networks and heads gain more from processes than from threads, and
+    sums have the same order whatever the number of jobs.
     """
     pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=start_worker)
     try:
-        yield LocalWorkers(pool)
+        yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
@@ -61,10 +69,16 @@ def start_worker() -> None:
     keep_freed_memory()
 
 
+def prepare_workers() -> None:
+    """Let the server that workers are forked from import what they need while others work."""
+    if _context().get_start_method() == "forkserver":
+        ensure_running()
+
+
 def _context() -> BaseContext:
     """Return how to start workers: forked from a server that imported torch once, if possible."""
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload(["axilla.training.trials"])
+    context.set_forkserver_preload(["axilla.training.trials", "torchvision.models"])
     return context

@@ -168,11 +168,15 @@ class NetworkPlan:
         trials = [trial.path.name for row in self.searched() for trial in row]
         return file_of(self.cache, digest_of("network fold", _FORMAT, trials, self.labels))
 
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether there is one grid point and one number of epochs: nothing to choose."""
+        return len(self.search.grid) == len(self._epochs()) == 1
+
     def searched(self) -> list[list[NetworkTrial]]:
         """Return the trials that the choice needs: per grid point, one per inner split."""
-        checkpoints = self.search.checkpoints(self.optimisation)
         return [
-            [self._trial(split, point, checkpoints, final=False) for split in self.fold.inner]
+            [self._trial(split, point, self._epochs(), final=False) for split in self.fold.inner]
             for point in self.search.grid
         ]
 
@@ -183,9 +187,14 @@ class NetworkPlan:
 
     def final(self) -> NetworkTrial:
         """Return the trial of the chosen settings on the fold's whole training set."""
+        if self.is_settled:
+            return self._trial(self.fold.outer, self.search.grid[0], self._epochs(), final=True)
         chosen = self.choice()
         point = self.search.grid[chosen.point]
         return self._trial(self.fold.outer, point, (chosen.epochs,), final=True)
+
+    def _epochs(self) -> tuple[int, ...]:
+        return self.search.checkpoints(self.optimisation)
 
     def assemble(self) -> None:
         """Write the fold's candidate from its finished trials; the big outer file is then freed."""

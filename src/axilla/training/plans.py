@@ -16,6 +16,11 @@ class Plan(Protocol):
         """File of the result, named by everything that decides it."""
         ...
 
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether there is nothing to choose: the second round is known from the start."""
+        ...
+
     def searched(self) -> Sequence[Sequence[Trial]]:
         """Return the trials of the first round: per grid point, one per inner split."""
         ...
@@ -29,19 +34,23 @@ class Plan(Protocol):
         ...
 
 
-def carry_out(
-    plans: Sequence[Plan],
-    engine: Engine,
-    *,
-    label: str,
-    progress: Progress,
-    beside: Sequence[Trial] = (),
-) -> None:
-    """Finish every plan that has no result yet, and beside its first round some other trials."""
+def first_round(plans: Sequence[Plan]) -> list[Trial]:
+    """Return the trials of all plans without a result that need no other trial's."""
     missing = [plan for plan in plans if not is_finished(plan.path)]
-    search = [trial for plan in missing for row in plan.searched() for trial in row]
-    # Networks take longest: started first, they leave no process idle at the end.
-    engine.finish([*search, *beside], label, progress=progress)
-    engine.finish([plan.final() for plan in missing], "Training chosen networks", progress=progress)
+    # Those on whole training sets take longest: started first, they leave no process idle.
+    finals = [plan.final() for plan in missing if plan.is_settled]
+    return [*finals, *(trial for plan in missing for row in plan.searched() for trial in row)]
+
+
+def second_round(plans: Sequence[Plan], engine: Engine, *, label: str, progress: Progress) -> None:
+    """Finish every plan whose first round is finished, and write its result."""
+    missing = [plan for plan in plans if not is_finished(plan.path)]
+    engine.finish([plan.final() for plan in missing], label, progress=progress)
     for plan in missing:
         plan.assemble()
+
+
+def carry_out(plans: Sequence[Plan], engine: Engine, *, label: str, progress: Progress) -> None:
+    """Finish every plan that has no result yet."""
+    engine.finish(first_round(plans), label, progress=progress)
+    second_round(plans, engine, label="Training chosen networks", progress=progress)

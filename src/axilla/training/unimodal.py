@@ -20,7 +20,7 @@ from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
 from axilla.records.units import IMAGE_MODALITIES, TRIVIAL, ImageModality, Modality
 from axilla.training.candidates import GridPoint, SearchRow, all_splits
-from axilla.training.embeddings import EmbeddingPlan, store_embeddings
+from axilla.training.embeddings import EmbeddingPlan, missing_blocks
 from axilla.training.engine import Engine, is_finished
 from axilla.training.frozen import with_modality
 from axilla.training.grid import HeadSearch
@@ -29,7 +29,7 @@ from axilla.training.logistic import encoders_of, standardised, train_logistic
 from axilla.training.network_fold import NetworkPlan, NetworkSearch
 from axilla.training.optimisation import of_network
 from axilla.training.pixels import Pixels, store_pixels
-from axilla.training.plans import carry_out
+from axilla.training.plans import first_round, second_round
 from axilla.training.precision import choose_precision
 from axilla.training.trials import FrozenTrial
 from axilla.training.trivial import trivial_features
@@ -107,19 +107,29 @@ def train_unimodal(material: Material) -> Unimodal:
                 work.append((trial, material.folds))
         if material.config.models.trivial:
             _train_trivial(modality, pixels, material, result)
-    store_embeddings(embeddings, material.engine, progress=material.progress)
-    carry_out(
-        [plan for plan, _ in work if isinstance(plan, NetworkPlan)],
-        material.engine,
-        label="Training networks and heads",
-        progress=material.progress,
-        beside=[trial for trial, _ in work if isinstance(trial, FrozenTrial)],
-    )
+    _train_images(embeddings, [one for one, _ in work], material)
     for done, folds in work:
         result.add(load(done.path, folds))
     if material.config.clinical and material.config.models.clinical:
         _train_clinical(material, result)
     return result
+
+
+def _train_images(
+    embeddings: Sequence[EmbeddingPlan],
+    work: Sequence[FrozenTrial | NetworkPlan],
+    material: Material,
+) -> None:
+    """Finish networks, and heads on what fixed networks make of the images."""
+    engine, progress = material.engine, material.progress
+    plans = [one for one in work if isinstance(one, NetworkPlan)]
+    images = [*missing_blocks(embeddings), *first_round(plans)]
+    engine.finish(images, "Embedding images, training networks", progress=progress)
+    for plan in embeddings:
+        plan.assemble()
+    second_round(plans, engine, label="Training chosen networks", progress=progress)
+    heads = [one for one in work if isinstance(one, FrozenTrial)]
+    engine.finish(heads, "Training heads", progress=progress)
 
 
 def _require_both_classes(pixels: Pixels, material: Material) -> None:

@@ -1,15 +1,35 @@
 """Where a study's trials run: opened as [compute] says, closed when training ends."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.study import ComputeSection
 from axilla.training.engine import Engine
-from axilla.training.local import local_workers
+from axilla.training.local import local_pool, local_workers, prepare_workers
+
+
+def prepare_engine(compute: ComputeSection, device: torch.device) -> None:
+    """Start what an engine needs seconds for, before it is opened."""
+    if compute.engine == "local" and device.type == "cpu":
+        prepare_workers()
+
+
+@contextmanager
+def open_map(compute: ComputeSection, device: torch.device) -> Iterator[Callable[..., Any]]:
+    """Open a function that works as `map` does, in this machine's processes where they are many.
+
+    Each works in one thread, as a trial does. A GPU is used from here, one after another.
+    """
+    if device.type != "cpu":
+        yield map
+        return
+    with local_pool(jobs=compute.jobs or os.cpu_count() or 1) as pool:
+        yield pool.map
 
 
 @contextmanager
