@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from axilla.cli.main import app
 from axilla.inference.bundle import read_bundle
 
+pytestmark = pytest.mark.slow
+
 ACCEPTED = """
 [[accept]]
 code = "group_across_split"

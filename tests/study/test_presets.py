@@ -11,6 +11,8 @@ from axilla.models.backbones import backbones
 from axilla.models.fusion import fusions
 from axilla.records.toml import read_study
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_HUBS = ('"pathology"]\n', '"pathology"]\nweights = "none"\n')
 """Most networks' weights are not shipped; what is tested is the way, not the figures."""
 

@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 from axilla.cli.main import app
 from axilla.training.store import is_sealed, is_whole_array
 
+pytestmark = pytest.mark.slow
+
 TINY = (
     ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["plnet"]'),
     ('pathology = ["squeezenet", "plnet"]', 'pathology = ["squeezenet"]\nfusion = ["voting"]'),

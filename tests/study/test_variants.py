@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from axilla.cli.main import app
 from axilla.inference.bundle import read_bundle
 
+pytestmark = pytest.mark.slow
+
 ONE_EACH = ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["squeezenet"]')
 
 
