@@ -24,6 +24,7 @@ NAMES = (
     "explaining",
     "gpu",
     "serving",
+    "time_limits",
 )
 RESULTS = Path(__file__).parent / "results.json"
 

@@ -110,10 +110,13 @@ MakeStudy = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def make_study() -> MakeStudy:
-    """Return a function that makes a study folder of 24 cases, its study.toml changed as asked."""
+    """Return a function that makes a small study folder, its study.toml changed as asked.
 
-    def make(folder: Path, *changes: tuple[str, str]) -> Path:
-        cut_sample(folder, donors_per_class=4, cases_per_donor=3)
+    By default it has 24 cases, three of each donor.
+    """
+
+    def make(folder: Path, *changes: tuple[str, str], cases_per_donor: int = 3) -> Path:
+        cut_sample(folder, donors_per_class=4, cases_per_donor=cases_per_donor)
         toml = STUDY
         for old, new in changes:
             assert old in toml

@@ -18,6 +18,12 @@ reason = "Eight donors are too few to give some away."
 """
 
 
+ONE_EACH = (
+    ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["squeezenet"]'),
+    ('pathology = ["squeezenet", "plnet"]', 'pathology = ["squeezenet"]'),
+)
+
+
 def run(folder):
     result = CliRunner().invoke(app, ["run", str(folder)])
     assert result.exit_code == 0, result.output
@@ -40,7 +46,7 @@ def with_external(folder, *, flip=False):
 
 @pytest.fixture(scope="module")
 def study(make_study, tmp_path_factory):
-    folder = make_study(tmp_path_factory.mktemp("external"))
+    folder = make_study(tmp_path_factory.mktemp("external"), *ONE_EACH)
     external = with_external(folder)
     return run(folder), external
 
@@ -80,7 +86,7 @@ def test_the_report_shows_it_and_claims_no_missing_external_set(study):
 
 
 def test_their_outcomes_decide_nothing(study, make_study, tmp_path):
-    folder = make_study(tmp_path / "flipped")
+    folder = make_study(tmp_path / "flipped", *ONE_EACH)
     with_external(folder, flip=True)
     flipped = run(folder)
     results, _ = study
@@ -94,7 +100,7 @@ def test_their_outcomes_decide_nothing(study, make_study, tmp_path):
 
 
 def test_a_study_without_an_external_set_keeps_no_old_one(make_study, tmp_path):
-    folder = make_study(tmp_path / "plain")
+    folder = make_study(tmp_path / "plain", *ONE_EACH)
     (folder / "results").mkdir()
     (folder / "results" / "external_metrics.csv").write_text("old\n", encoding="utf-8")
     results = run(folder)

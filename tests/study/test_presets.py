@@ -1,4 +1,4 @@
-"""The presets end to end on 24 sample cases, at reduced size: every network and strategy."""
+"""The presets end to end on a few sample cases, at reduced size: every network and strategy."""
 
 from pathlib import Path
 
@@ -32,6 +32,11 @@ network_batch_sizes = [12]
 [validation]
 folds = 2
 inner_folds = 2
+[explanation]
+patients = 4
+faithfulness_cases = 1
+[compute]
+jobs = 1
 """
 
 
@@ -40,8 +45,9 @@ def run(folder: Path) -> None:
     assert result.exit_code == 0, result.output
 
 
-def study(make_study, folder, preset, *changes):
-    make_study(folder, ('preset = "quick"', f'preset = "{preset}"'), *changes)
+def study(make_study, folder, preset, *changes, cases_per_donor=3):
+    changes = ('preset = "quick"', f'preset = "{preset}"'), *changes
+    make_study(folder, *changes, cases_per_donor=cases_per_donor)
     toml = folder / "study.toml"
     head = toml.read_text(encoding="utf-8").split("[training]", 1)[0]
     toml.write_text(head + SHORT, encoding="utf-8")
@@ -54,7 +60,7 @@ def table(folder: Path, name: str) -> pd.DataFrame:
 
 @pytest.mark.timeout(900)
 def test_the_paper_preset_trains_every_network_of_the_paper(make_study, tmp_path):
-    run(study(make_study, tmp_path, "paper", OWN_MODELS, WITHOUT_HUBS))
+    run(study(make_study, tmp_path, "paper", OWN_MODELS, WITHOUT_HUBS, cases_per_donor=1))
     config = read_study(tmp_path / "study.toml")
     assert config.models.training == "finetune"
     assert config.validation.scheme == "holdout"
