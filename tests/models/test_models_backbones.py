@@ -13,7 +13,7 @@ from axilla.records.errors import ConfigError
 from axilla.records.inputs import HALVES, IMAGENET
 
 NAMES = [*backbones.names(), "timm:resnet18", "timm:vit_tiny_patch16_224"]
-SMALL_PX = 64
+SMALL_PX = 32
 
 
 @pytest.fixture(scope="module", params=NAMES)
