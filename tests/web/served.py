@@ -1,8 +1,10 @@
 """A running server, the people who use it, and pictures of what they see."""
 
+import atexit
 import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -60,15 +62,22 @@ class ForkedServer:
 
 @functools.cache
 def _preloaded() -> socket.socket:
-    """Start the process that forks; it ends when this one does and the socket closes."""
+    """Start the process that forks; return the socket by which it is asked."""
     ours, theirs = socket.socketpair()
     storage = tempfile.mkdtemp(prefix="axilla-nicegui-")
     with theirs:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, _PRELOADED, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=os.environ | {"COLUMNS": "200", "NICEGUI_STORAGE_PATH": storage},
         )
+
+    def end() -> None:
+        ours.close()
+        process.wait(timeout=20)
+        shutil.rmtree(storage, ignore_errors=True)
+
+    atexit.register(end)
     return ours
 
 
