@@ -35,7 +35,7 @@ def refused(*arguments: str) -> str:
 def test_the_command_serves_until_it_is_told_to_stop(unfinished: Path, serve) -> None:
     served = serve(unfinished, forked=False)
     with served.client() as client:
-        assert client.get("/login").status_code == 200
+        assert client.get(served.setup).status_code == 200
     served.process.terminate()
     assert served.process.wait(timeout=20) in (0, -signal.SIGTERM)
 
