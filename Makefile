@@ -3,20 +3,39 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.matches-lock
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-web services lint bench fuzz lock clean
+# Tests on every core, up to eight; what needs minutes, a browser or a server is apart.
+PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist worksteal
+DEAR := slow or browser or postgres or cluster
+
+.PHONY: demo test test-all test-dear test-web coverage services lint bench fuzz lock clean
 
 demo: $(STAMP)
 	$(BIN)/axilla demo demo
 
-test: lint services
-	$(BIN)/pytest
+test: lint
+	$(PYTEST) -m "not ($(DEAR))"
 
-# Browser tests of the web, as its users work; pictures of every page come into build/screenshots.
+test-all: test test-dear
+
+# Whole studies, the browser, PostgreSQL and a Ray cluster: what `test` leaves out.
+test-dear: $(STAMP) services
+	$(PYTEST) -m "$(DEAR)"
+
+# The web, as its users work; pictures of every page come into build/screenshots.
 test-web: $(STAMP) services
 	$(BIN)/pytest tests/web
 
-# Chromium and PostgreSQL for them, where Debian's packages can be installed.
+# Lines of axilla that the fast tests run, its processes included; the hunt for bad inputs has limits of
+# processor time, which coverage would exceed.
+coverage: $(STAMP)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal --ignore tests/fuzz -m "not ($(DEAR))"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered
+
+# Chromium and PostgreSQL, where Debian's packages can be installed.
 services:
 	sh tests/web/services.sh
 
@@ -33,19 +52,21 @@ fuzz: $(STAMP)
 	$(BIN)/python -m fuzz
 
 lock: $(STAMP)
-	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --upgrade \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
 
-# The stamp is removed first, so an interrupted installation is repeated, never trusted.
+# The stamp is removed first, so an interrupted installation is repeated, never trusted. uv installs
+# several times faster than pip, but does not read pip.conf: where only pip knows the way, pip installs.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "axilla needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	rm -f $(STAMP)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(INSTALL) "$$(grep '^uv==' requirements.lock)" && \
+	    $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement requirements.lock || \
+	    $(INSTALL) --no-deps --requirement requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage

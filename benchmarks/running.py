@@ -25,6 +25,7 @@ NAMES = (
     "gpu",
     "serving",
     "startup",
+    "time_limits",
 )
 RESULTS = Path(__file__).parent / "results.json"
 

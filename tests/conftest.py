@@ -1,5 +1,6 @@
 """Small real cohorts for the tests, cut from the sample that ships with axilla; a PostgreSQL."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -15,8 +16,10 @@ import pandas as pd
 import pg8000.native
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import axilla
+from axilla.cli.main import app
 from axilla.explanation.heatmap_file import (
     Heatmap,
     HeatmapFile,
@@ -28,6 +31,23 @@ from axilla.explanation.heatmap_file import (
 from axilla.records.roi import Roi
 
 SAMPLE = Path(axilla.__file__).parent / "sample"
+MARKERS = {"browser": "browser", "postgresql": "postgres"}
+"""What a test that has a fixture or a parameter of this name is marked as."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Give each worker one thread: there are as many workers as cores."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a browser or a database server."""
+    for item in items:
+        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        names = {*getattr(item, "fixturenames", ()), *map(str, values)}
+        for marker in {marker for name, marker in MARKERS.items() if name in names}:
+            item.add_marker(marker)
 
 
 def cut_sample(folder: Path, *, donors_per_class: int, cases_per_donor: int) -> pd.DataFrame:
@@ -80,6 +100,8 @@ folds = 2
 inner_folds = 2
 [explanation]
 patients = 0
+[compute]
+jobs = 1
 """
 
 
@@ -88,10 +110,13 @@ MakeStudy = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def make_study() -> MakeStudy:
-    """Return a function that makes a study folder of 24 cases, its study.toml changed as asked."""
+    """Return a function that makes a small study folder, its study.toml changed as asked.
 
-    def make(folder: Path, *changes: tuple[str, str]) -> Path:
-        cut_sample(folder, donors_per_class=4, cases_per_donor=3)
+    By default it has 24 cases, three of each donor.
+    """
+
+    def make(folder: Path, *changes: tuple[str, str], cases_per_donor: int = 3) -> Path:
+        cut_sample(folder, donors_per_class=4, cases_per_donor=cases_per_donor)
         toml = STUDY
         for old, new in changes:
             assert old in toml
@@ -100,6 +125,50 @@ def make_study() -> MakeStudy:
         return folder
 
     return make
+
+
+BuildOnce = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(scope="session")
+def build_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> BuildOnce:
+    """Return a function that makes a folder once for all workers of xdist.
+
+    Nobody may change what is in it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+
+    def build(name: str, make: Callable[[Path], object]) -> Path:
+        folder = shared / f"shared-{name}"
+        with (shared / f"{name}.lock").open("w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                unfinished = shared / f"unfinished-{worker_id}-{name}"
+                shutil.rmtree(unfinished, ignore_errors=True)
+                make(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def run_once(build_once: BuildOnce, make_study: MakeStudy) -> Path:
+    """A study of 24 cases that has been run, with heatmaps; to be copied, not changed."""
+
+    def make(folder: Path) -> None:
+        make_study(folder, ("patients = 0", "patients = 24\nfaithfulness_cases = 4"))
+        result = CliRunner().invoke(app, ["run", str(folder)])
+        assert result.exit_code == 0, result.output
+
+    return build_once("study", make)
+
+
+@pytest.fixture
+def finished(run_once: Path, tmp_path: Path) -> Path:
+    """A copy of a finished study, for one test to change."""
+    return Path(shutil.copytree(run_once, tmp_path / "study"))
 
 
 @pytest.fixture(scope="session")

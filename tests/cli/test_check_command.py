@@ -125,7 +125,7 @@ def copy_an_image(folder: Path) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, make_study: Callable[..., Path]) -> Path:
-    return make_study(tmp_path / "study")
+    return make_study(tmp_path / "study", cases_per_donor=1)
 
 
 def test_a_sound_study_passes_and_leaves_its_files(folder: Path) -> None:

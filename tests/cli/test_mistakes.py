@@ -1,5 +1,6 @@
 """What users get wrong: one readable message, exit code 1 or 2, nothing half-written."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
+
+
+@pytest.fixture
+def make_study(make_study: Callable[..., Path]) -> Callable[..., Path]:
+    """Return a function that makes a study of eight cases: mistakes need no more."""
+    return functools.partial(make_study, cases_per_donor=1)
 
 
 def run(*arguments: object) -> tuple[int, str]:

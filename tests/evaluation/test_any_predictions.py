@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -63,6 +64,7 @@ def cohorts(draw):
     return pd.DataFrame(rows, columns=list(PREDICTIONS)), patients
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(cohorts())
 def test_every_table_is_made_of_any_predictions(tmp_path_factory, cohort):

@@ -22,17 +22,9 @@ def invoke(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
-@pytest.fixture(scope="module")
-def explained(make_study, tmp_path_factory):
-    folder = make_study(
-        tmp_path_factory.mktemp("explained"),
-        ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["squeezenet"]'),
-        ('pathology = ["squeezenet", "plnet"]', 'pathology = ["squeezenet"]'),
-        ("patients = 0", "faithfulness_cases = 4"),
-    )
-    result = invoke("run", folder)
-    assert result.exit_code == 0, result.output
-    return folder
+@pytest.fixture
+def explained(run_once):
+    return run_once
 
 
 def test_every_patient_is_explained_by_the_model_that_did_not_see_them(explained):
@@ -77,9 +69,8 @@ def test_the_tests_of_truthfulness_and_what_was_done_are_written(explained):
     assert made["heatmaps"]["tested"] == 4
 
 
-def test_explaining_again_uses_the_cache_and_leaves_nothing_of_before(explained):
-    copy = explained.with_name("again")
-    shutil.copytree(explained, copy)
+def test_explaining_again_uses_the_cache_and_leaves_nothing_of_before(explained, tmp_path):
+    copy = shutil.copytree(explained, tmp_path / "again")
     before = (copy / "results" / "predictions.csv").read_bytes()
     result = invoke("explain", copy, "--method", "layercam", "--patients", 5)
     assert result.exit_code == 0, result.output
@@ -99,9 +90,8 @@ def test_loading_the_models_again_gives_the_same_out_of_fold_logits(explained):
     assert torch.isfinite(final.out_of_fold[0].fusion.logits).all()
 
 
-def test_a_table_that_changed_since_the_run_is_refused(explained):
-    copy = explained.with_name("changed")
-    shutil.copytree(explained, copy)
+def test_a_table_that_changed_since_the_run_is_refused(explained, tmp_path):
+    copy = shutil.copytree(explained, tmp_path / "changed")
     table = pd.read_csv(copy / "cohort.csv", dtype=str, keep_default_na=False)
     table.iloc[1:].to_csv(copy / "cohort.csv", index=False)
     before = {path: path.stat().st_mtime_ns for path in (copy / "results").rglob("*")}

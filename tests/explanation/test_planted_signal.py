@@ -88,6 +88,7 @@ def distance_to_maximum(heatmap, centre):
     return float(np.hypot(*(highest - centre))), float(cell.max())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("modality", ["ultrasound", "pathology"])
 def test_the_fusion_models_maps_point_at_what_decides(tmp_path, modality):

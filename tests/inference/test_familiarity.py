@@ -37,11 +37,11 @@ def test_distances_are_those_of_scikit_learn():
 
 def test_exchangeable_cases_get_uniform_p_values():
     found = []
-    for _ in range(400):
+    for _ in range(200):
         values = correlated(61)
         found.append(reference_of(values[:60]).familiarity(values[60:])[0].p)
     assert stats.kstest(found, "uniform").pvalue > 0.01
-    assert np.mean(np.array(found) <= 0.1) == pytest.approx(0.1, abs=0.04)
+    assert np.mean(np.array(found) <= 0.1) == pytest.approx(0.1, abs=0.06)
 
 
 def test_axes_that_were_fitted_to_the_patients_do_not_spoil_the_p_values():
@@ -53,7 +53,7 @@ def test_axes_that_were_fitted_to_the_patients_do_not_spoil_the_p_values():
         return (cases - centre) @ axes[:15].T
 
     found, naive = [], []
-    for _ in range(120):
+    for _ in range(60):
         values = RNG.normal(size=(61, 300))
         known, new = values[:60], values[60:]
         parts = np.array_split(np.arange(60), 5)

@@ -12,8 +12,12 @@ from axilla.models.network import DROPOUT, Network
 from axilla.records.errors import ConfigError
 from axilla.records.inputs import HALVES, IMAGENET
 
-NAMES = [*backbones.names(), "timm:resnet18", "timm:vit_tiny_patch16_224"]
-SMALL_PX = 64
+LARGE = {"vit_b_16"}  # the same as timm's tiny one, at 15 times the cost
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name
+    for name in (*backbones.names(), "timm:resnet18", "timm:vit_tiny_patch16_224")
+]
+SMALL_PX = 32
 
 
 @pytest.fixture(scope="module", params=NAMES)

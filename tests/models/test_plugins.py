@@ -84,6 +84,7 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_guides_plugin_is_found_and_trained_from_outside(tmp_path):
     site, weights = tmp_path / "site", tmp_path / "weights"
     site.mkdir()

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from axilla.cli.main import app
 
+pytestmark = pytest.mark.cluster
 pytest.importorskip("ray", reason="ray is not installed; pip install 'axilla[cluster]'")
 
 BIN = Path(sys.executable).parent
@@ -125,7 +126,8 @@ def cluster(study: Path) -> Iterator[Cluster]:
 def on_cluster(folder: Path, address: str) -> Path:
     toml = folder / "study.toml"
     text = toml.read_text(encoding="utf-8")
-    toml.write_text(f'{text}\n[compute]\naddress = "{address}"\n', encoding="utf-8")
+    text = text.replace("[compute]", f'[compute]\naddress = "{address}"')
+    toml.write_text(text, encoding="utf-8")
     return folder
 
 

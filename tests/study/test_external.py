@@ -9,11 +9,19 @@ from typer.testing import CliRunner
 from axilla.cli.main import app
 from axilla.inference.bundle import read_bundle
 
+pytestmark = pytest.mark.slow
+
 ACCEPTED = """
 [[accept]]
 code = "group_across_split"
 reason = "Eight donors are too few to give some away."
 """
+
+
+ONE_EACH = (
+    ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["squeezenet"]'),
+    ('pathology = ["squeezenet", "plnet"]', 'pathology = ["squeezenet"]'),
+)
 
 
 def run(folder):
@@ -38,7 +46,7 @@ def with_external(folder, *, flip=False):
 
 @pytest.fixture(scope="module")
 def study(make_study, tmp_path_factory):
-    folder = make_study(tmp_path_factory.mktemp("external"))
+    folder = make_study(tmp_path_factory.mktemp("external"), *ONE_EACH)
     external = with_external(folder)
     return run(folder), external
 
@@ -78,7 +86,7 @@ def test_the_report_shows_it_and_claims_no_missing_external_set(study):
 
 
 def test_their_outcomes_decide_nothing(study, make_study, tmp_path):
-    folder = make_study(tmp_path / "flipped")
+    folder = make_study(tmp_path / "flipped", *ONE_EACH)
     with_external(folder, flip=True)
     flipped = run(folder)
     results, _ = study
@@ -92,7 +100,7 @@ def test_their_outcomes_decide_nothing(study, make_study, tmp_path):
 
 
 def test_a_study_without_an_external_set_keeps_no_old_one(make_study, tmp_path):
-    folder = make_study(tmp_path / "plain")
+    folder = make_study(tmp_path / "plain", *ONE_EACH)
     (folder / "results").mkdir()
     (folder / "results" / "external_metrics.csv").write_text("old\n", encoding="utf-8")
     results = run(folder)

@@ -30,6 +30,8 @@ from axilla.training.pixels import Pixels
 from axilla.training.results import operating_point
 from axilla.training.unimodal import Material
 
+pytestmark = pytest.mark.slow
+
 SHARE = 0.7
 # Four donors of a class: three of each train, two of them in the smaller share.
 SMALL = (

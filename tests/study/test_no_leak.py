@@ -21,6 +21,8 @@ from axilla.training.pixels import Pixels
 from axilla.training.results import OperatingPoint, operating_point
 from axilla.training.unimodal import Material
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Trained:

@@ -21,6 +21,8 @@ from axilla.records.progress import Silent
 from axilla.records.toml import read_study
 from axilla.training import stage
 
+pytestmark = pytest.mark.slow
+
 LIGHT = (
     ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["squeezenet"]'),
     ('pathology = ["squeezenet", "plnet"]', 'pathology = ["squeezenet"]\npooling = "attention"'),

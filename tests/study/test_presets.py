@@ -1,4 +1,4 @@
-"""The presets end to end on 24 sample cases, at reduced size: every network and strategy."""
+"""The presets end to end on a few sample cases, at reduced size: every network and strategy."""
 
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from axilla.cli.main import app
 from axilla.models.backbones import backbones
 from axilla.models.fusion import fusions
 from axilla.records.toml import read_study
+
+pytestmark = pytest.mark.slow
 
 WITHOUT_HUBS = ('"pathology"]\n', '"pathology"]\nweights = "none"\n')
 """Most networks' weights are not shipped; what is tested is the way, not the figures."""
@@ -30,6 +32,11 @@ network_batch_sizes = [12]
 [validation]
 folds = 2
 inner_folds = 2
+[explanation]
+patients = 4
+faithfulness_cases = 1
+[compute]
+jobs = 1
 """
 
 
@@ -38,8 +45,9 @@ def run(folder: Path) -> None:
     assert result.exit_code == 0, result.output
 
 
-def study(make_study, folder, preset, *changes):
-    make_study(folder, ('preset = "quick"', f'preset = "{preset}"'), *changes)
+def study(make_study, folder, preset, *changes, cases_per_donor=3):
+    changes = ('preset = "quick"', f'preset = "{preset}"'), *changes
+    make_study(folder, *changes, cases_per_donor=cases_per_donor)
     toml = folder / "study.toml"
     head = toml.read_text(encoding="utf-8").split("[training]", 1)[0]
     toml.write_text(head + SHORT, encoding="utf-8")
@@ -50,25 +58,40 @@ def table(folder: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(folder / "results" / f"{name}.csv")
 
 
+ONCE_EACH = (
+    OWN_MODELS[0],
+    (
+        'ultrasound = ["googlenet", "vit_b_16", "ulnet"]\n'
+        'pathology = ["resnet50", "densenet121", "squeezenet", "plnet"]\n'
+    ),
+)
+"""Each network of the paper with one of the modalities it is meant for."""
+
+
 @pytest.mark.timeout(900)
 def test_the_paper_preset_trains_every_network_of_the_paper(make_study, tmp_path):
-    run(study(make_study, tmp_path, "paper", OWN_MODELS, WITHOUT_HUBS))
-    config = read_study(tmp_path / "study.toml")
+    preset = study(make_study, tmp_path / "preset", "paper", OWN_MODELS, cases_per_donor=1)
+    config = read_study(preset / "study.toml")
     assert config.models.training == "finetune"
     assert config.validation.scheme == "holdout"
     common = {"resnet50", "densenet121", "googlenet", "squeezenet", "vit_b_16"}
     assert set(config.models.ultrasound) == common | {"ulnet"}
     assert set(config.models.pathology) == common | {"plnet"}
-    predicted = set(table(tmp_path, "predictions")["model"])
-    assert {f"ultrasound/{name}" for name in config.models.ultrasound} <= predicted
-    assert {f"pathology/{name}" for name in config.models.pathology} <= predicted
-    assert {"concatenation", "weighting", "attention", "voting", "multilayer"} <= predicted
     rates = {name: config.training.of(name).rate for name in (*backbones.names(), "multilayer")}
     assert rates["vit_b_16"] == 3e-5
     assert rates["plnet"] == rates["multilayer"] == 1e-4
     assert rates["resnet50"] == 1e-3
-    assert (tmp_path / "results" / "report.html").is_file()
-    assert (tmp_path / "results" / "bundle.axilla").is_file()
+
+    folder = tmp_path / "trained"
+    run(study(make_study, folder, "paper", ONCE_EACH, WITHOUT_HUBS, cases_per_donor=1))
+    trained = read_study(folder / "study.toml").models
+    assert {*trained.ultrasound, *trained.pathology} == common | {"ulnet", "plnet"}
+    predicted = set(table(folder, "predictions")["model"])
+    assert {f"ultrasound/{name}" for name in trained.ultrasound} <= predicted
+    assert {f"pathology/{name}" for name in trained.pathology} <= predicted
+    assert {"concatenation", "weighting", "attention", "voting", "multilayer"} <= predicted
+    assert (folder / "results" / "report.html").is_file()
+    assert (folder / "results" / "bundle.axilla").is_file()
 
 
 SMALL_FULL = (

@@ -18,12 +18,15 @@ from typer.testing import CliRunner
 from axilla.cli.main import app
 from axilla.training.store import is_sealed, is_whole_array
 
+pytestmark = pytest.mark.slow
+
 TINY = (
     ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["plnet"]'),
     ('pathology = ["squeezenet", "plnet"]', 'pathology = ["squeezenet"]\nfusion = ["voting"]'),
     ("head_epochs = 6", "head_epochs = 2"),
     ("batch_sizes = [8, 16]", "batch_sizes = [8]"),
 )
+Run = Callable[[Path], bytes]
 KILLS, STARTS = 10, 40
 FILE_LIMIT_BYTES = 20_000
 
@@ -60,10 +63,15 @@ def finished_trials(folder: Path) -> list[Path]:
     return list((folder / "results" / "cache" / "trials").glob("*.safetensors"))
 
 
-def run(folder: Path) -> bytes:
-    result = CliRunner().invoke(app, ["run", str(folder), "--jobs", "2"])
-    assert result.exit_code == 0, result.output
-    return (folder / "results" / "predictions.csv").read_bytes()
+@pytest.fixture
+def run(train: Callable[..., object]) -> Callable[[Path], bytes]:
+    """Return a function that runs the stage which trains, and returns its predictions."""
+
+    def again(folder: Path) -> bytes:
+        train(folder, jobs=2)
+        return (folder / "results" / "predictions.csv").read_bytes()
+
+    return again
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +92,7 @@ def undisturbed(
 
 
 def test_ten_kills_change_no_byte(
-    undisturbed: Undisturbed, tmp_path: Path, make_study: Callable[..., Path]
+    undisturbed: Undisturbed, tmp_path: Path, make_study: Callable[..., Path], run: Run
 ) -> None:
     folder = make_study(tmp_path / "study", *TINY)
     rng = np.random.default_rng(2025)
@@ -112,7 +120,7 @@ def test_ten_kills_change_no_byte(
 
 @pytest.mark.parametrize("store", ["pixels", "embeddings", "trials"])
 def test_a_full_disk_is_one_clear_error_and_no_half_file(
-    store: str, undisturbed: Undisturbed, tmp_path: Path
+    store: str, undisturbed: Undisturbed, tmp_path: Path, run: Run
 ) -> None:
     folder = shutil.copytree(undisturbed.folder, tmp_path / "study")
     shutil.rmtree(folder / "results" / "cache" / store)
@@ -144,7 +152,7 @@ DAMAGE: tuple[Callable[[bytes], bytes], ...] = (
 
 @pytest.mark.parametrize("shift", range(2))
 def test_damaged_files_are_computed_again(
-    shift: int, undisturbed: Undisturbed, tmp_path: Path
+    shift: int, undisturbed: Undisturbed, tmp_path: Path, run: Run
 ) -> None:
     folder = shutil.copytree(undisturbed.folder, tmp_path / "study")
     files = sorted(p for p in (folder / "results" / "cache").rglob("*") if p.is_file())
@@ -158,7 +166,7 @@ def test_damaged_files_are_computed_again(
 
 
 def test_a_folder_in_place_of_a_file_is_one_clear_error(
-    undisturbed: Undisturbed, tmp_path: Path
+    undisturbed: Undisturbed, tmp_path: Path, run: Run
 ) -> None:
     folder = shutil.copytree(undisturbed.folder, tmp_path / "study")
     pixels = next((folder / "results" / "cache" / "pixels").glob("*.npy"))

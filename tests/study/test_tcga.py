@@ -44,6 +44,7 @@ def test_five_folds_reach_the_floor_and_the_bundle_predicts(tmp_path: Path) -> N
         assert expected in refused.output
 
 
+@pytest.mark.slow
 def test_leave_one_site_out(tmp_path: Path) -> None:
     auc = run_tcga(tmp_path / "tcga", '\n[validation]\nscheme = "site"\n').loc["clinical/logistic"]
     assert auc["n"] == 1060

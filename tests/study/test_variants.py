@@ -13,7 +13,13 @@ from typer.testing import CliRunner
 from axilla.cli.main import app
 from axilla.inference.bundle import read_bundle
 
+pytestmark = pytest.mark.slow
+
 ONE_EACH = ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["squeezenet"]')
+
+
+MakeStudy = Callable[..., Path]
+Train = Callable[..., pd.DataFrame]
 
 
 def run(folder: Path) -> pd.DataFrame:
@@ -29,21 +35,21 @@ def edit(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.Dat
     return changed
 
 
-def light(folder: Path, make: Callable[..., Path], *changes: tuple[str, str]) -> Path:
-    """Make a study of fixed SqueezeNets only, which takes two seconds."""
+def light(folder: Path, make: MakeStudy, *changes: tuple[str, str]) -> Path:
+    """Make a study of fixed SqueezeNets only, which trains in two seconds."""
     pathology = ('pathology = ["squeezenet", "plnet"]', 'pathology = ["squeezenet"]')
     return make(folder, ONE_EACH, pathology, *changes)
 
 
-def test_holdout_tests_a_fifth_once(tmp_path: Path, make_study: Callable[..., Path]) -> None:
+def test_holdout_tests_a_fifth_once(tmp_path: Path, make_study: MakeStudy, train: Train) -> None:
     folder = light(tmp_path / "s", make_study, ("\nfolds = 2\n", '\nscheme = "holdout"\n'))
-    predictions = run(folder)
+    predictions = train(folder)
     tested = predictions[predictions["model"] == "multilayer"]
     assert len(set(tested["fold"])) == 1
     assert 3 <= len(tested) <= 9
 
 
-def test_leaving_one_site_out(tmp_path: Path, make_study: Callable[..., Path]) -> None:
+def test_leaving_one_site_out(tmp_path: Path, make_study: MakeStudy, train: Train) -> None:
     folder = light(
         tmp_path / "s",
         make_study,
@@ -51,16 +57,16 @@ def test_leaving_one_site_out(tmp_path: Path, make_study: Callable[..., Path]) -
         ('group = ["pathology_donor"]\n', ""),
     )
     sites = pd.read_csv(folder / "cohort.csv", dtype=str).set_index("patient_id")["site"]
-    predictions = run(folder)
+    predictions = train(folder)
     for _, fold in predictions[predictions["model"] == "multilayer"].groupby("fold"):
         assert len(set(sites[fold["patient_id"]])) == 1
 
 
 def test_repeats_predict_each_patient_once_per_repeat(
-    tmp_path: Path, make_study: Callable[..., Path]
+    tmp_path: Path, make_study: MakeStudy, train: Train
 ) -> None:
     folder = light(tmp_path / "s", make_study, ("\nfolds = 2\n", "\nfolds = 2\nrepeats = 2\n"))
-    predictions = run(folder)
+    predictions = train(folder, bundle=True)
     fused = predictions[predictions["model"] == "concatenation"]
     assert (fused.groupby("repeat")["patient_id"].nunique() == 24).all()
     metrics = pd.read_csv(folder / "results" / "metrics.csv")
@@ -68,15 +74,15 @@ def test_repeats_predict_each_patient_once_per_repeat(
 
 
 def test_recalibration_maps_each_fold_and_travels_in_the_bundle(
-    tmp_path: Path, make_study: Callable[..., Path]
+    tmp_path: Path, make_study: MakeStudy, train: Train
 ) -> None:
     folder = light(tmp_path / "s", make_study)
-    plain = run(folder)
+    plain = train(folder)
     toml = folder / "study.toml"
     text = toml.read_text(encoding="utf-8")
     asked = text.replace("[validation]", '[validation]\nrecalibration = "platt"')
     toml.write_text(asked, encoding="utf-8")
-    mapped = run(folder)
+    mapped = train(folder, bundle=True)
     keys = ["patient_id", "model", "fold"]
     assert (plain[keys] == mapped[keys]).all(axis=None)
     reader = plain["kind"] == "reader"
@@ -93,7 +99,7 @@ def test_recalibration_maps_each_fold_and_travels_in_the_bundle(
     assert manifest.recalibration.kind == "platt"
 
 
-def test_three_modalities_with_gaps(tmp_path: Path, make_study: Callable[..., Path]) -> None:
+def test_three_modalities_with_gaps(tmp_path: Path, make_study: MakeStudy, train: Train) -> None:
     folder = light(
         tmp_path / "s",
         make_study,
@@ -108,7 +114,7 @@ def test_three_modalities_with_gaps(tmp_path: Path, make_study: Callable[..., Pa
         return table
 
     table = edit(folder, without_an_image)
-    predictions = run(folder)
+    predictions = train(folder, bundle=True)
     counts = predictions.groupby("model")["patient_id"].nunique()
     assert counts["multilayer"] == 24
     assert counts["ultrasound/squeezenet"] == 23
@@ -125,7 +131,9 @@ def test_three_modalities_with_gaps(tmp_path: Path, make_study: Callable[..., Pa
     assert any("no ultrasound" in warning for warning in answer["warnings"])
 
 
-def test_a_bag_of_images_is_one_patient(tmp_path: Path, make_study: Callable[..., Path]) -> None:
+def test_a_bag_of_images_is_one_patient(
+    tmp_path: Path, make_study: MakeStudy, train: Train
+) -> None:
     folder = light(tmp_path / "s", make_study)
 
     def two_tiles(table: pd.DataFrame) -> pd.DataFrame:
@@ -135,26 +143,26 @@ def test_a_bag_of_images_is_one_patient(tmp_path: Path, make_study: Callable[...
         return table
 
     edit(folder, two_tiles)
-    predictions = run(folder)
+    predictions = train(folder)
     assert (predictions.groupby("model")["patient_id"].size().drop("clinical/logistic") == 24).all()
 
 
 def test_excel_gives_the_same_predictions_as_csv(
-    tmp_path: Path, make_study: Callable[..., Path]
+    tmp_path: Path, make_study: MakeStudy, train: Train
 ) -> None:
     folder = light(tmp_path / "s", make_study)
-    from_csv = run(folder)
+    from_csv = train(folder)
     table = pd.read_csv(folder / "cohort.csv")
     table.to_excel(folder / "cohort.xlsx", index=False)
     (folder / "cohort.csv").unlink()
     toml = folder / "study.toml"
     text = toml.read_text(encoding="utf-8").replace("[cohort]", '[cohort]\ntable = "cohort.xlsx"')
     toml.write_text(text, encoding="utf-8")
-    pd.testing.assert_frame_equal(run(folder), from_csv)
+    pd.testing.assert_frame_equal(train(folder), from_csv)
 
 
 def test_finetuning_trains_the_networks_themselves(
-    tmp_path: Path, make_study: Callable[..., Path]
+    tmp_path: Path, make_study: MakeStudy, train: Train
 ) -> None:
     folder = make_study(
         tmp_path / "s",
@@ -163,7 +171,7 @@ def test_finetuning_trains_the_networks_themselves(
         ("fuse = [", 'training = "finetune"\nweights = "none"\nfuse = ['),
         ("network_epochs = 2", "network_epochs = 1"),
     )
-    predictions = run(folder)
+    predictions = train(folder)
     models = set(predictions["model"])
     assert {"ultrasound/ulnet", "pathology/squeezenet", "multilayer"} <= models
     assert not (folder / "results" / "cache" / "embeddings").exists()
@@ -174,7 +182,7 @@ def test_finetuning_trains_the_networks_themselves(
 
 @pytest.mark.parametrize("modality", ["ultrasound", "pathology"])
 def test_one_modality_alone_is_a_study(
-    modality: str, tmp_path: Path, make_study: Callable[..., Path]
+    modality: str, tmp_path: Path, make_study: MakeStudy
 ) -> None:
     other = "pathology" if modality == "ultrasound" else "ultrasound"
     folder = light(tmp_path / "s", make_study, (f'{other} = ["squeezenet"]', f"{other} = []"))

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +20,9 @@ from axilla.records.tables import METRICS, PREDICTIONS, SEARCH, SPLITS
 FUSIONS = {"concatenation", "weighting", "attention", "voting", "multilayer"}
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, make_study: Callable[..., Path]) -> Path:
-    folder = make_study(tmp_path_factory.mktemp("whole") / "study")
-    result = CliRunner().invoke(app, ["run", str(folder)])
-    assert result.exit_code == 0, result.output
-    return folder
+@pytest.fixture
+def study(run_once: Path) -> Path:
+    return run_once
 
 
 def results(study: Path, name: str) -> pd.DataFrame:
@@ -114,7 +110,9 @@ def test_a_refitted_model_fits_its_own_patients(study: Path) -> None:
     assert roc_auc_score([case.label for case in cases], predicted) > 0.7
 
 
-def test_a_second_run_resumes_and_repeats_every_byte(study: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_second_run_resumes_and_repeats_every_byte(finished: Path, tmp_path: Path) -> None:
+    study = finished
     before = (study / "results" / "predictions.csv").read_bytes()
     trials = sorted((study / "results" / "cache" / "trials").iterdir())
     stamps = [path.stat().st_mtime_ns for path in trials]
@@ -127,7 +125,9 @@ def test_a_second_run_resumes_and_repeats_every_byte(study: Path, tmp_path: Path
     assert (fresh / "results" / "predictions.csv").read_bytes() == before
 
 
-def test_damaged_cache_entries_are_computed_again(study: Path) -> None:
+@pytest.mark.slow
+def test_damaged_cache_entries_are_computed_again(finished: Path) -> None:
+    study = finished
     before = (study / "results" / "predictions.csv").read_bytes()
     for name in ("pixels", "embeddings", "trials", "trivial"):
         for entry in sorted((study / "results" / "cache" / name).iterdir())[:2]:

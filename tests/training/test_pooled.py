@@ -200,6 +200,7 @@ def shares_by(candidate: Candidate, images: torch.Tensor, owner: torch.Tensor) -
     return shares_in_bags(scores, owner, bags=int(owner.max()) + 1)
 
 
+@pytest.mark.slow
 def test_attention_finds_the_one_malignant_tile_among_ten(tmp_path: Path) -> None:
     patients, places = planted(np.random.default_rng(2))
     images, owner = embedded(patients, tmp_path)

@@ -10,9 +10,6 @@ from axe_playwright_python.sync_playwright import Axe
 from drawing import PEOPLE, Desk
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from served import DESKTOP, Served, populate, shot, sign_in, start
-from typer.testing import CliRunner
-
-from axilla.cli.main import app
 
 _CRITERIA = 'ultrasound = ["border"]\npathology = ["stroma", "emboli"]\ndecoy_share = 0.5'
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -43,21 +40,6 @@ def serve() -> Iterator[Serve]:
             return served
 
         yield begin
-
-
-@pytest.fixture(scope="session")
-def run_once(tmp_path_factory: pytest.TempPathFactory, make_study: MakeStudy) -> Path:
-    """A study of 24 cases that has been run, with heatmaps; to be copied, not changed."""
-    folder = make_study(tmp_path_factory.mktemp("web") / "study", ("patients = 0", "patients = 24"))
-    result = CliRunner().invoke(app, ["run", str(folder)])
-    assert result.exit_code == 0, result.output
-    return folder
-
-
-@pytest.fixture
-def finished(run_once: Path, tmp_path: Path) -> Path:
-    """A copy of a finished study, for one test to change."""
-    return Path(shutil.copytree(run_once, tmp_path / "study"))
 
 
 @pytest.fixture

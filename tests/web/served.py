@@ -1,14 +1,21 @@
 """A running server, the people who use it, and pictures of what they see."""
 
+import atexit
+import functools
+import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,16 +27,73 @@ DESKTOP = {"width": 1280, "height": 800}
 TABLET = {"width": 820, "height": 1180}
 PHONE = {"width": 390, "height": 844}
 _AXILLA = "from axilla.cli.main import app; app()"
+_PRELOADED = Path(__file__).with_name("preloaded.py")
+
+
+class ForkedServer:
+    """A server that a process with axilla's imports forked, with what tests use of `Popen`."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        read, write = os.pipe()
+        self.stdout = os.fdopen(read, encoding="utf-8")
+        self.pid: int = _ask({"arguments": list(arguments)}, write)
+        self.returncode: int | None = None
+        os.close(write)
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            self.returncode = _ask({"wait": self.pid})
+        return self.returncode
+
+    def wait(self, timeout: float = 60) -> int:
+        until = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("axilla serve", timeout)
+            time.sleep(0.01)
+        return code
+
+    def terminate(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+@functools.cache
+def _preloaded() -> socket.socket:
+    """Start the process that forks; return the socket by which it is asked."""
+    ours, theirs = socket.socketpair()
+    storage = tempfile.mkdtemp(prefix="axilla-nicegui-")
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, _PRELOADED, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env=os.environ | {"COLUMNS": "200", "NICEGUI_STORAGE_PATH": storage},
+        )
+
+    def end() -> None:
+        ours.close()
+        process.wait(timeout=20)
+        shutil.rmtree(storage, ignore_errors=True)
+
+    atexit.register(end)
+    return ours
+
+
+def _ask(request: dict[str, Any], *files: int) -> Any:
+    process = _preloaded()
+    socket.send_fds(process, [json.dumps(request).encode()], files)
+    return json.loads(process.recv(1 << 16))
 
 
 @dataclass
 class Served:
     """A running `axilla serve`."""
 
-    process: subprocess.Popen[str]
+    process: "subprocess.Popen[str] | ForkedServer"
     url: str
     setup: str | None
-    seconds: float
     tokens: dict[str, str] = field(default_factory=dict)
 
     def client(self, name: str | None = None) -> httpx.Client:
@@ -56,17 +120,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(study: Path, *options: str, port: int | None = None, scheme: str = "http") -> Served:
-    """Start a server on a study and wait until it answers."""
+def start(
+    study: Path,
+    *options: str,
+    port: int | None = None,
+    scheme: str = "http",
+    forked: bool = True,
+) -> Served:
+    """Start a server on a study and wait until it answers.
+
+    Unless `forked`, it is a new process, with passwords that are as dear to hash as a user's.
+    """
     port = port or free_port()
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-c", _AXILLA, "serve", str(study), "--port", str(port), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
-    )
+    arguments = [str(study), "--port", str(port), *options]
+    process = ForkedServer(arguments) if forked else _command(arguments)
     url = f"{scheme}://127.0.0.1:{port}"
     for _ in range(600):
         try:
@@ -77,11 +144,20 @@ def start(study: Path, *options: str, port: int | None = None, scheme: str = "ht
                 output = process.stdout.read() if process.stdout else ""
                 pytest.fail(f"the server ended: {output}")
             time.sleep(0.05)
-    seconds = time.perf_counter() - began
-    return Served(process, url, _setup_link(process), seconds)
+    return Served(process, url, _setup_link(process))
 
 
-def _setup_link(process: subprocess.Popen[str]) -> str | None:
+def _command(arguments: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _AXILLA, "serve", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+    )
+
+
+def _setup_link(process: subprocess.Popen[str] | ForkedServer) -> str | None:
     """Read what the server announced, up to its last line; return the first account's link."""
     assert process.stdout is not None
     link = None

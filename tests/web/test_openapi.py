@@ -16,6 +16,7 @@ QUIETLY = settings(
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.slow
 def test_no_input_breaks_the_server(office, mode: GenerationMode) -> None:
     """Every path gets what its description allows (positive), and what it does not (negative)."""
     schema = schemathesis.openapi.from_url(f"{office.url}/api/openapi.json")

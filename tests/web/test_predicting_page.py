@@ -1,13 +1,11 @@
 """The page of predictions in a real browser: by mouse, by keyboard, on paper."""
 
 import re
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
-from served import PASSWORD
 
 SPY = """
 const sending = window.fetch;
@@ -136,16 +134,6 @@ def test_what_is_wrong_is_said_where_it_is_wrong(clinic, visitor, row, tmp_path:
     page.goto(f"{clinic.url}/language/zh?next=/predict")
     page.locator("input[type=file]").first.set_input_files(broken)
     expect(fault).to_contain_text("其他类型或已损坏的文件")
-
-
-def test_the_page_answers_at_once(clinic) -> None:
-    with clinic.client() as client:
-        form = {"name": "vi", "password": PASSWORD}
-        assert client.post("/login", data=form).status_code == 303
-        client.get("/predict")
-        began = time.perf_counter()
-        assert client.get("/predict").status_code == 200
-        assert time.perf_counter() - began < 2
 
 
 def test_without_a_bundle_the_page_says_so(office, visitor) -> None:

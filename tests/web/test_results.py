@@ -214,6 +214,7 @@ def test_names_from_a_table_are_text_and_any_name_is_found(serve, populate, fini
         assert found.json()["patient_id"] == odd
 
 
+@pytest.mark.slow
 def test_a_running_study_is_followed_to_its_end(
     serve, populate, tmp_path: Path, make_study
 ) -> None:

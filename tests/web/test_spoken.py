@@ -2,7 +2,6 @@
 # ruff: noqa: RUF001 - Chinese has colons and semicolons of its own
 
 import re
-import time
 
 import pytest
 from babel.messages.pofile import read_po
@@ -53,11 +52,10 @@ def test_a_sentence_in_both_languages() -> None:
     )
 
 
+@pytest.mark.timeout(120)  # matched by a careless expression, it would take days
 def test_a_hostile_text_is_no_work() -> None:
     hostile = "compressed pixels of " + "1 x " * 100_000 + "where"
-    began = time.process_time()
     assert hostile in spoken(Problem("x", hostile, "y"), "zh")
-    assert time.process_time() - began < 2
 
 
 def test_what_has_no_translation_stays_as_it_is() -> None:

@@ -64,6 +64,7 @@ def invoke(*words):
     return result
 
 
+@pytest.mark.slow
 def test_check_run_and_predict_read_what_hospitals_have(hospital, tmp_path):
     folder, table = hospital
     invoke("check", folder)

@@ -16,7 +16,7 @@ from axilla.records.roi import Roi
 
 TILE = Roi(998, 1147, 224, 224)
 GIANT_SIDE_PX = 100_000
-GIANT_MIB, GIANT_CPU_SECONDS = 300, 30
+GIANT_MIB = 300
 
 
 def cut(rgb, tile):
@@ -129,7 +129,7 @@ def test_without_openslide_the_error_names_the_package(svs, monkeypatch):
 
 
 GIANT = """
-import resource, sys, time
+import resource, sys
 from pathlib import Path
 from axilla.cohort.slides.plan import plan_tiles
 from axilla.cohort.slides.tiles import read_tile, thumbnail
@@ -140,19 +140,18 @@ plan = plan_tiles(path, settings=TilesSection(), side_px=224)
 tiles = [read_tile(path, tile, side_px=224) for tile in plan.tiles]
 small = thumbnail(path, longest_px=1000)
 grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-print(len(tiles), plan.candidates, small.shape[0], grown // 1024, round(time.process_time(), 1))
+print(len(tiles), plan.candidates, small.shape[0], grown // 1024)
 """
 
 
-def test_a_slide_of_100_000_px_needs_little_memory_and_time(svs_rgb, make_endless, tmp_path):
+def test_a_slide_of_100_000_px_needs_little_memory(svs_rgb, make_endless, tmp_path):
     path = make_endless(tmp_path / "giant.tif", svs_rgb[1900:2156, 900:1156], side_px=GIANT_SIDE_PX)
     assert path.stat().st_size < 4_000_000
     command = [sys.executable, "-c", GIANT, str(path)]
     said = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-    tiles, candidates, side, mib, seconds = (float(word) for word in said.stdout.split())
+    tiles, candidates, side, mib = (float(word) for word in said.stdout.split())
     assert (tiles, candidates, side) == (64, (GIANT_SIDE_PX // 448) ** 2, 1000)
     assert mib < GIANT_MIB
-    assert seconds < GIANT_CPU_SECONDS
 
 
 @pytest.mark.parametrize("share", [0.002, 0.5, 0.999])
