@@ -16,6 +16,7 @@ NAMES = (
     "embedding",
     "finetune",
     "heads",
+    "linear_heads",
     "study",
     "scale",
     "evidence",

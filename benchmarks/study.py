@@ -41,7 +41,6 @@ Work = tuple[ImageModality, str, str]
 """Modality, network, and whether all of it is trained or a head on it while it stays frozen."""
 
 _BATCH = 16
-_MEAN_STOPPING_SHARE = 0.7  # of the longest training, over the checkpoints that one may stop at
 
 
 class PlainImages(Dataset):
@@ -243,8 +242,8 @@ def _images_asked(sample: Sample, selected: list[dict[str, str]]) -> dict[Work, 
     for modality in IMAGE_MODALITIES:
         for name in getattr(config.models, modality):
             if _scratch(name):
-                shares = inner * networks + (every - inner) * _MEAN_STOPPING_SHARE
-                asked[modality, name, "train"] += shares * training.network_epochs
+                fits = inner * networks + (every - inner)  # one cycle is not stopped early
+                asked[modality, name, "train"] += fits * training.network_epochs
             else:
                 asked[modality, name, "frozen"] += every * heads
         # Fusion runs, in each fold, the network of each modality that the fold's search chose.

@@ -150,6 +150,7 @@ def answer(study, answers, *, readers=("R1", "R2")):
         pd.DataFrame(rows).to_csv(path, index=False)
 
 
+@pytest.mark.slow
 def test_simulated_readers_give_back_their_kappa(exported):
     study, _ = exported
     key = key_of(study)
@@ -265,6 +266,7 @@ def test_fewer_patients_than_asked_and_no_decoys_are_notes(study, add_heatmaps):
     assert not (study / "review" / "R2").exists()
 
 
+@pytest.mark.slow
 def test_an_image_that_is_gone_is_named(study, add_heatmaps):
     table = add_heatmaps(study)
     (study / table["ultrasound"].iloc[0]).unlink()

@@ -92,6 +92,7 @@ def predictions(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_evaluating_imports_no_network_and_draws_only_what_is_written(predictions, tmp_path):
     unneeded = TORCH | FILES | {"sklearn", "docx"}
     assert imported_by("evaluate", predictions) & (unneeded | {"matplotlib"}) == set()

@@ -36,6 +36,7 @@ def singles(study):
     return study
 
 
+@pytest.mark.slow
 def test_paired_sample_is_clean(paired, sample, tmp_path):
     (tmp_path / "cohort.csv").write_bytes((sample / "cohort.csv").read_bytes())
     (tmp_path / "images").symlink_to(sample / "images")

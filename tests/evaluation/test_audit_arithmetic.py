@@ -144,6 +144,7 @@ def test_verdicts_on_an_auc():
     assert auc_bounds(Printed(6000, 4), counts).verdict == "implausible"
 
 
+@pytest.mark.slow
 def test_the_binormal_auc_and_its_standard_error_by_simulation():
     """Normal scores give the AUC of any threshold; exponential scores the error of the formula."""
     rng = np.random.default_rng(1)

@@ -137,6 +137,7 @@ def test_halves_rounded_up_are_told():
     assert (one.halves, one.halves_told_by) == ("up", telling)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("count", [1, 6])
 def test_random_figures_are_not_explained(seed, count):

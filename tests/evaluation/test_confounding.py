@@ -50,6 +50,7 @@ def test_apparent_auc_by_hand_and_where_undefined():
     assert np.isnan(apparent_auc(np.array([5, 5]), np.array([5, 5])))
 
 
+@pytest.mark.slow
 def test_auc_by_chance_is_the_mean_over_permutations():
     rng = np.random.default_rng(3)
     origins = np.repeat(np.arange(12), 5)

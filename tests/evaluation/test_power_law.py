@@ -115,6 +115,7 @@ def test_three_shares_fit_no_curve(make_rows):
     assert table["metric"].tolist() == [MEASURED] * 3
 
 
+@pytest.mark.slow
 def test_the_foretold_gain_is_honest(make_rows):
     """In simulated studies the 95 % interval holds the true gain, and is not a point."""
     true = law(np.array([169.0, 338.0]), 0.88, 0.06, -0.5)

@@ -124,6 +124,7 @@ def test_a_network_without_a_plane_is_refused():
         spatial_layer(network, torch.zeros(1, 3, 32, 32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["timm:vit_tiny_patch16_224", "vit_b_16"])
 def test_watching_attention_leaves_a_transformer_as_it_is(name):
     torch.manual_seed(0)

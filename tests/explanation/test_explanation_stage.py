@@ -69,6 +69,7 @@ def test_the_tests_of_truthfulness_and_what_was_done_are_written(explained):
     assert made["heatmaps"]["tested"] == 4
 
 
+@pytest.mark.slow
 def test_explaining_again_uses_the_cache_and_leaves_nothing_of_before(explained, tmp_path):
     copy = shutil.copytree(explained, tmp_path / "again")
     before = (copy / "results" / "predictions.csv").read_bytes()

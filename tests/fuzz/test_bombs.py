@@ -161,6 +161,7 @@ def worker():
         yield worker
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bomb", REFUSED)
 def test_bombs_are_refused_for_little(worker, tmp_path, bomb):
     name, made = REFUSED[bomb]
@@ -171,6 +172,7 @@ def test_bombs_are_refused_for_little(worker, tmp_path, bomb):
     assert seen.said, "no door refused it"
 
 
+@pytest.mark.slow
 def test_the_largest_image_is_read_in_less_than_a_gibibyte(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(png.blank(9_433, 9_434, depth=16, colour=6))
@@ -180,6 +182,7 @@ def test_the_largest_image_is_read_in_less_than_a_gibibyte(tmp_path):
     assert 200 < seen.peak_mib < 800
 
 
+@pytest.mark.slow
 def test_what_is_packed_beyond_the_pixels_of_an_image_is_left_alone(worker, tmp_path):
     path = tmp_path / "a.png"
     parts = [(kind, bombs.deflated_zeros(400 * MIB) if kind == b"IDAT" else data)

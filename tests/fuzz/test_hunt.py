@@ -88,6 +88,7 @@ def test_a_case_is_made_again_from_its_number():
         assert len(others) > 1
 
 
+@pytest.mark.slow
 def test_mutators_that_know_a_format_do_something():
     for form in FORMATS.values():
         if form.name == "bundle":

@@ -39,6 +39,7 @@ def cells(html, title):
     return re.findall(r'<span class="value">(.*?)</span>', row.group(1))
 
 
+@pytest.mark.slow
 def test_protagonists_are_the_headline_and_what_folds_chose(results):
     names = [entry.name for entry in protagonists(results)]
     expected = ["multilayer", "ultrasound/selected", "pathology/selected", "clinical/logistic"]

@@ -118,6 +118,7 @@ def with_images(paired, root) -> tuple[StudyConfig, RunFolder]:
     return config, RunFolder(root)
 
 
+@pytest.mark.slow
 def test_page_embeds_small_pictures_of_the_errors_only(paired, tmp_path):
     config, folder = with_images(paired, tmp_path)
     html = write_report(config, folder).read_text(encoding="utf-8")
@@ -133,6 +134,7 @@ def test_page_embeds_small_pictures_of_the_errors_only(paired, tmp_path):
     assert write_report(config, folder).read_text(encoding="utf-8") == html
 
 
+@pytest.mark.slow
 def test_moved_images_and_tables_are_notes_not_failures(paired, tmp_path):
     config, folder = with_images(paired, tmp_path)
     shutil.rmtree(tmp_path / "images")
@@ -145,6 +147,7 @@ def test_moved_images_and_tables_are_notes_not_failures(paired, tmp_path):
     assert 'id="failures"' in html
 
 
+@pytest.mark.slow
 def test_a_broken_image_is_a_note(paired, tmp_path):
     config, folder = with_images(paired, tmp_path)
     for path in (tmp_path / "images").glob("*_he.jpg"):

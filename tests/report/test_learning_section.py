@@ -88,6 +88,7 @@ def test_the_section_tells_the_table(study):
     assert "figures/learning_curve.svg" in str(made.html)
 
 
+@pytest.mark.slow
 def test_few_shares_have_points_and_no_curve(study):
     config, folder, _ = study(shares=(0.5, 1.0))
     made, drawings = section(config, folder)
@@ -96,6 +97,7 @@ def test_few_shares_have_points_and_no_curve(study):
     assert "learning_curve" in drawings
 
 
+@pytest.mark.slow
 def test_a_curve_of_another_run_is_named_and_not_shown(study):
     config, folder, table = study()
     ends = (table["share"] == 1) & (table["metric"] == MEASURED)
@@ -108,6 +110,7 @@ def test_a_curve_of_another_run_is_named_and_not_shown(study):
     assert "learning_curve" not in drawings
 
 
+@pytest.mark.slow
 def test_without_a_curve_there_is_no_section(paired):
     made, drawings = section(*paired)
     assert made is None

@@ -164,6 +164,7 @@ def test_clinical_only_study_has_only_its_files(clinical_only):
     assert not list(folder.results.glob("table[234]*"))
 
 
+@pytest.mark.slow
 def test_a_reader_without_clinical_model_gets_its_own_section(paired, tmp_path):
     config, folder = copy_of(paired, tmp_path)
     for name in ("predictions.csv", "metrics.csv"):
@@ -178,6 +179,7 @@ def test_a_reader_without_clinical_model_gets_its_own_section(paired, tmp_path):
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)> $x^{$ --> &amp;'
 
 
+@pytest.mark.slow
 def test_hostile_text_is_escaped_everywhere(paired, tmp_path):
     config, folder = copy_of(paired, tmp_path)
     raw = config.model_dump()

@@ -21,6 +21,7 @@ def run_tcga(folder: Path, extra: str = "") -> pd.DataFrame:
     return metrics[metrics["metric"] == "auc"].set_index("model")
 
 
+@pytest.mark.slow
 def test_five_folds_reach_the_floor_and_the_bundle_predicts(tmp_path: Path) -> None:
     auc = run_tcga(tmp_path / "tcga").loc["clinical/logistic"]
     assert auc["value"] >= 0.64

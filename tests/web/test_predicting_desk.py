@@ -67,6 +67,7 @@ def all_at_once(client: httpx.Client, cases: list[list], **data: str) -> list[ht
         return list(pool.map(ask, cases))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_full_queue_says_when_to_come_back_and_the_rest_is_right(finished: Path) -> None:
     cases = cases_of(finished)[:12]
@@ -99,6 +100,7 @@ def test_a_worker_that_is_killed_loses_nothing(finished: Path) -> None:
         assert answer.json()["probability"] == pytest.approx(wanted["probability"], abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_another_bundle_on_disk_is_read_before_the_next_prediction(finished: Path) -> None:
     case, bundle = cases_of(finished)[0], finished / "results" / "bundle.axilla"

@@ -53,6 +53,7 @@ def repeats(cases):
     return [f for f in cases.inspect().findings if f.code in ("image_duplicate", "image_repeated")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", ["ultrasound", "pathology"])
 @pytest.mark.parametrize("way", COPIES)
 def test_a_copy_under_another_patient_is_an_error(cases, modality, way):

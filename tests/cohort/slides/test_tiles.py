@@ -144,6 +144,7 @@ print(len(tiles), plan.candidates, small.shape[0], grown // 1024)
 """
 
 
+@pytest.mark.slow
 def test_a_slide_of_100_000_px_needs_little_memory(svs_rgb, make_endless, tmp_path):
     path = make_endless(tmp_path / "giant.tif", svs_rgb[1900:2156, 900:1156], side_px=GIANT_SIDE_PX)
     assert path.stat().st_size < 4_000_000
