@@ -84,6 +84,7 @@ column = "birads"
 positive = ["4c", "5", "6"]
 [preprocessing]
 image_size_px = 64
+mirror = true
 [models]
 ultrasound = ["squeezenet", "plnet"]
 pathology = ["squeezenet", "plnet"]
@@ -92,6 +93,8 @@ fuse = ["ultrasound", "pathology"]
 network_size_px = 32
 network_epochs = 2
 head_epochs = 6
+[training.optimisation]
+plnet = { schedule = "halving" }
 [search]
 rate_factors = [10.0]
 batch_sizes = [8, 16]

@@ -20,7 +20,7 @@ def hangs(path):
     while True: pass
 def slow(path):
     begun = time.process_time()
-    while time.process_time() - begun < 0.3: pass
+    while time.process_time() - begun < 0.8: pass
 def sleeps(path): time.sleep(60)
 def eats(path): return len(bytearray(200 << 20))
 def devours(path): return [bytearray(os.urandom(1 << 20) * 100) for _ in range(20)]
@@ -31,7 +31,7 @@ doors = (refuse, raises, hangs, slow, sleeps, eats, devours, dies, leaves, print
 FORMATS = {d.__name__: Format(d.__name__, lambda: {"a.txt": b"seed"}, (), (d,)) for d in doors}
 """
 LIMITS = Limits(
-    cpu_seconds=0.2, peak_mib=150, kill_cpu_seconds=1, kill_mib=500, kill_wall_seconds=20
+    cpu_seconds=0.4, peak_mib=150, kill_cpu_seconds=2, kill_mib=500, kill_wall_seconds=20
 )
 
 

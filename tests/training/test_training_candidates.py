@@ -264,6 +264,8 @@ def test_patients_without_an_image_are_neither_trained_on_nor_scored():
 
 def test_serving_averages_original_and_flip():
     planes = torch.randint(0, 256, (2, 2, 4, 4)).to(torch.uint8)
-    original, mirrored = served_views(planes)
+    original, mirrored = served_views(planes, mirror=True)
     assert torch.equal(original, planes)
     assert torch.equal(mirrored, torch.flip(planes, [3]))
+    (alone,) = served_views(planes, mirror=False)
+    assert torch.equal(alone, planes)
