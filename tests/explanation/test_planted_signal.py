@@ -33,6 +33,7 @@ fusion = ["multilayer"]
 folds = 2
 inner_folds = 2
 [explanation]
+patients = "all"
 faithfulness_cases = 0
 """
 
