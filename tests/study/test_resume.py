@@ -118,9 +118,13 @@ def test_ten_kills_change_no_byte(
     assert run(folder) == undisturbed.predictions
 
 
-@pytest.mark.parametrize("store", ["pixels", "embeddings", "trials"])
+@pytest.mark.parametrize(
+    ("store", "named"),
+    # Embeddings are written as trials first, a block of images each.
+    [("pixels", "pixels"), ("embeddings", "trials"), ("trials", "trials")],
+)
 def test_a_full_disk_is_one_clear_error_and_no_half_file(
-    store: str, undisturbed: Undisturbed, tmp_path: Path, run: Run
+    store: str, named: str, undisturbed: Undisturbed, tmp_path: Path, run: Run
 ) -> None:
     folder = shutil.copytree(undisturbed.folder, tmp_path / "study")
     shutil.rmtree(folder / "results" / "cache" / store)
@@ -128,7 +132,7 @@ def test_a_full_disk_is_one_clear_error_and_no_half_file(
     output = " ".join(study.communicate()[0].decode().split())
     assert study.returncode == 1, output
     assert "Traceback" not in output
-    for words in (f"error {store}/", "file too large", "Make room", "are kept"):
+    for words in (f"error {named}/", "file too large", "Make room", "are kept"):
         assert words in output
     left = [path for path in (folder / "results").rglob("*") if path.is_file()]
     assert not [path.name for path in left if path.name.startswith(".")]
