@@ -52,7 +52,7 @@ def trial(seed):
     return Trial(embeddings, torch.randn(12, 2), present, torch.arange(8), seed)
 
 schedule = Schedule(
-    Optimisation("adamw", 1e-2, halve_every=5), rate_factor=1.0, batch_size=4, epochs=1
+    Optimisation("adamw", 1e-2, halve_every=5), batch_size=4, epochs=1
 )
 strategy, labels = fusions["strongest"], (torch.arange(12) % 2).float()
 heads = train_stacked(strategy, [trial(0), trial(1)], labels, schedule=schedule)

@@ -88,6 +88,7 @@ def train_bags(
     *,
     bags: BagIndex,
     schedule: Schedule,
+    rate_factor: float = 1.0,
 ) -> list[Trained]:
     """Train one pool and classifier per trial, in separate programs where shapes differ.
 
@@ -98,7 +99,7 @@ def train_bags(
     keys = [(t.images.shape[2], *steps_of(len(t.train), schedule.batch_size)) for t in trials]
     for positions in grouped(keys):
         group = [trials[position] for position in positions]
-        states = _fit(pooling, group, labels, bags=bags, schedule=schedule)
+        states = _fit(pooling, group, labels, bags=bags, schedule=schedule, rate_factor=rate_factor)
         for position, trial, state in zip(positions, group, states, strict=True):
             served = serve_bags(
                 pooling, state, trial.images, bags=bags, served_views=trial.served_views
@@ -137,15 +138,14 @@ def _fit(
     *,
     bags: BagIndex,
     schedule: Schedule,
+    rate_factor: float,
 ) -> list[State]:
     width = trials[0].images.shape[2]
     heads = Heads(partial(BagHead, pooling, width), seeds=[trial.seed for trial in trials])
     images = torch.stack([trial.images for trial in trials])
     rngs = [torch.Generator().manual_seed(trial.seed) for trial in trials]
     _, steps = steps_of(len(trials[0].train), schedule.batch_size)
-    descent = Descent(
-        heads, [steps] * len(trials), schedule=schedule, rate_factors=(schedule.rate_factor,)
-    )
+    descent = Descent(heads, [steps] * len(trials), schedule=schedule, rate_factors=(rate_factor,))
     for _ in range(schedule.epochs):
         epochs = [
             _draw(trial, bags, schedule, rng=rng) for trial, rng in zip(trials, rngs, strict=True)

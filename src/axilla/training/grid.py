@@ -97,14 +97,13 @@ def search_grid(
     seconds = [0.0] * len(grid)
     for points in grouped(point.batch_size for point in grid):
         start = time.perf_counter()
-        rates = [grid[point].rate_factor for point in points]
         schedule = Schedule(
             optimisation,
-            rate_factor=rates[0],
             batch_size=grid[points[0]].batch_size,
             epochs=search.epochs,
             modality_dropout=search.modality_dropout,
         )
+        rates = [grid[point].rate_factor for point in points]
         trained = train(schedule=schedule, rate_factors=rates)
         for point, at_rate in zip(points, trained, strict=True):
             models[point] = at_rate

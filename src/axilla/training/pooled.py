@@ -1,7 +1,7 @@
 """Unimodal models that learn how to pool bags of images, on a fixed backbone, in all folds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -129,7 +129,7 @@ def _at_rates(
 ) -> list[list[Trained]]:
     """Train the bags' heads at one rate after another: memory holds the images of one."""
     return [
-        train_bags(pooling, trials, labels, bags=bags, schedule=replace(schedule, rate_factor=rate))
+        train_bags(pooling, trials, labels, bags=bags, schedule=schedule, rate_factor=rate)
         for rate in rate_factors
     ]
 

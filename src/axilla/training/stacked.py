@@ -35,14 +35,13 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How a family of heads is trained, its first rate times `rate_factor`.
+    """How a family of heads is trained, whatever the factor of its rate.
 
     `modality_dropout` is the chance that a case with several modalities lacks one, drawn anew for
     every batch, so that the head learns to do without (as in Neverova et al., PAMI 2016).
     """
 
     optimisation: Optimisation
-    rate_factor: float
     batch_size: int
     epochs: int
     modality_dropout: float = 0.0
@@ -62,10 +61,11 @@ def train_stacked(
     labels: torch.Tensor,
     *,
     schedule: Schedule,
+    rate_factor: float = 1.0,
 ) -> list[Trained]:
-    """Train one head per trial, as `train_at_rates` does at the schedule's own rate."""
+    """Train one head per trial, as `train_at_rates` does at one rate."""
     (trained,) = train_at_rates(
-        strategy, trials, labels, schedule=schedule, rate_factors=(schedule.rate_factor,)
+        strategy, trials, labels, schedule=schedule, rate_factors=(rate_factor,)
     )
     return trained
 
