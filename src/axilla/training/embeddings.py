@@ -19,7 +19,7 @@ from axilla.preprocessing.prepare import resized
 from axilla.records.digests import digest_of, seed_of
 from axilla.records.progress import Progress
 from axilla.records.study import PreprocessingSection
-from axilla.training.engine import Engine, is_finished
+from axilla.training.engine import Engine, Trial, is_finished
 from axilla.training.fits import file_of
 from axilla.training.kept import save
 from axilla.training.pixels import Pixels, per_patient
@@ -161,14 +161,24 @@ def _network_on(device: torch.device, name: str, pretrained: bool, seed: int) ->
     return fixed_backbone(name, pretrained=pretrained, seed=seed).to(device)
 
 
-def store_embeddings(plans: Sequence[EmbeddingPlan], engine: Engine, *, progress: Progress) -> None:
-    """Embed all images with all backbones, blocks of images side by side, unless it is done."""
-    engine.finish(missing_blocks(plans), "Embedding images", progress=progress)
+def store_embeddings(
+    plans: Sequence[EmbeddingPlan],
+    engine: Engine,
+    *,
+    progress: Progress,
+    beside: Sequence[Trial] = (),
+    label: str = "Embedding images",
+) -> None:
+    """Embed all images with all backbones, blocks of images side by side, unless it is done.
+
+    Trials `beside` are finished too: what they do needs no embedding.
+    """
+    engine.finish([*_missing_blocks(plans), *beside], label, progress=progress)
     for plan in plans:
         plan.assemble()
 
 
-def missing_blocks(plans: Sequence[EmbeddingPlan]) -> list[EmbeddingTrial]:
+def _missing_blocks(plans: Sequence[EmbeddingPlan]) -> list[EmbeddingTrial]:
     """Return the trials that plans still need, network by network: a process keeps its last."""
     by_network = sorted(plans, key=lambda plan: plan.name)
     return [trial for plan in by_network for trial in plan.missing()]

@@ -20,7 +20,7 @@ from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
 from axilla.records.units import IMAGE_MODALITIES, TRIVIAL, ImageModality, Modality
 from axilla.training.candidates import GridPoint, SearchRow, all_splits
-from axilla.training.embeddings import EmbeddingPlan, missing_blocks
+from axilla.training.embeddings import EmbeddingPlan, store_embeddings
 from axilla.training.engine import Engine, is_finished
 from axilla.training.frozen import with_modality
 from axilla.training.grid import HeadSearch
@@ -123,10 +123,13 @@ def _train_images(
     """Finish networks, and heads on what fixed networks make of the images."""
     engine, progress = material.engine, material.progress
     plans = [one for one in work if isinstance(one, NetworkPlan)]
-    images = [*missing_blocks(embeddings), *first_round(plans)]
-    engine.finish(images, "Embedding images, training networks", progress=progress)
-    for plan in embeddings:
-        plan.assemble()
+    store_embeddings(
+        embeddings,
+        engine,
+        progress=progress,
+        beside=first_round(plans),
+        label="Embedding images, training networks" if plans else "Embedding images",
+    )
     second_round(plans, engine, label="Training chosen networks", progress=progress)
     heads = [one for one in work if isinstance(one, FrozenTrial)]
     engine.finish(heads, "Training heads", progress=progress)
