@@ -75,6 +75,11 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(study, text, place, unkn
         ("[models]\nfuse = ['ultrasound', 'mri']\n", "models.fuse.1", "'mri'"),
         ("[clinical]\nage = 'text'\n", "clinical.age", "'text'"),
         ("[search]\nbatch_sizes = []\n", "search.batch_sizes", "()"),
+        ("[explanation]\npatients = 'some'\n", "explanation.patients", "'some'"),
+        ("[explanation]\npatients = -1\n", "explanation.patients", "-1"),
+        ("[explanation]\npatients = 2.5\n", "explanation.patients", "2.5"),
+        ("[explanation]\npatients = true\n", "explanation.patients", "True"),
+        ("[explanation]\npatients = [8]\n", "explanation.patients", "[8]"),
     ],
 )
 def test_a_bad_value_says_where_and_what(study, text, place, found):

@@ -233,8 +233,15 @@ class ExplanationSection(Section):
     @field_validator("patients", mode="before")
     @classmethod
     def _as_written_before(cls, value: object) -> object:
-        """Results of axilla before 0.2 say null where all patients were explained."""
-        return "all" if value is None else value
+        """Null is what older results say where all patients were explained."""
+        if value is None:
+            return "all"
+        named = isinstance(value, str) and value in {"report", "all"}
+        counted = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        if not named and not counted:
+            message = '"report", "all" or a number of patients from 0'
+            raise ValueError(message)
+        return value
 
 
 class ComputeSection(Section):
