@@ -8,7 +8,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from axilla.cli.progress import ConsoleProgress
-from axilla.cli.progress_lines import RunningTask, bar_line, duration
+from axilla.cli.progress_lines import RunningTask, bar_line, duration, rough_duration
+from axilla.cli.study import expectation
 
 LONG = "100% Embedding pathology with timm:vit_small_patch16_224.dino"
 
@@ -169,3 +170,25 @@ def test_colour_in_a_log_brings_no_bars(clock, monkeypatch):
 def test_durations_read_as_clocks_do():
     found = [duration(seconds) for seconds in (0, 7.9, 59.99, 60, 754, 3599, 3600, 36_061)]
     assert found == ["0:00", "0:07", "0:59", "1:00", "12:34", "59:59", "1:00:00", "10:01:01"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (3, "about 10 seconds"),
+        (44, "about 40 seconds"),
+        (89, "about 90 seconds"),
+        (91, "about 2 minutes"),
+        (3000, "about 50 minutes"),
+        (9000, "about 2.5 hours"),
+    ],
+)
+def test_an_expected_time_is_round(seconds, said):
+    assert rough_duration(seconds) == said
+
+
+def test_the_expected_time_of_a_study_says_for_whom_and_what_is_kept():
+    assert expectation(120, patients=211, resumed=False) == (
+        "211 patients: about 2 minutes on this machine."
+    )
+    assert expectation(120, patients=211, resumed=True).endswith("is not done again.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from axilla.cli.console import err, out, reporting, study_folder
+from axilla.cli.console import out, reporting, study_folder
 from axilla.cli.init import write_sample
 from axilla.cli.study import run_study
 from axilla.records.toml import read_study
@@ -29,7 +29,6 @@ def demo(
         place = study_folder(folder)
         if not (place.root / "study.toml").is_file():
             write_sample("paired", place.root)
-        err.print("211 sample cases, quick preset: some minutes on two cores.")
         report = run_study(read_study(place.root / "study.toml"), place)
         out.print(f"Report: {report}")
         out.print(f"Bundle: {place.bundle}")

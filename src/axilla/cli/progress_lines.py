@@ -53,6 +53,15 @@ def duration(seconds: float) -> str:
     return minutes if whole < _HOUR_S else f"{whole // _HOUR_S}:{minutes:0>5}"
 
 
+def rough_duration(seconds: float) -> str:
+    """Return seconds as words: about 40 seconds, about 3 minutes, about 2.5 hours."""
+    if seconds < 1.5 * _MINUTE_S:
+        return f"about {max(10, round(seconds, -1)):.0f} seconds"
+    if seconds < 1.5 * _HOUR_S:
+        return f"about {seconds / _MINUTE_S:.0f} minutes"
+    return f"about {seconds / _HOUR_S:.1f} hours"
+
+
 def log_line(task: RunningTask, *, now: float) -> str | None:
     """Return the line that a log is due at `now`, None if it is too early for one.
 

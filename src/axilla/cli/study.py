@@ -1,22 +1,24 @@
 """The chain of a whole study: check, train, evaluate, bundle, explain, report."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from axilla.cli.console import progress
+from axilla.cli.console import err, progress
 from axilla.cli.external import validate_externally
+from axilla.cli.progress_lines import rough_duration
 from axilla.cohort import stage as cohort_stage
 from axilla.evaluation.stage import evaluate
 from axilla.records.errors import Problem, StudyError
 from axilla.records.folder import RunFolder
-from axilla.records.patients import Cohort
+from axilla.records.patients import Cohort, Patient
 from axilla.records.progress import Both
 from axilla.records.progress_file import ProgressFile
 from axilla.records.study import StudyConfig
 from axilla.report.stage import write_report
+from axilla.training.processes import in_background, start_server
 
 _TITLES: Final = {
     "check": "Checking",
@@ -35,18 +37,19 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
 
     results/progress.json tells how far it is while it runs.
     """
-    with progress.activity("Loading PyTorch"):
-        # It takes seconds to import; commands that do not train must not wait for it.
-        from axilla.cli.explanation import explain_study  # noqa: PLC0415
-        from axilla.training import refit, stage  # noqa: PLC0415
-
+    if config.compute.engine == "local":
+        start_server()
     told = ProgressFile(folder, stages=STAGES)
     listeners = Both(progress, told)
-    with told.running():
-        stage.prepare(config)
+    with told.running(), _expecting(config, folder) as expect:
         with _stage("check", told):
-            cohort = cohort_stage.check(config, folder, listeners)
+            cohort = cohort_stage.check(config, folder, listeners, when_read=expect)
         with _stage("train", told):
+            with progress.activity("Loading PyTorch"):
+                # It takes seconds to import: what the check finds must not wait for it.
+                from axilla.cli.explanation import explain_study  # noqa: PLC0415
+                from axilla.training import refit, stage  # noqa: PLC0415
+
             final = stage.run(config, folder, cohort, listeners)
         with _stage("evaluate", told):
             metrics = evaluate(config, folder, cohort)
@@ -58,6 +61,37 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
             validate_externally(config, folder, cohort, listeners)
         with _stage("report", told):
             return write_report(config, folder)
+
+
+@contextmanager
+def _expecting(
+    config: StudyConfig, folder: RunFolder
+) -> Iterator[Callable[[Sequence[Patient]], None]]:
+    """Yield what is told the patients, and then says how long their study takes on this machine.
+
+    It is timed in a process beside the first stage, and given up when the block ends before.
+    """
+    resumed = folder.cache.is_dir()
+    with ExitStack() as background:
+
+        def expect(patients: Sequence[Patient]) -> None:
+            def say(seconds: float | None) -> None:
+                if seconds is not None:
+                    err.print(expectation(seconds, patients=len(patients), resumed=resumed))
+
+            give_up = in_background(
+                *("axilla.training.expected_time", "expected_seconds", config, patients),
+                when_done=say,
+            )
+            background.callback(give_up)
+
+        yield expect
+
+
+def expectation(seconds: float, *, patients: int, resumed: bool) -> str:
+    """Return the line that tells how long a study takes on this machine."""
+    kept = "; what an earlier run has finished is not done again" if resumed else ""
+    return f"{patients} patients: {rough_duration(seconds)} on this machine{kept}."
 
 
 @contextmanager

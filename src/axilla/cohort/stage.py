@@ -1,6 +1,6 @@
 """The check stage: read everything, report every problem at once, before any training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,9 +25,16 @@ from axilla.records.progress import Progress
 from axilla.records.study import StudyConfig
 
 
-def check(config: StudyConfig, folder: RunFolder, progress: Progress) -> Cohort:
+def check(
+    config: StudyConfig,
+    folder: RunFolder,
+    progress: Progress,
+    *,
+    when_read: Callable[[Sequence[Patient]], None] | None = None,
+) -> Cohort:
     """Read the table, look at every image, plan every split; return the cohort if all is well.
 
+    `when_read` is called with the patients once the table is read, before any image is opened.
     Writes results/check.json and results/flow.json in either case. Raises `CohortError` with
     every problem of table, images and splits that nobody has accepted.
     """
@@ -40,6 +47,8 @@ def check(config: StudyConfig, folder: RunFolder, progress: Progress) -> Cohort:
         nothing = Reading((), tuple(error("table", p) for p in fault.problems), ())
         _write(folder, nothing, wanted=wanted_by(config))
         raise
+    if when_read is not None:
+        when_read(reading.patients)
     checked = _checked(reading, wanted, config=config, folder=folder, progress=progress)
     _write(folder, checked, wanted=wanted)
     return cohort_of(checked, table)

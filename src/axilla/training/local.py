@@ -4,15 +4,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_all_start_methods, get_context
-from multiprocessing.context import BaseContext
-from multiprocessing.forkserver import ensure_running
 
 import torch
 
 from axilla.models.allocator import keep_freed_memory
 from axilla.records.errors import Problem, StudyError
 from axilla.training.engine import Trial
+from axilla.training.processes import process_context
 
 
 class LocalWorkers:
@@ -54,7 +52,7 @@ def local_pool(*, jobs: int) -> Iterator[ProcessPoolExecutor]:
     Each has one thread: small networks and heads gain more from processes than from threads, and
     sums have the same order whatever the number of jobs.
     """
-    pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=start_worker)
+    pool = ProcessPoolExecutor(jobs, mp_context=process_context(), initializer=start_worker)
     try:
         yield pool
     except BaseException:
@@ -67,18 +65,3 @@ def start_worker() -> None:
     """Prepare a process for trials: one thread, and an allocator that keeps its memory."""
     torch.set_num_threads(1)
     keep_freed_memory()
-
-
-def prepare_workers() -> None:
-    """Let the server that workers are forked from import what they need while others work."""
-    if _context().get_start_method() == "forkserver":
-        ensure_running()
-
-
-def _context() -> BaseContext:
-    """Return how to start workers: forked from a server that imported torch once, if possible."""
-    if "forkserver" not in get_all_start_methods():
-        return get_context("spawn")
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["axilla.training.trials", "torchvision.models"])
-    return context

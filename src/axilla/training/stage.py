@@ -24,7 +24,7 @@ from axilla.training.fusions import train_fusions
 from axilla.training.preflight import require_models
 from axilla.training.results import Scored, availability_table, prediction_table, search_table
 from axilla.training.unimodal import Material, Unimodal, train_unimodal
-from axilla.training.workplace import open_engine, prepare_engine
+from axilla.training.workplace import open_engine
 
 _REPORTED_VERSIONS = (
     "axilla", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "scikit-image",
@@ -67,11 +67,6 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
         },
     )
     return made.final()
-
-
-def prepare(config: StudyConfig) -> None:
-    """Start the workers' imports, which take seconds, beside the check of the cohort."""
-    prepare_engine(config.compute, choose_device(config.compute.device))
 
 
 def load(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progress) -> Final:

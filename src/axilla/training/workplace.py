@@ -10,13 +10,7 @@ import torch
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.study import ComputeSection
 from axilla.training.engine import Engine
-from axilla.training.local import local_pool, local_workers, prepare_workers
-
-
-def prepare_engine(compute: ComputeSection, device: torch.device) -> None:
-    """Start what an engine needs seconds for, before it is opened."""
-    if compute.engine == "local" and device.type == "cpu":
-        prepare_workers()
+from axilla.training.local import local_pool, local_workers
 
 
 @contextmanager

@@ -1,0 +1,72 @@
+"""Processes of this machine that have imported torch: forked from one server, where that exists.
+
+Nothing here imports torch: the server can begin before a command does.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.connection import Connection
+from multiprocessing.forkserver import ensure_running
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from axilla.records.errors import AxillaError
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+
+def start_server() -> None:
+    """Let the server that processes are forked from import what they need while others work."""
+    if process_context().get_start_method() == "forkserver":
+        ensure_running()
+
+
+def process_context() -> "ForkServerContext | SpawnContext":
+    """Return how processes start: forked from a server that imported torch once, if possible."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["axilla.training.trials", "torchvision.models"])
+    return context
+
+
+def in_background(
+    module: str, function: str, *arguments: object, when_done: Callable[[Any], None]
+) -> Callable[[], None]:
+    """Call a module's function in a process of its own; tell `when_done` its answer, in a thread.
+
+    The module is imported there, not here. Returns what gives the call up: from then on `when_done`
+    is told nothing. A call that raises `AxillaError` has no answer.
+    """
+    answers, answered = process_context().Pipe(duplex=False)
+    process = process_context().Process(
+        target=answer, args=(answered, module, function, arguments), daemon=True
+    )
+    given_up = Event()
+
+    def wait() -> None:
+        process.start()  # which may wait for the server's imports
+        answered.close()
+        if given_up.is_set():
+            process.terminate()
+        with suppress(EOFError, OSError):
+            told = answers.recv()
+            if not given_up.is_set():
+                when_done(told)
+
+    def give_up() -> None:
+        given_up.set()
+        if process.pid is not None:
+            process.terminate()
+
+    Thread(target=wait, name="background work", daemon=True).start()
+    return give_up
+
+
+def answer(answered: Connection, module: str, function: str, arguments: tuple[object, ...]) -> None:
+    """Send what a module's function returns; nothing if it raises `AxillaError`."""
+    with suppress(AxillaError, OSError):  # OSError: nobody waits for the answer any more
+        answered.send(getattr(import_module(module), function)(*arguments))

@@ -1,0 +1,68 @@
+"""How long a study will take: more of what costs is longer, nothing to time has no answer."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from axilla.cohort.reading import read_cohort
+from axilla.records.toml import read_study
+from axilla.training.expected_time import expected_seconds
+
+
+@pytest.fixture(scope="module")
+def study(make_study, tmp_path_factory):
+    root = make_study(tmp_path_factory.mktemp("expected") / "study")
+    return read_study(root / "study.toml"), read_cohort(
+        read_study(root / "study.toml"), root
+    ).labelled
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    count = torch.get_num_threads()
+    yield
+    torch.set_num_threads(count)
+
+
+def changed(config, section, **values):
+    return config.model_copy(update={section: getattr(config, section).model_copy(update=values)})
+
+
+def test_more_epochs_more_patients_and_fewer_processes_take_longer(study):
+    config, patients = study
+    config = changed(config, "models", ultrasound=("plnet",), pathology=("plnet",))
+    once = expected_seconds(config, patients)
+    assert once > 0
+    longer = changed(config, "training", network_epochs=20_000)
+    assert expected_seconds(longer, patients) > 2 * once
+    four = changed(longer, "compute", jobs=4)
+    assert expected_seconds(four, patients) < expected_seconds(longer, patients)
+    more = [
+        replace(patient, patient_id=f"{patient.patient_id} {copy}", group=f"{patient.group} {copy}")
+        for patient in patients
+        for copy in range(4)
+    ]
+    assert expected_seconds(longer, more) > 1.5 * expected_seconds(longer, patients)
+
+
+def test_joint_training_is_counted(study):
+    config, patients = study
+    joint = changed(config, "models", fusion_training="joint")
+    assert expected_seconds(joint, patients) > expected_seconds(config, patients)
+
+
+def test_images_that_cannot_be_read_and_patients_who_cannot_be_split_give_no_answer(
+    study, tmp_path
+):
+    config, patients = study
+    lost = [
+        replace(
+            patient,
+            ultrasound=tuple(replace(f, path=tmp_path / "none.jpg") for f in patient.ultrasound),
+            pathology=(),
+        )
+        for patient in patients
+    ]
+    assert expected_seconds(config, lost) is None
+    assert expected_seconds(config, patients[:2]) is None

@@ -1,0 +1,33 @@
+"""Work in a process of its own: its answer, and giving it up."""
+
+import time
+from multiprocessing import Pipe
+from pathlib import Path
+from threading import Event
+
+from axilla.training.processes import answer, in_background
+
+
+def test_the_answer_comes_while_others_work():
+    answers, arrived = [], Event()
+    in_background("math", "sqrt", 2.25, when_done=lambda x: (answers.append(x), arrived.set()))
+    assert arrived.wait(60)
+    assert answers == [1.5]
+
+
+def test_work_that_is_given_up_says_nothing():
+    answers = []
+    give_up = in_background("time", "sleep", 0.5, when_done=answers.append)
+    give_up()
+    time.sleep(1)
+    assert answers == []
+
+
+def test_what_axilla_refuses_has_no_answer_and_a_listener_may_have_gone():
+    answers, answered = Pipe(duplex=False)
+    answer(answered, "axilla.records.toml", "read_study", (Path("no such file"),))
+    assert not answers.poll()
+    answer(answered, "math", "sqrt", (4.0,))
+    assert answers.recv() == 2.0
+    answers.close()
+    answer(answered, "math", "sqrt", (4.0,))
