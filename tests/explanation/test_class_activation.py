@@ -1,7 +1,9 @@
 import pytest
 import torch
+from captum.attr import IntegratedGradients
 from pytorch_grad_cam import GradCAM, LayerCAM
 from torch import nn
+from torch.nn import functional
 
 from axilla.explanation.cam import class_activation
 from axilla.explanation.integrated import integrated_gradients
@@ -12,7 +14,10 @@ from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.augment import flip
 from axilla.records.errors import ConfigError
 
-CONVOLUTIONAL = ["densenet121", "efficientnet_lite0", "plnet", "resnet50", "squeezenet", "ulnet"]
+CONVOLUTIONAL = [
+    *("densenet121", "efficientnet_lite0", "plnet", "squeezenet"),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet50", "ulnet")),
+]
 
 
 def images_for(name, count=2, side=96, seed=3):
@@ -75,7 +80,15 @@ def test_maps_equal_those_of_another_implementation(built, name, method, maker):
     torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-4 * float(theirs.abs().max()))
 
 
-@pytest.mark.parametrize("name", ["densenet121", "efficientnet_lite0", "resnet50", "squeezenet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "densenet121",
+        "efficientnet_lite0",
+        "squeezenet",
+        pytest.param("resnet50", marks=pytest.mark.slow),
+    ],
+)
 def test_the_map_adds_up_to_the_logit_where_average_pooling_ends_the_network(built, name):
     network, weight = built(name)
     images = images_for(name, side=224)
@@ -147,6 +160,7 @@ def test_watching_attention_leaves_a_transformer_as_it_is(name):
     torch.testing.assert_close(opposite, -maps, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_windows_of_attention_are_no_matrix_over_the_image():
     assert attention_layers(find_backbone("swin_t").build()) == ()
     assert attention_layers(find_backbone("timm:swin_tiny_patch4_window7_224").build()) == ()
@@ -160,6 +174,28 @@ def test_integrated_gradients_add_up_to_the_difference_from_the_blank_image(buil
     with torch.no_grad():
         drop = found.logits - (network(blank) + network(flip(blank))) @ weight / 2
     torch.testing.assert_close(found.maps.sum((1, 2)), drop, rtol=0.02, atol=1e-3)
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_integrated_gradients_are_captums(built, mirror):
+    network, weight = built("plnet")
+    images = images_for("plnet", side=112)
+
+    def logits_of(inputs):
+        embedding = network(inputs)
+        return ((embedding + network(flip(inputs))) / 2 if mirror else embedding) @ weight
+
+    expected = IntegratedGradients(logits_of).attribute(
+        images,
+        baselines=images.mean((2, 3), keepdim=True).expand_as(images),
+        n_steps=8,
+        method="gausslegendre",
+    )
+    found = integrated_gradients(
+        network, images, score=lambda e: e @ weight, mirror=mirror, steps=8
+    )
+    blocks = functional.avg_pool2d(expected.sum(1, keepdim=True), 4).squeeze(1) * 16
+    torch.testing.assert_close(found.maps, blocks.float(), rtol=1e-3, atol=1e-5)
 
 
 def test_a_map_points_at_the_only_place_that_counts():
