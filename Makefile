@@ -5,16 +5,24 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.matches-lock
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# Tests on every core, up to eight; what needs minutes, a browser or a server is apart.
-PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist worksteal
+# Compiled once, not by each of the many processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
+# One worker more than there are cores, as tests wait for their servers; up to eight.
+WORKERS = $(shell $(PYTHON) -c 'import os; print(min(8, (os.cpu_count() or 1) + 1))')
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 DEAR := slow or browser or postgres or cluster
 
-.PHONY: demo test test-all test-dear test-web coverage services lint bench fuzz lock clean
+.PHONY: demo test test-fast test-all test-dear test-web coverage services lint bench fuzz lock clean
 
 demo: $(STAMP)
 	$(BIN)/axilla demo demo
 
-test: lint
+# Lint takes one core for a minute, so tests begin beside it.
+test: $(STAMP)
+	@$(MAKE) --no-print-directory --jobs 2 lint test-fast
+
+test-fast: $(STAMP)
 	$(PYTEST) -m "not ($(DEAR))"
 
 test-all: test test-dear
@@ -31,7 +39,7 @@ test-web: $(STAMP) services
 # processor time, which coverage would exceed.
 coverage: $(STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal --ignore tests/fuzz -m "not ($(DEAR))"
+	$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal --ignore tests/fuzz -m "not ($(DEAR))"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 

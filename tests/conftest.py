@@ -1,6 +1,7 @@
 """Small real cohorts for the tests, cut from the sample that ships with axilla; a PostgreSQL."""
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -39,6 +40,27 @@ MARKERS = {"browser": "browser", "postgresql": "postgres"}
 def pytest_xdist_setupnodes() -> None:
     """Give each worker one thread: there are as many workers as cores."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_configure() -> None:
+    """Collect no garbage while tests are collected, and seldom afterwards.
+
+    What is imported stays anyway, and looking for cycles among it takes a tenth of all time.
+    """
+    gc.disable()
+    gc.set_threshold(50_000, 50, 100)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of later garbage collections, each of which goes through it."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    """Let what was left out be freed."""
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -161,7 +183,11 @@ def run_once(build_once: BuildOnce, make_study: MakeStudy) -> Path:
     """A study of 24 cases that has been run, with heatmaps; to be copied, not changed."""
 
     def make(folder: Path) -> None:
-        make_study(folder, ("patients = 0", "patients = 24\nfaithfulness_cases = 4"))
+        make_study(
+            folder,
+            ("patients = 0", "patients = 24\nfaithfulness_cases = 4"),
+            ("batch_sizes = [8, 16]", "batch_sizes = [8]"),
+        )
         result = CliRunner().invoke(app, ["run", str(folder)])
         assert result.exit_code == 0, result.output
 

@@ -57,6 +57,7 @@ def test_what_the_paper_states_is_contradicted():
     assert "Without what was stated: 64 patients, 33 positive" in text
 
 
+@pytest.mark.slow
 def test_figures_that_fit_nothing_exit_with_1(tmp_path):
     path = write(tmp_path, "model,precision,recall,f1,accuracy\na,0.7443,0.7662,0.7538,0.7327\n")
     code, text = run(path)

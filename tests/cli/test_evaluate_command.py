@@ -58,6 +58,7 @@ def test_metrics_as_json_are_those_of_sklearn(tmp_path, table):
     assert "Research use only" in found["notice"]
 
 
+@pytest.mark.slow
 def test_everything_is_written_where_asked(tmp_path, table):
     out = tmp_path / "evaluation"
     result = run(

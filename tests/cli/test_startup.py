@@ -65,11 +65,13 @@ def test_help_says_of_each_command_what_its_own_help_says():
         assert command.help == " ".join(first.split())
 
 
+@pytest.mark.slow
 def test_check_imports_no_network_and_no_figures(study):
     unneeded = TORCH | FILES | {"matplotlib", "docx"}
     assert imported_by("check", study) & unneeded == set()
 
 
+@pytest.mark.slow
 def test_predicting_one_case_imports_torch_and_little_else(study, bundle):
     row = pd.read_csv(study / "cohort.csv").iloc[0]
     options = {

@@ -36,6 +36,7 @@ def found(patients, wanted=WANTED, *, draws=2000):
 
 
 @pytest.mark.parametrize("kind", [{"n": 80}, {"n": 120, "groups": 40}], ids=str)
+@pytest.mark.slow
 def test_chance_gives_an_alarm_in_at_most_a_twentieth_of_cohorts(kind):
     rng = np.random.default_rng(8)
     wrong = sum(bool(found(cohort(rng, **kind), draws=300)) for _ in range(120))

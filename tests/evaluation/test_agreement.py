@@ -243,6 +243,7 @@ def test_bounds_lie_where_another_optimiser_finds_the_drop_of_likelihood(table, 
         assert drop == pytest.approx(chi2.ppf(0.95, 1), abs=0.02)
 
 
+@pytest.mark.slow
 def test_intervals_cover_a_rare_finding_where_a_variance_fails():
     """kappa 0, a tenth positive, 40 cases: half of the samples hold no case that both call."""
     rng = np.random.default_rng(5)

@@ -58,7 +58,13 @@ def random_matrices(rng, *, n, positives, count):
     return found
 
 
-@pytest.mark.parametrize(("n", "positives"), [(87, 40), (211, 90), (43, 12), (640, 311)])
+@pytest.mark.parametrize(
+    ("n", "positives"),
+    [
+        (211, 90),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((87, 40), (43, 12), (640, 311))),
+    ],
+)
 @pytest.mark.parametrize("fault", ["none", "swap", "digit", "both"])
 def test_a_synthetic_table_is_recovered(n, positives, fault):
     rng = np.random.default_rng(n)
@@ -153,6 +159,7 @@ def test_random_figures_are_not_explained(seed, count):
     assert result.test_sets[0].evidence < 2
 
 
+@pytest.mark.slow
 def test_tables_of_two_test_sets_are_told_apart():
     rng = np.random.default_rng(8)
     sets = {"internal": (64, 33), "external": (150, 61)}
@@ -167,6 +174,7 @@ def test_tables_of_two_test_sets_are_told_apart():
     assert found == {(table,): size for table, size in sets.items()}
 
 
+@pytest.mark.slow
 def test_one_model_alone_is_not_unique_and_all_its_test_sets_are_listed():
     """All test sets of up to 130 patients by enumeration in whole numbers."""
     model = row((25, 9, 8, 22), digits=3)
@@ -195,6 +203,7 @@ def _hits(share, below, half):
     return [k for k in range(below + 1) if abs(Fraction(k, below) - share) <= half]
 
 
+@pytest.mark.slow
 def test_swapped_precision_and_recall_of_one_model_explain_as_much():
     (one,) = audit(reported([row((25, 9, 8, 22))])).test_sets
     other = next(f for f in one.explanations if f.reading.name == "precision and recall swapped")
@@ -242,6 +251,7 @@ def test_figures_that_any_test_set_prints_are_consistent():
     assert not one.unique
 
 
+@pytest.mark.slow
 def test_raw_floats_of_one_model_tell_a_large_test_set():
     matrix = (583, 312, 417, 687)
     table = row(matrix, columns=FIGURES, digits=12)
@@ -258,6 +268,7 @@ def test_a_model_that_calls_everybody_positive_is_a_matrix_like_any():
     assert one.models[0].matrix == (33, 31, 0, 0)
 
 
+@pytest.mark.slow
 def test_the_same_table_gives_the_same_audit():
     table = reported([row((25, 9, 8, 22)), row((20, 5, 13, 26), name="other")])
     assert audit_document(audit(table)) == audit_document(audit(table))

@@ -140,6 +140,7 @@ def test_repeats_count_a_patient_once(make_rows):
         )
 
 
+@pytest.mark.slow
 def test_false_alarms_are_as_rare_as_the_level_says(make_rows):
     rng = np.random.default_rng(2025)
     donor, level = np.arange(210) // 3, np.repeat([0, 1, 2], [30, 60, 120])

@@ -101,7 +101,13 @@ def test_a_model_beside_itself_has_its_own_variance():
     assert both == pytest.approx(auc_variance(0.83, 20, 31, scores="normal"), rel=1e-9)
 
 
-@pytest.mark.parametrize("row", range(len(BINORMAL)))
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, marks=[pytest.mark.slow] if row % 4 else [])
+        for row in range(len(BINORMAL))
+    ],
+)
 def test_patients_for_a_difference_agree_with_obuchowski_and_mcclish_in_proc(row):
     """They plan for areas fitted by maximum likelihood, which vary a few percent less."""
     answer = BINORMAL.iloc[row]
@@ -116,6 +122,7 @@ def test_patients_for_a_difference_agree_with_obuchowski_and_mcclish_in_proc(row
     assert 1.01 < plan.n_positive / answer["positives"] < 1.07
 
 
+@pytest.mark.slow
 def test_planned_power_and_width_come_true_in_simulated_studies():
     """DeLong's test and interval, as reports print them, on 700 studies of the planned size."""
     aucs, studies, rng = (0.78, 0.88), 700, np.random.default_rng(11)

@@ -64,6 +64,7 @@ def test_nothing_is_said_far_out():
         fit.at(np.array([400.0]))
 
 
+@pytest.mark.slow
 def test_the_luck_of_training_is_found_in_the_residuals():
     rng = np.random.default_rng(4)
     curves = [(SIZES, law(SIZES, 0.9, 0.1, -0.5) + 0.02 * rng.normal(size=5)) for _ in range(400)]

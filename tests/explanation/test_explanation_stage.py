@@ -27,6 +27,7 @@ def explained(run_once):
     return run_once
 
 
+@pytest.mark.slow
 def test_every_patient_is_explained_by_the_model_that_did_not_see_them(explained):
     results = explained / "results"
     rows = pd.read_csv(results / "explanation.csv", dtype={"fold": str})

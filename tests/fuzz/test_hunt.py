@@ -43,6 +43,7 @@ def worker(tmp_path, monkeypatch):
         yield worker
 
 
+@pytest.mark.slow
 def test_each_wrong_is_called_by_its_name(worker):
     expected = {
         "refuse": "refused",
@@ -70,6 +71,7 @@ def test_what_sleeps_is_ended_by_the_clock(tmp_path, monkeypatch):
         assert worker.attempt(Asked("sleeps")).outcome == "hang"
 
 
+@pytest.mark.slow
 def test_a_file_can_be_put_to_the_doors(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(FORMATS["png"].seeds["gray.png"])

@@ -35,6 +35,7 @@ def test_distances_are_those_of_scikit_learn():
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_exchangeable_cases_get_uniform_p_values():
     found = []
     for _ in range(200):
@@ -44,6 +45,7 @@ def test_exchangeable_cases_get_uniform_p_values():
     assert np.mean(np.array(found) <= 0.1) == pytest.approx(0.1, abs=0.06)
 
 
+@pytest.mark.slow
 def test_axes_that_were_fitted_to_the_patients_do_not_spoil_the_p_values():
     """Ranking among distances under axes that saw the patients would put new ones in the middle."""
 

@@ -64,6 +64,7 @@ def section(config, folder):
     return learning_section(Material(results, answer, drawings)), drawings
 
 
+@pytest.mark.slow
 def test_the_section_tells_the_table(study):
     config, folder, table = study()
     made, drawings = section(config, folder)

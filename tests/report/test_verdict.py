@@ -70,6 +70,7 @@ def test_each_modality_is_told_what_it_is_worth(results):
     assert "may be chance" in pathology
 
 
+@pytest.mark.slow
 def test_the_section_lists_every_planned_pair(results):
     answer = answer_of(results)
     section = comparisons_section(Material(results, answer, draw_figures(results, answer)))

@@ -13,10 +13,15 @@ from axilla.training.stacked import Schedule, Trial, train_stacked, withhold
 
 PATIENTS, WIDTHS, VIEWS = 30, (5, 3), 4
 LABELS = (torch.arange(PATIENTS) % 3 == 0).double()
-SCHEDULE = Schedule(
-    Optimisation("adamw", rate=5e-3, halve_every=2), rate_factor=2.0, batch_size=8, epochs=5
-)
+SCHEDULE = Schedule(Optimisation("adamw", rate=1e-2, halve_every=2), batch_size=8, epochs=5)
 EVERY = pytest.mark.parametrize("name", fusions.names())
+SOME_FAST = pytest.mark.parametrize(
+    "name",
+    [
+        name if name in {"weighting", "multilayer"} else pytest.param(name, marks=pytest.mark.slow)
+        for name in fusions.names()
+    ],
+)
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +76,9 @@ def plain(name, one, schedule):
 
 
 @EVERY
-@pytest.mark.parametrize("patients", [22, 16, 5])
+@pytest.mark.parametrize(
+    "patients", [22, *(pytest.param(n, marks=pytest.mark.slow) for n in (16, 5))]
+)
 def test_every_strategy_trains_as_a_plain_loop_does(name, patients):
     one = trial(4, range(patients))
     (stacked,) = train_stacked(fusions[name], [one], LABELS, schedule=SCHEDULE)
@@ -82,7 +89,7 @@ def test_every_strategy_trains_as_a_plain_loop_does(name, patients):
         torch.testing.assert_close(stacked.state[key], tensor, rtol=1e-6, atol=1e-7)
 
 
-@EVERY
+@SOME_FAST
 def test_ragged_trials_side_by_side_are_each_alone(name):
     ranges = [range(22), range(8, 30), range(20), range(9), range(5, 12), range(1, 18)]
     trials = [trial(seed, train) for seed, train in enumerate(ranges)]
@@ -96,7 +103,7 @@ def test_ragged_trials_side_by_side_are_each_alone(name):
 
 
 @EVERY
-@pytest.mark.parametrize("garbage", [torch.nan, 1e30])
+@pytest.mark.parametrize("garbage", [1e30, pytest.param(torch.nan, marks=pytest.mark.slow)])
 def test_patients_outside_training_never_reach_the_state(name, garbage):
     clean, spoiled = trial(6, range(20)), trial(6, range(20))
     for embedding in spoiled.embeddings:
@@ -126,7 +133,7 @@ def test_one_seed_is_one_result_and_nobodys_global_state(name):
 def test_training_learns_what_can_be_learned():
     one = trial(8, range(PATIENTS), missing=False)
     one.embeddings[0][:, :, 0] = (LABELS * 4 - 2).unsqueeze(1)
-    schedule = Schedule(Optimisation("adamw", 3e-2, halve_every=10), 1.0, batch_size=8, epochs=30)
+    schedule = Schedule(Optimisation("adamw", 3e-2, halve_every=10), batch_size=8, epochs=30)
     for name in (name for name in fusions.names() if name != "voting"):
         (trained,) = train_stacked(fusions[name], [one], LABELS, schedule=schedule)
         assert torch.equal(trained.logits > 0, LABELS > 0), name
@@ -160,8 +167,10 @@ def test_each_grid_point_is_its_own_schedule_and_voting_needs_one():
     assert list(tried.grid) == list(SEARCH.grid)
     assert len(tried.seconds) == 4
     for point, models in zip(tried.grid, tried.models, strict=True):
-        schedule = Schedule(optimisation, point.rate_factor, point.batch_size, epochs=2)
-        expected = train_stacked(fusions["weighting"], trials, LABELS, schedule=schedule)
+        schedule = Schedule(optimisation, point.batch_size, epochs=2)
+        expected = train_stacked(
+            fusions["weighting"], trials, LABELS, schedule=schedule, rate_factor=point.rate_factor
+        )
         for ours, theirs in zip(models, expected, strict=True):
             assert torch.equal(ours.logits, theirs.logits)
     assert len(searched("voting").grid) == 1
@@ -185,7 +194,7 @@ def test_a_head_trained_with_modality_dropout_does_better_on_half_the_input():
     for embedding in one.embeddings:  # both say the same: either alone would do
         embedding[:, :, 0] = (LABELS * 2 - 1).unsqueeze(1)
     optimisation = Optimisation("adamw", 3e-2, halve_every=10)
-    schedules = [Schedule(optimisation, 1.0, 8, epochs=20, modality_dropout=p) for p in (0.0, 0.5)]
+    schedules = [Schedule(optimisation, 8, epochs=20, modality_dropout=p) for p in (0.0, 0.5)]
     only_first = torch.tensor([True, False]).expand(PATIENTS, 2)
     losses = []
     for schedule in schedules:

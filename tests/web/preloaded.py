@@ -6,6 +6,7 @@ cost here; what depends on their true cost starts a process of its own.
 `python preloaded.py SOCKET` serves requests on an inherited socket, each one message of JSON.
 """
 
+import gc
 import importlib
 import inspect
 import json
@@ -15,7 +16,21 @@ import socket
 import sys
 
 import argon2
+import PIL.Image
 
+IN_OTHER_PROCESSES = {"axilla.web.predicting.drawing", "axilla.web.predicting.loaded"}
+WHEN_IT_STARTS = (
+    "axilla.cli.serve",
+    "axilla.explanation.review.stage",
+    "nicegui.elements.input",
+    "nicegui.functions.html",
+    "sqlalchemy.dialects.sqlite",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+    "websockets.server",
+)
 LEAST_COST = {"time_cost": 1, "memory_cost": 64, "parallelism": 1}
 
 
@@ -28,10 +43,19 @@ def hash_cheaply() -> None:
 
 
 def import_server() -> None:
-    """Import what a running server has imported."""
+    """Import what a running server has imported, and leave it out of what garbage collection sees.
+
+    What only its processes of prediction import is heavy, and left to them.
+    """
     web = importlib.import_module("axilla.web")
     for module in pkgutil.walk_packages(web.__path__, "axilla.web."):
-        importlib.import_module(module.name)
+        if module.name not in IN_OTHER_PROCESSES:
+            importlib.import_module(module.name)
+    for name in WHEN_IT_STARTS:
+        importlib.import_module(name)
+    PIL.Image.init()
+    gc.collect()
+    gc.freeze()
 
 
 def become_server(arguments: list[str], output: int) -> None:

@@ -60,6 +60,7 @@ def png_of(pixels: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 def test_fifty_at_once_all_get_their_own_answer(clinic, run_once, rows, expected) -> None:
     asked = [place % len(rows) for place in range(50)]
 
@@ -215,6 +216,7 @@ def test_a_study_without_a_bundle_says_what_to_do(office) -> None:
             assert "axilla run" in answer.json()["detail"]["remedy"]
 
 
+@pytest.mark.slow
 def test_the_server_never_imports_torch() -> None:
     """Neither by itself nor in the process that decodes pictures."""
     program = (
@@ -228,6 +230,7 @@ def test_the_server_never_imports_torch() -> None:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_two_hundred_predictions_leave_the_memory_flat(clinic, run_once, rows) -> None:
     files = [files_of(run_once, row) for row in rows]
 

@@ -17,6 +17,8 @@ from fuzz import bombs, jpeg, png
 MIB = 1 << 20
 ROI = "10,10,60,60"
 
+pytestmark = pytest.mark.slow
+
 
 def seed(form: str, name: str) -> bytes:
     return FORMATS[form].seeds[name]

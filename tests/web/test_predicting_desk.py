@@ -80,11 +80,12 @@ def test_a_full_queue_says_when_to_come_back_and_the_rest_is_right(finished: Pat
             assert 1 <= int(answer.headers["Retry-After"]) <= 60
             assert answer.json()["detail"]["place"] == "queue"
         else:
-            assert answer.json()["probability"] == pytest.approx(wanted["probability"], abs=1e-6)
+            assert answer.json()["probability"] == pytest.approx(wanted["probability"], abs=1e-5)
     assert sum(answer.status_code == 200 for answer in answers) >= 3
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_a_worker_that_is_killed_loses_nothing(finished: Path) -> None:
     cases = cases_of(finished)[:12]
     with served_here(finished, Limits()) as (client, desks):
@@ -97,7 +98,7 @@ def test_a_worker_that_is_killed_loses_nothing(finished: Path) -> None:
         assert desks.predictions.worker_pid != first
     assert [answer.status_code for answer in answers] == [200] * len(cases)
     for answer, wanted in zip(answers, alone, strict=True):
-        assert answer.json()["probability"] == pytest.approx(wanted["probability"], abs=1e-6)
+        assert answer.json()["probability"] == pytest.approx(wanted["probability"], abs=1e-5)
 
 
 @pytest.mark.slow

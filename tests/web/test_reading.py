@@ -230,6 +230,7 @@ def test_the_end_locks_and_the_lead_opens_again(reading) -> None:
         assert {"reading.save", "reading.finish", "reading.reopen", "reading.assign"} <= {*actions}
 
 
+@pytest.mark.slow
 def test_answers_are_never_parted_from_their_key_or_their_reader(reading) -> None:
     served, study = reading
     before = key_of(study)
@@ -255,6 +256,7 @@ def test_answers_are_never_parted_from_their_key_or_their_reader(reading) -> Non
         assert export(served, cases=5)["job"]["state"] == "failed"
 
 
+@pytest.mark.slow
 def test_the_planted_agreement_comes_back_as_from_files(reading, tmp_path: Path) -> None:
     """Simulated readers through the API, and the same answers as files: the same numbers."""
     served, study = reading

@@ -32,6 +32,7 @@ def refused(*arguments: str) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_the_command_serves_until_it_is_told_to_stop(unfinished: Path, serve) -> None:
     served = serve(unfinished, forked=False)
     with served.client() as client:

@@ -107,7 +107,9 @@ def test_blank_images_are_no_copies_of_each_other(cases):
     assert repeats(cases) == []
 
 
-@pytest.mark.parametrize(("modality", "turns"), [("us", MIRRORED), ("he", TURNED)])
+@pytest.mark.parametrize(
+    ("modality", "turns"), [("us", MIRRORED), pytest.param("he", TURNED, marks=pytest.mark.slow)]
+)
 def test_copies_of_every_second_sample_image_are_found_and_nothing_else(sample, modality, turns):
     paths = sorted(sample.glob(f"images/*_{modality}.jpg"))[::2]
     images = [Image.open(path).convert("RGB") for path in paths]

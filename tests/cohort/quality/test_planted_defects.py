@@ -153,7 +153,9 @@ def test_a_tint_is_no_colour(sample_cases):
     assert codes(cases.inspect(), "P009") == set()
 
 
-@pytest.mark.parametrize("gap_px", [0, 3, 12])
+@pytest.mark.parametrize(
+    "gap_px", [3, *(pytest.param(gap_px, marks=pytest.mark.slow) for gap_px in (0, 12))]
+)
 def test_two_images_side_by_side(sample_cases, gap_px):
     cases = sample_cases(30)
     left, right = (Image.fromarray(cases.pixels(name)) for name in ("P019", "P022"))

@@ -166,7 +166,10 @@ def test_a_second_look_decodes_nothing(cases, open_sample, tmp_path):
         assert one_look.marked == other.marked
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK nothing", b"\x00" * 900])
+@pytest.mark.parametrize(
+    "damage",
+    [b"PK nothing", *(pytest.param(x, marks=pytest.mark.slow) for x in (b"", b"\x00" * 900))],
+)
 def test_a_damaged_store_is_as_good_as_none(cases, tmp_path, damage):
     cases.inspect(cache=tmp_path)
     store = tmp_path / "looks" / "looks.npz"

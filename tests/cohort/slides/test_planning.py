@@ -68,7 +68,9 @@ def test_a_few_tiles_are_spread_over_the_tissue(svs):
         assert np.ptp(chosen) > 0.5 * np.ptp(everywhere)
 
 
-@pytest.mark.parametrize("colour", INKS)
+@pytest.mark.parametrize(
+    "colour", [pytest.param(ink, marks=[] if ink == "blue" else pytest.mark.slow) for ink in INKS]
+)
 def test_ink_is_avoided(colour, svs, svs_rgb, make_tiff, tmp_path):
     height, width, _ = svs_rgb.shape
     stroke = Image.new("L", (width, height), 0)
