@@ -5,8 +5,6 @@ is installed without its dependencies because its pin of setuptools excludes cur
 """
 
 import json
-import subprocess
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -24,6 +22,7 @@ from axilla.training.optimisation import FUSION_HALVE_EVERY, FUSION_RATE, Optimi
 from axilla.training.projection import fit_projection
 from axilla.training.stacked import Schedule, Trial, train_stacked
 from benchmarks.common import Result, Sample, compared, open_sample, seconds_of, spread, table
+from benchmarks.environments import python_of, run_there
 from benchmarks.running import alone
 
 TARGET = 15.0
@@ -33,8 +32,6 @@ PAIRS = {
     "multilayer": "ConcatTabularFeatureMaps",
 }
 _EPOCHS, _BATCH, _COMPONENTS, _THREADS = 30, 16, 64, 1
-_HERE = Path(__file__).parent
-_ENVIRONMENT = _HERE / ".fusilli"
 _WANTED = (
     *("lightning~=2.0", "numpy~=1.25", "pandas~=2.0", "torchmetrics<1", "matplotlib~=3.5"),
     *("scikit-learn~=1.0", "torch-geometric~=2.0", "torch~=2.13", "setuptools<81", "tqdm"),
@@ -114,7 +111,7 @@ def _train(
 ) -> dict[str, float]:
     """Return seconds per strategy of training one head per split, and predicting everybody."""
     optimisation = Optimisation("adamw", FUSION_RATE, FUSION_HALVE_EVERY)
-    schedule = Schedule(optimisation, rate_factor=10.0, batch_size=_BATCH, epochs=epochs)
+    schedule = Schedule(optimisation, batch_size=_BATCH, epochs=epochs)
     trials = [_trial(embeddings, train) for train, _ in splits]
     return {
         name: seconds_of(partial(train_stacked, fusions[name], trials, labels, schedule=schedule))
@@ -154,7 +151,8 @@ class _Fusilli:
     def __init__(
         self, root: Path, embeddings: list[torch.Tensor], labels: torch.Tensor, splits: Splits
     ) -> None:
-        self._python, self._root = _install(), root
+        self._root = root
+        self._python = python_of("fusilli", _WANTED, without_dependencies=["fusilli==2.0.0"])
         for name, embedding in zip(("one", "two"), embeddings, strict=True):
             values = embedding.mean(1).numpy()
             header = ",".join(
@@ -165,27 +163,8 @@ class _Fusilli:
         (root / "folds.json").write_text(json.dumps(splits), encoding="utf-8")
 
     def train(self, epochs: int) -> dict[str, Result]:
-        numbers = [str(number) for number in (epochs, _BATCH, _THREADS)]
-        call = [str(self._python), str(_HERE / "fusilli_runner.py"), str(self._root), *numbers]
-        done = subprocess.run(  # noqa: S603
-            call, capture_output=True, text=True, cwd=self._root, check=False
-        )
-        line = next((x for x in done.stdout.splitlines() if x.startswith("RESULT ")), None)
-        if line is None:
-            raise RuntimeError(f"fusilli failed:\n{done.stderr[-3000:]}")
-        found: dict[str, Result] = json.loads(line.removeprefix("RESULT "))
-        return found
-
-
-def _install() -> Path:
-    python = _ENVIRONMENT / "bin" / "python"
-    if not (_ENVIRONMENT / "ready").is_file():
-        pip = [str(python), "-m", "pip", "install", "--quiet"]
-        subprocess.run([sys.executable, "-m", "venv", str(_ENVIRONMENT)], check=True)  # noqa: S603
-        subprocess.run([*pip, *_WANTED], check=True)  # noqa: S603
-        subprocess.run([*pip, "--no-deps", "fusilli==2.0.0"], check=True)  # noqa: S603
-        (_ENVIRONMENT / "ready").touch()
-    return python
+        numbers = (epochs, _BATCH, _THREADS)
+        return run_there(self._python, "fusilli_runner.py", self._root, *numbers, folder=self._root)
 
 
 if __name__ == "__main__":

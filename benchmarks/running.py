@@ -14,6 +14,7 @@ from benchmarks.common import Result, machine
 
 NAMES = (
     "embedding",
+    "onnx_embedding",
     "finetune",
     "heads",
     "linear_heads",
