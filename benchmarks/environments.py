@@ -14,15 +14,15 @@ _HERE = Path(__file__).parent
 def python_of(
     name: str, wanted: Sequence[str], *, without_dependencies: Sequence[str] = ()
 ) -> Path:
-    """Return the interpreter of environment `.NAME`, into which `wanted` was installed by pip."""
+    """Return the interpreter of environment `.NAME`, into which uv installed `wanted`."""
     environment = _HERE / f".{name}"
     python = environment / "bin" / "python"
     if not (environment / "ready").is_file():
-        pip = [str(python), "-m", "pip", "install", "--quiet"]
+        install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
         subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)  # noqa: S603
-        subprocess.run([*pip, *wanted], check=True)  # noqa: S603
+        subprocess.run([*install, *wanted], check=True)  # noqa: S603
         for package in without_dependencies:
-            subprocess.run([*pip, "--no-deps", package], check=True)  # noqa: S603
+            subprocess.run([*install, "--no-deps", package], check=True)  # noqa: S603
         (environment / "ready").touch()
     return python
 

@@ -1,4 +1,4 @@
-"""Nested heads and fusions against scikit-learn: same embeddings, folds and number of fits.
+"""Nested heads and fusions against scikit-learn and AutoGluon: same embeddings, same folds.
 
 The rival is what a careful user of scikit-learn writes: in every split a scaler, 64 principal
 components and a logistic regression, its penalty chosen on the fold's inner splits. It keeps
@@ -34,6 +34,7 @@ from axilla.training.stage import everybody_fold, plan_study
 from axilla.training.trials import FrozenTrial, FusionTrial
 from axilla.training.unimodal import head_search
 from benchmarks.common import Result, Sample, open_sample, table
+from benchmarks.environments import python_of, run_there
 from benchmarks.running import alone
 
 TARGET = 3.0
@@ -41,6 +42,7 @@ _NETWORKS = ("densenet121", "squeezenet")
 _PENALTIES = (0.001, 0.01, 0.1)
 _FUSIONS = ("concatenation", "weighting", "attention", "multilayer")
 _COMPONENTS = 64
+_AUTOGLUON = ("autogluon.tabular[lightgbm]~=1.4",)
 
 Key = tuple[ImageModality, str]
 
@@ -68,6 +70,7 @@ def measure(*, quick: bool) -> Result:
         start = time.process_time()
         rival_auc = _nested(joined, labels, folds)
         theirs |= dict.fromkeys(_FUSIONS, time.process_time() - start)
+        autogluon = {} if quick else _autogluon(joined, labels, folds, Path(root))
     fits = sum(len(fold.inner) + 1 for fold in folds) * len(_PENALTIES)
     return {
         "target": TARGET,
@@ -75,6 +78,7 @@ def measure(*, quick: bool) -> Result:
         "axilla": ours,
         "scikit_learn": theirs,
         "auc": {"axilla, concatenation": auc, "scikit-learn, concatenation": rival_auc},
+        "autogluon": autogluon,
         "ratio": sum(ours.values()) / sum(theirs.values()),
     }
 
@@ -97,7 +101,21 @@ def report(result: Result) -> list[str]:
         f"Ratio of processor seconds for the same number of fits: {result['ratio']:.2f} (target: "
         f"at most {result['target']:.0f}). AUC out of fold: {aucs}."
     )
-    return [ratio, "", *table(header, rows)]
+    return [ratio, "", *table(header, rows), *_said_of_autogluon(result)]
+
+
+def _said_of_autogluon(result: Result) -> list[str]:
+    if not (found := result["autogluon"]):
+        return []
+    concatenation = result["axilla"]["concatenation"]
+    said = (
+        f"AutoGluon {found['version']} (tabular, `medium_quality`, with LightGBM) on DenseNet121's "
+        "embeddings of both modalities side by side, once in each of five outer folds: "
+        f"{found['fits']} models, {found['processor_s']:.0f} processor seconds, AUC out of fold "
+        f"{found['auc']:.3f}. axilla's concatenation, nested choice included, took "
+        f"{concatenation:.1f} s."
+    )
+    return ["", said]
 
 
 def _embed(sample: Sample, networks: Sequence[str]) -> dict[Key, EmbeddingPlan]:
@@ -157,6 +175,15 @@ def _axilla(
                 logits[test] = candidate.logits[test].numpy()
             auc = float(roc_auc_score(labels, logits))
     return seconds, auc
+
+
+def _autogluon(x: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], root: Path) -> Result:
+    """Let AutoGluon choose among its models in every outer fold, on the same embeddings."""
+    fold = np.zeros(len(labels), dtype=int)
+    for number, one in enumerate(folds):
+        fold[list(one.outer.test)] = number
+    np.savez(root / "table.npz", x=x, y=labels.astype(int), fold=fold)
+    return run_there(python_of("autogluon", _AUTOGLUON), "autogluon_runner.py", root, folder=root)
 
 
 def _scikit_learn(x: np.ndarray, labels: np.ndarray, folds: Sequence[Fold]) -> float:

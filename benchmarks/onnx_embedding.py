@@ -24,7 +24,7 @@ from benchmarks.environments import python_of, run_there
 from benchmarks.running import alone
 
 NETWORKS = ("densenet121", "squeezenet", "efficientnet_lite0")
-_WANTED = ("onnxruntime~=1.23", "numpy~=2.0")
+_WANTED = ("onnxruntime~=1.23", "onnxscript~=0.5", "torch~=2.13", "numpy~=2.0")
 _BATCH = 8
 
 
@@ -41,7 +41,7 @@ def measure(*, quick: bool) -> Result:
         for name in NETWORKS[1:2] if quick else NETWORKS:
             folder = Path(root) / name
             folder.mkdir()
-            _export(name, pixels, settings.outside_mask, folder)
+            _write(name, pixels, settings.outside_mask, folder)
             theirs, ours, apart = [], [], 0.0
             for _ in range(1 if quick else 3):
                 found = run_there(python, "onnx_runner.py", folder, folder=folder)
@@ -73,20 +73,18 @@ def report(result: Result) -> list[str]:
     return table(header, rows)
 
 
-def _export(name: str, pixels: Pixels, outside_mask: float, folder: Path) -> None:
+def _write(name: str, pixels: Pixels, outside_mask: float, folder: Path) -> None:
     network, expects = fixed_backbone(name, pretrained=True, seed=0), find_backbone(name).expects
     ready = network_input(
         pixels.load(), pixels.modality, expects=expects, outside_mask=outside_mask
     ).contiguous()
     np.save(folder / "images.npy", ready.numpy())
-    program = torch.onnx.export(
+    program = torch.export.export(
         network.to(memory_format=torch.contiguous_format),
         (ready[:_BATCH],),
-        dynamo=True,
         dynamic_shapes=({0: torch.export.Dim("batch")},),
-        verbose=False,
     )
-    program.save(str(folder / "network.onnx"))
+    torch.export.save(program, folder / "network.pt2")
 
 
 def _axilla(name: str, pixels: Pixels, settings: PreprocessingSection) -> tuple[float, np.ndarray]:

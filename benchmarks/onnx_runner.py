@@ -1,6 +1,7 @@
 """Run by the interpreter that has onnxruntime: embed images.npy; print processor seconds as JSON.
 
-Arguments: folder with network.onnx and images.npy, to which embeddings.npy is written.
+Arguments: folder with network.pt2 and images.npy, to which network.onnx and embeddings.npy are
+written.
 """
 
 import json
@@ -10,17 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import torch
 
 BATCH = 8
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    network = folder / "network.onnx"
+    if not network.is_file():
+        program = torch.export.load(folder / "network.pt2")
+        torch.onnx.export(program, dynamo=True, verbose=False).save(str(network))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        folder / "network.onnx", options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     images = np.load(folder / "images.npy")
     (given,) = session.get_inputs()
     session.run(None, {given.name: images[:BATCH]})  # not measured
