@@ -68,5 +68,6 @@ def in_background(
 
 def answer(answered: Connection, module: str, function: str, arguments: tuple[object, ...]) -> None:
     """Send what a module's function returns; nothing if it raises `AxillaError`."""
-    with suppress(AxillaError, OSError):  # OSError: nobody waits for the answer any more
+    # Ctrl+C reaches this process too; OSError: nobody waits for the answer any more.
+    with suppress(AxillaError, OSError, KeyboardInterrupt):
         answered.send(getattr(import_module(module), function)(*arguments))
