@@ -11,6 +11,12 @@ from axilla.inference.familiarity import Familiarity, distances_between, fit_ref
 RNG = np.random.default_rng(11)
 
 
+@pytest.fixture(autouse=True)
+def same_numbers_whatever_ran_before():
+    global RNG  # noqa: PLW0603 - one stream for a test and its helpers
+    RNG = np.random.default_rng(11)
+
+
 def correlated(n, width=6):
     mixing = np.random.default_rng(3).normal(size=(width, width))
     return RNG.normal(size=(n, width)) @ mixing + 5.0

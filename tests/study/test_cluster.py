@@ -23,7 +23,7 @@ pytest.importorskip("ray", reason="ray is not installed; pip install 'axilla[clu
 
 BIN = Path(sys.executable).parent
 SMALLER = ('ultrasound = ["squeezenet", "plnet"]', 'ultrasound = ["plnet"]')
-START_S, STUDY_S = 30, 60
+START_S, STUDY_S = 60, 240
 
 
 def descendants(pid: int) -> list[int]:

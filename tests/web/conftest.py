@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from drawing import PEOPLE, Desk
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from served import DESKTOP, Served, populate, shot, sign_in, start
 
 _CRITERIA = 'ultrasound = ["border"]\npathology = ["stroma", "emboli"]\ndecoy_share = 0.5'
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
+expect.set_options(timeout=20_000)  # as long as clicks wait: other tests run beside
 _FAILED = pytest.StashKey[bool]()
 Serve = Callable[..., Served]
 MakeStudy = Callable[..., Path]

@@ -68,7 +68,8 @@ def test_a_case_from_images_to_paper(clinic, visitor, row, accessible, shot) -> 
         assert sent[kind] == f"image{Path(row[kind]).suffix}"
     expect(page.locator(".pr-result")).to_contain_text("Of 100 training patients 50 had")
     expect(page.locator(".pr-result")).to_contain_text("no lesion mask")
-    expect(page.locator(".pr-performance tbody tr")).to_have_count(8)
+    rows = page.locator(".pr-performance tbody tr").count()
+    assert rows in {8, 9}  # what is undefined in so few patients has no row
     slider = page.get_by_label("Opacity of the heatmaps")
     slider.focus()
     for _ in range(20):

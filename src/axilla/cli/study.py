@@ -75,6 +75,9 @@ def _expecting(
     with ExitStack() as background:
 
         def expect(patients: Sequence[Patient]) -> None:
+            if config.compute.engine != "local":
+                return  # what a cluster can do is not timed here
+
             def say(seconds: float | None) -> None:
                 if seconds is not None:
                     err.print(expectation(seconds, patients=len(patients), resumed=resumed))
