@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from axilla.cohort.splits import Fold
 from axilla.models.allocator import keep_freed_memory
@@ -51,6 +52,11 @@ def measure(*, quick: bool) -> Result:
     """Fit all heads of both sides in one thread, and count processor seconds."""
     keep_freed_memory()
     torch.set_num_threads(1)
+    with threadpool_limits(1):  # what scikit-learn computes with
+        return _measure(quick=quick)
+
+
+def _measure(*, quick: bool) -> Result:
     networks = _NETWORKS[1:] if quick else _NETWORKS
     with tempfile.TemporaryDirectory() as root:
         sample = open_sample(Path(root))
@@ -198,16 +204,13 @@ def _nested(x: np.ndarray, labels: np.ndarray, folds: Sequence[Fold]) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for fold in folds:
-            inner = {
-                penalty: [_fit(x, labels, split.train, penalty) for split in fold.inner]
-                for penalty in _PENALTIES
-            }
-            outer = {penalty: _fit(x, labels, fold.outer.train, penalty) for penalty in _PENALTIES}
+            inner = [_fit(x, labels, split.train) for split in fold.inner]
+            outer = _fit(x, labels, fold.outer.train)
 
-            def rank(penalty: float, inner: dict[float, list[np.ndarray]] = inner) -> float:
+            def rank(penalty: float, inner: list[dict[float, np.ndarray]] = inner) -> float:
                 joined = [
-                    (labels[list(split.test)], values[list(split.test)])
-                    for split, values in zip(fold.inner, inner[penalty], strict=True)  # noqa: B023
+                    (labels[list(split.test)], values[penalty][list(split.test)])
+                    for split, values in zip(fold.inner, inner, strict=True)  # noqa: B023
                 ]
                 return float(roc_auc_score(*map(np.concatenate, zip(*joined, strict=True))))
 
@@ -216,16 +219,16 @@ def _nested(x: np.ndarray, labels: np.ndarray, folds: Sequence[Fold]) -> float:
     return float(roc_auc_score(labels, scores))
 
 
-def _fit(x: np.ndarray, labels: np.ndarray, train: Sequence[int], penalty: float) -> np.ndarray:
+def _fit(x: np.ndarray, labels: np.ndarray, train: Sequence[int]) -> dict[float, np.ndarray]:
+    """Return by penalty what a regression on components, which are fitted once, says of all."""
     rows = list(train)
-    model = make_pipeline(
-        StandardScaler(),
-        PCA(_COMPONENTS, random_state=0),
-        LogisticRegression(C=penalty, max_iter=1000),
-    )
-    model.fit(x[rows], labels[rows])
-    values: np.ndarray = model.decision_function(x)
-    return values
+    reduce = make_pipeline(StandardScaler(), PCA(_COMPONENTS, random_state=0)).fit(x[rows])
+    components = reduce.transform(x)
+    found = {}
+    for penalty in _PENALTIES:
+        model = LogisticRegression(C=penalty, max_iter=1000).fit(components[rows], labels[rows])
+        found[penalty] = model.decision_function(components)
+    return found
 
 
 if __name__ == "__main__":
