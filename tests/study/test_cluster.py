@@ -43,6 +43,8 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def hiding(folder: Path) -> list[str]:

@@ -12,14 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageOps
+from served import WITHIN
 
 from axilla.inference.bundle import read_bundle
 from axilla.inference.predictor import Predictor
 from axilla.records.patients import ImageFile, Patient
-
-# Batches of other sizes round differently; on a random network at 64 px by up to 1.1e-6. No two
-# patients are nearly as alike.
-WITHIN = 5e-6
 
 
 @pytest.fixture(scope="module")
