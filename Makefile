@@ -11,9 +11,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # One worker more than there are cores, as tests wait for their servers; up to eight.
 WORKERS = $(shell $(PYTHON) -c 'import os; print(min(8, (os.cpu_count() or 1) + 1))')
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
-DEAR := slow or browser or postgres or cluster
+SLOW := slow or browser or postgres or cluster
 
-.PHONY: demo test test-fast test-all test-dear test-web coverage services lint bench fuzz lock clean
+.PHONY: demo test test-fast test-all test-slow test-web coverage services lint bench fuzz lock clean
 
 demo: $(STAMP)
 	$(BIN)/axilla demo demo
@@ -23,13 +23,13 @@ test: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 2 lint test-fast
 
 test-fast: $(STAMP)
-	$(PYTEST) -m "not ($(DEAR))"
+	$(PYTEST) -m "not ($(SLOW))"
 
-test-all: test test-dear
+test-all: test test-slow
 
 # Whole studies, the browser, PostgreSQL and a Ray cluster: what `test` leaves out.
-test-dear: $(STAMP) services
-	$(PYTEST) -m "$(DEAR)"
+test-slow: $(STAMP) services
+	$(PYTEST) -m "$(SLOW)"
 
 # The web, as its users work; pictures of every page come into build/screenshots.
 test-web: $(STAMP) services
@@ -39,7 +39,7 @@ test-web: $(STAMP) services
 # processor time, which coverage would exceed.
 coverage: $(STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal --ignore tests/fuzz -m "not ($(DEAR))"
+	$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal --ignore tests/fuzz -m "not ($(SLOW))"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 

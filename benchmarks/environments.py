@@ -11,7 +11,7 @@ from benchmarks.common import Result
 _HERE = Path(__file__).parent
 
 
-def python_of(
+def create_environment(
     name: str, wanted: Sequence[str], *, without_dependencies: Sequence[str] = ()
 ) -> Path:
     """Return the interpreter of environment `.NAME`, into which uv installed `wanted`."""
@@ -27,7 +27,7 @@ def python_of(
     return python
 
 
-def run_there(python: Path, runner: str, *arguments: object, folder: Path) -> Result:
+def run_script(python: Path, runner: str, *arguments: object, folder: Path) -> Result:
     """Run a file of this folder by another interpreter; return what it prints after RESULT."""
     done = subprocess.run(  # noqa: S603
         [str(python), str(_HERE / runner), *map(str, arguments)],

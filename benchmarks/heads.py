@@ -22,7 +22,7 @@ from axilla.training.optimisation import FUSION_HALVE_EVERY, FUSION_RATE, Optimi
 from axilla.training.projection import fit_projection
 from axilla.training.stacked import Schedule, Trial, train_stacked
 from benchmarks.common import Result, Sample, compared, open_sample, seconds_of, spread, table
-from benchmarks.environments import python_of, run_there
+from benchmarks.environments import create_environment, run_script
 from benchmarks.running import alone
 
 TARGET = 15.0
@@ -152,7 +152,9 @@ class _Fusilli:
         self, root: Path, embeddings: list[torch.Tensor], labels: torch.Tensor, splits: Splits
     ) -> None:
         self._root = root
-        self._python = python_of("fusilli", _WANTED, without_dependencies=["fusilli==2.0.0"])
+        self._python = create_environment(
+            "fusilli", _WANTED, without_dependencies=["fusilli==2.0.0"]
+        )
         for name, embedding in zip(("one", "two"), embeddings, strict=True):
             values = embedding.mean(1).numpy()
             header = ",".join(
@@ -164,7 +166,9 @@ class _Fusilli:
 
     def train(self, epochs: int) -> dict[str, Result]:
         numbers = (epochs, _BATCH, _THREADS)
-        return run_there(self._python, "fusilli_runner.py", self._root, *numbers, folder=self._root)
+        return run_script(
+            self._python, "fusilli_runner.py", self._root, *numbers, folder=self._root
+        )
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from axilla.training.stage import everybody_fold, plan_study
 from axilla.training.trials import FrozenTrial, FusionTrial
 from axilla.training.unimodal import head_search
 from benchmarks.common import Result, Sample, open_sample, table
-from benchmarks.environments import python_of, run_there
+from benchmarks.environments import create_environment, run_script
 from benchmarks.running import alone
 
 TARGET = 3.0
@@ -76,7 +76,7 @@ def _measure(*, quick: bool) -> Result:
         start = time.process_time()
         rival_auc = _nested(joined, labels, folds)
         theirs |= dict.fromkeys(_FUSIONS, time.process_time() - start)
-        autogluon = {} if quick else _autogluon(joined, labels, folds, Path(root))
+        autogluon = {} if quick else _fit_autogluon(joined, labels, folds, Path(root))
     fits = sum(len(fold.inner) + 1 for fold in folds) * len(_PENALTIES)
     return {
         "target": TARGET,
@@ -107,10 +107,10 @@ def report(result: Result) -> list[str]:
         f"Ratio of processor seconds for the same number of fits: {result['ratio']:.2f} (target: "
         f"at most {result['target']:.0f}). AUC out of fold: {aucs}."
     )
-    return [ratio, "", *table(header, rows), *_said_of_autogluon(result)]
+    return [ratio, "", *table(header, rows), *_format_autogluon(result)]
 
 
-def _said_of_autogluon(result: Result) -> list[str]:
+def _format_autogluon(result: Result) -> list[str]:
     if not (found := result["autogluon"]):
         return []
     concatenation = result["axilla"]["concatenation"]
@@ -183,13 +183,15 @@ def _axilla(
     return seconds, auc
 
 
-def _autogluon(x: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], root: Path) -> Result:
+def _fit_autogluon(x: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], root: Path) -> Result:
     """Let AutoGluon choose among its models in every outer fold, on the same embeddings."""
     fold = np.zeros(len(labels), dtype=int)
     for number, one in enumerate(folds):
         fold[list(one.outer.test)] = number
     np.savez(root / "table.npz", x=x, y=labels.astype(int), fold=fold)
-    return run_there(python_of("autogluon", _AUTOGLUON), "autogluon_runner.py", root, folder=root)
+    return run_script(
+        create_environment("autogluon", _AUTOGLUON), "autogluon_runner.py", root, folder=root
+    )
 
 
 def _scikit_learn(x: np.ndarray, labels: np.ndarray, folds: Sequence[Fold]) -> float:

@@ -20,7 +20,7 @@ from axilla.training.embeddings import EmbeddingPlan, fixed_backbone, store_embe
 from axilla.training.engine import Engine
 from axilla.training.pixels import Pixels
 from benchmarks.common import Result, compared, open_sample, spread, table
-from benchmarks.environments import python_of, run_there
+from benchmarks.environments import create_environment, run_script
 from benchmarks.running import alone
 
 NETWORKS = ("densenet121", "squeezenet", "efficientnet_lite0")
@@ -32,7 +32,7 @@ def measure(*, quick: bool) -> Result:
     """Embed the sample's ultrasound images on both sides in turn; count processor seconds."""
     keep_freed_memory()
     torch.set_num_threads(1)
-    python = python_of("onnxruntime", _WANTED)
+    python = create_environment("onnxruntime", _WANTED)
     per = {}
     with tempfile.TemporaryDirectory() as root:
         sample = open_sample(Path(root))
@@ -44,7 +44,7 @@ def measure(*, quick: bool) -> Result:
             _write(name, pixels, settings.outside_mask, folder)
             theirs, ours, apart = [], [], 0.0
             for _ in range(1 if quick else 3):
-                found = run_there(python, "onnx_runner.py", folder, folder=folder)
+                found = run_script(python, "onnx_runner.py", folder, folder=folder)
                 theirs.append(found["processor_s"])
                 seconds, embeddings = _axilla(name, pixels, settings)
                 ours.append(seconds)

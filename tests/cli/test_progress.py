@@ -8,8 +8,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from axilla.cli.progress import ConsoleProgress
-from axilla.cli.progress_lines import RunningTask, bar_line, duration, rough_duration
-from axilla.cli.study import expectation
+from axilla.cli.progress_lines import RunningTask, bar_line, duration, format_rough_duration
+from axilla.cli.study import describe_runtime
 
 LONG = "100% Embedding pathology with timm:vit_small_patch16_224.dino"
 
@@ -184,11 +184,11 @@ def test_durations_read_as_clocks_do():
     ],
 )
 def test_an_expected_time_is_round(seconds, said):
-    assert rough_duration(seconds) == said
+    assert format_rough_duration(seconds) == said
 
 
 def test_the_expected_time_of_a_study_says_for_whom_and_what_is_kept():
-    assert expectation(120, patients=211, resumed=False) == (
+    assert describe_runtime(120, patients=211, resumed=False) == (
         "211 patients: about 2 minutes on this machine."
     )
-    assert expectation(120, patients=211, resumed=True).endswith("is not done again.")
+    assert describe_runtime(120, patients=211, resumed=True).endswith("is not done again.")

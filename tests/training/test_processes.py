@@ -5,19 +5,19 @@ from multiprocessing import Pipe
 from pathlib import Path
 from threading import Event
 
-from axilla.training.processes import answer, in_background
+from axilla.training.processes import call_in_background, send_result
 
 
 def test_the_answer_comes_while_others_work():
     answers, arrived = [], Event()
-    in_background("math", "sqrt", 2.25, when_done=lambda x: (answers.append(x), arrived.set()))
+    call_in_background("math", "sqrt", 2.25, on_result=lambda x: (answers.append(x), arrived.set()))
     assert arrived.wait(60)
     assert answers == [1.5]
 
 
 def test_work_that_is_given_up_says_nothing():
     before, answers = set(threading.enumerate()), []
-    give_up = in_background("time", "sleep", 600.0, when_done=answers.append)
+    give_up = call_in_background("time", "sleep", 600.0, on_result=answers.append)
     give_up()
     (waiting,) = set(threading.enumerate()) - before
     waiting.join(60)
@@ -27,9 +27,9 @@ def test_work_that_is_given_up_says_nothing():
 
 def test_what_axilla_refuses_has_no_answer_and_a_listener_may_have_gone():
     answers, answered = Pipe(duplex=False)
-    answer(answered, "axilla.records.toml", "read_study", (Path("no such file"),))
+    send_result(answered, "axilla.records.toml", "read_study", (Path("no such file"),))
     assert not answers.poll()
-    answer(answered, "math", "sqrt", (4.0,))
+    send_result(answered, "math", "sqrt", (4.0,))
     assert answers.recv() == 2.0
     answers.close()
-    answer(answered, "math", "sqrt", (4.0,))
+    send_result(answered, "math", "sqrt", (4.0,))

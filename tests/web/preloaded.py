@@ -18,8 +18,8 @@ import sys
 import argon2
 import PIL.Image
 
-IN_OTHER_PROCESSES = {"axilla.web.predicting.drawing", "axilla.web.predicting.loaded"}
-WHEN_IT_STARTS = (
+PREDICTION_ONLY = {"axilla.web.predicting.drawing", "axilla.web.predicting.loaded"}
+STARTUP_MODULES = (
     "axilla.cli.serve",
     "axilla.explanation.review.stage",
     "nicegui.elements.input",
@@ -49,9 +49,9 @@ def import_server() -> None:
     """
     web = importlib.import_module("axilla.web")
     for module in pkgutil.walk_packages(web.__path__, "axilla.web."):
-        if module.name not in IN_OTHER_PROCESSES:
+        if module.name not in PREDICTION_ONLY:
             importlib.import_module(module.name)
-    for name in WHEN_IT_STARTS:
+    for name in STARTUP_MODULES:
         importlib.import_module(name)
     PIL.Image.init()
     gc.collect()

@@ -28,7 +28,7 @@ TABLET = {"width": 820, "height": 1180}
 PHONE = {"width": 390, "height": 844}
 # Batches of other sizes round differently; on a random network at 64 px by up to 1.3e-6. No two
 # patients are nearly as alike.
-WITHIN = 5e-6
+PROBABILITY_TOLERANCE = 5e-6
 _AXILLA = "from axilla.cli.main import app; app()"
 _PRELOADED = Path(__file__).with_name("preloaded.py")
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageOps
-from served import WITHIN
+from served import PROBABILITY_TOLERANCE
 
 from axilla.inference.bundle import read_bundle
 from axilla.inference.predictor import Predictor
@@ -71,8 +71,8 @@ def test_fifty_at_once_all_get_their_own_answer(clinic, run_once, rows, expected
         answers = list(pool.map(ask, asked))
     for place, answer in zip(asked, answers, strict=True):
         wanted = expected[place]
-        assert answer["probability"] == pytest.approx(wanted.probability, abs=WITHIN)
-        assert answer["by_modality"] == pytest.approx(wanted.by_modality, abs=WITHIN)
+        assert answer["probability"] == pytest.approx(wanted.probability, abs=PROBABILITY_TOLERANCE)
+        assert answer["by_modality"] == pytest.approx(wanted.by_modality, abs=PROBABILITY_TOLERANCE)
         assert answer["call"] == ("positive" if wanted.positive else "negative")
         assert answer["warnings"] == list(wanted.warnings)
         parts = [(one["template"], one["values"]) for one in answer["cautions"]]
@@ -99,7 +99,7 @@ def test_one_bad_case_of_a_batch_spoils_none_of_the_others(clinic, run_once, row
             assert answer["detail"]["place"] == "ultrasound-1.png"
         else:
             wanted = expected[place % len(rows)].probability
-            assert answer["probability"] == pytest.approx(wanted, abs=WITHIN)
+            assert answer["probability"] == pytest.approx(wanted, abs=PROBABILITY_TOLERANCE)
 
 
 def test_a_drawn_rectangle_counts_and_one_outside_is_refused(clinic, run_once, rows) -> None:
@@ -111,7 +111,9 @@ def test_a_drawn_rectangle_counts_and_one_outside_is_refused(clinic, run_once, r
     with clinic.client("vi") as client:
         files = {"ultrasound": ("a.png", image)}
         answer = client.post("/api/predict", files=files, data={"roi": roi})
-        assert answer.json()["probability"] == pytest.approx(wanted.probability, abs=WITHIN)
+        assert answer.json()["probability"] == pytest.approx(
+            wanted.probability, abs=PROBABILITY_TOLERANCE
+        )
         assert any("no pathology" in one for one in answer.json()["warnings"])
         for bad in ("0,0,99999,5", "1,2,3", "-4,0,5,5", "a,b,c,d", "1,1,0,5"):
             refused = client.post("/api/predict", files=files, data={"roi": bad})

@@ -15,7 +15,7 @@ import httpx
 import pandas as pd
 import pytest
 import uvicorn
-from served import WITHIN
+from served import PROBABILITY_TOLERANCE
 
 from axilla.records.folder import RunFolder
 from axilla.web.app import create_app
@@ -81,7 +81,9 @@ def test_a_full_queue_says_when_to_come_back_and_the_rest_is_right(finished: Pat
             assert 1 <= int(answer.headers["Retry-After"]) <= 60
             assert answer.json()["detail"]["place"] == "queue"
         else:
-            assert answer.json()["probability"] == pytest.approx(wanted["probability"], abs=WITHIN)
+            assert answer.json()["probability"] == pytest.approx(
+                wanted["probability"], abs=PROBABILITY_TOLERANCE
+            )
     assert sum(answer.status_code == 200 for answer in answers) >= 3
 
 
@@ -99,7 +101,9 @@ def test_a_worker_that_is_killed_loses_nothing(finished: Path) -> None:
         assert desks.predictions.worker_pid != first
     assert [answer.status_code for answer in answers] == [200] * len(cases)
     for answer, wanted in zip(answers, alone, strict=True):
-        assert answer.json()["probability"] == pytest.approx(wanted["probability"], abs=WITHIN)
+        assert answer.json()["probability"] == pytest.approx(
+            wanted["probability"], abs=PROBABILITY_TOLERANCE
+        )
 
 
 @pytest.mark.slow

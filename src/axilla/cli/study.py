@@ -8,7 +8,7 @@ from typing import Final
 
 from axilla.cli.console import err, progress
 from axilla.cli.external import validate_externally
-from axilla.cli.progress_lines import rough_duration
+from axilla.cli.progress_lines import format_rough_duration
 from axilla.cohort import stage as cohort_stage
 from axilla.evaluation.stage import evaluate
 from axilla.records.errors import Problem, StudyError
@@ -18,7 +18,7 @@ from axilla.records.progress import Both
 from axilla.records.progress_file import ProgressFile
 from axilla.records.study import StudyConfig
 from axilla.report.stage import write_report
-from axilla.training.processes import in_background, start_server
+from axilla.training.processes import call_in_background, start_server
 
 _TITLES: Final = {
     "check": "Checking",
@@ -41,9 +41,9 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
         start_server()
     told = ProgressFile(folder, stages=STAGES)
     listeners = Both(progress, told)
-    with told.running(), _expecting(config, folder) as expect:
+    with told.running(), _announce_runtime(config, folder) as start_estimate:
         with _stage("check", told):
-            cohort = cohort_stage.check(config, folder, listeners, when_read=expect)
+            cohort = cohort_stage.check(config, folder, listeners, on_read=start_estimate)
         with _stage("train", told):
             with progress.activity("Loading PyTorch"):
                 # It takes seconds to import: what the check finds must not wait for it.
@@ -64,7 +64,7 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
 
 
 @contextmanager
-def _expecting(
+def _announce_runtime(
     config: StudyConfig, folder: RunFolder
 ) -> Iterator[Callable[[Sequence[Patient]], None]]:
     """Yield what is told the patients, and then says how long their study takes on this machine.
@@ -74,27 +74,27 @@ def _expecting(
     resumed = folder.cache.is_dir()
     with ExitStack() as background:
 
-        def expect(patients: Sequence[Patient]) -> None:
+        def start_estimate(patients: Sequence[Patient]) -> None:
             if config.compute.engine != "local":
                 return  # what a cluster can do is not timed here
 
-            def say(seconds: float | None) -> None:
+            def print_estimate(seconds: float | None) -> None:
                 if seconds is not None:
-                    err.print(expectation(seconds, patients=len(patients), resumed=resumed))
+                    err.print(describe_runtime(seconds, patients=len(patients), resumed=resumed))
 
-            give_up = in_background(
-                *("axilla.training.expected_time", "expected_seconds", config, patients),
-                when_done=say,
+            give_up = call_in_background(
+                *("axilla.training.runtime_estimate", "estimate_seconds", config, patients),
+                on_result=print_estimate,
             )
             background.callback(give_up)
 
-        yield expect
+        yield start_estimate
 
 
-def expectation(seconds: float, *, patients: int, resumed: bool) -> str:
+def describe_runtime(seconds: float, *, patients: int, resumed: bool) -> str:
     """Return the line that tells how long a study takes on this machine."""
     kept = "; what an earlier run has finished is not done again" if resumed else ""
-    return f"{patients} patients: {rough_duration(seconds)} on this machine{kept}."
+    return f"{patients} patients: {format_rough_duration(seconds)} on this machine{kept}."
 
 
 @contextmanager

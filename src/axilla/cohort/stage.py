@@ -30,11 +30,11 @@ def check(
     folder: RunFolder,
     progress: Progress,
     *,
-    when_read: Callable[[Sequence[Patient]], None] | None = None,
+    on_read: Callable[[Sequence[Patient]], None] | None = None,
 ) -> Cohort:
     """Read the table, look at every image, plan every split; return the cohort if all is well.
 
-    `when_read` is called with the patients once the table is read, before any image is opened.
+    `on_read` is called with the patients once the table is read, before any image is opened.
     Writes results/check.json and results/flow.json in either case. Raises `CohortError` with
     every problem of table, images and splits that nobody has accepted.
     """
@@ -47,8 +47,8 @@ def check(
         nothing = Reading((), tuple(error("table", p) for p in fault.problems), ())
         _write(folder, nothing, wanted=wanted_by(config))
         raise
-    if when_read is not None:
-        when_read(reading.patients)
+    if on_read is not None:
+        on_read(reading.patients)
     checked = _checked(reading, wanted, config=config, folder=folder, progress=progress)
     _write(folder, checked, wanted=wanted)
     return cohort_of(checked, table)

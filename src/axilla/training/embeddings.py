@@ -166,14 +166,14 @@ def store_embeddings(
     engine: Engine,
     *,
     progress: Progress,
-    beside: Sequence[Trial] = (),
+    extra_trials: Sequence[Trial] = (),
     label: str = "Embedding images",
 ) -> None:
     """Embed all images with all backbones, blocks of images side by side, unless it is done.
 
-    Trials `beside` are finished too: what they do needs no embedding.
+    `extra_trials` are finished too: what they do needs no embedding.
     """
-    engine.finish([*_missing_blocks(plans), *beside], label, progress=progress)
+    engine.finish([*_missing_blocks(plans), *extra_trials], label, progress=progress)
     for plan in plans:
         plan.assemble()
 

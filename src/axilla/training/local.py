@@ -10,7 +10,7 @@ import torch
 from axilla.models.allocator import keep_freed_memory
 from axilla.records.errors import Problem, StudyError
 from axilla.training.engine import Trial
-from axilla.training.processes import process_context
+from axilla.training.processes import get_process_context
 
 
 class LocalWorkers:
@@ -52,7 +52,7 @@ def local_pool(*, jobs: int) -> Iterator[ProcessPoolExecutor]:
     Each has one thread: small networks and heads gain more from processes than from threads, and
     sums have the same order whatever the number of jobs.
     """
-    pool = ProcessPoolExecutor(jobs, mp_context=process_context(), initializer=start_worker)
+    pool = ProcessPoolExecutor(jobs, mp_context=get_process_context(), initializer=start_worker)
     try:
         yield pool
     except BaseException:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 def start_server() -> None:
     """Let the server that processes are forked from import what they need while others work."""
-    if process_context().get_start_method() == "forkserver":
+    if get_process_context().get_start_method() == "forkserver":
         ensure_running()
 
 
-def process_context() -> "ForkServerContext | SpawnContext":
+def get_process_context() -> "ForkServerContext | SpawnContext":
     """Return how processes start: forked from a server that imported torch once, if possible."""
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
@@ -33,17 +33,17 @@ def process_context() -> "ForkServerContext | SpawnContext":
     return context
 
 
-def in_background(
-    module: str, function: str, *arguments: object, when_done: Callable[[Any], None]
+def call_in_background(
+    module: str, function: str, *arguments: object, on_result: Callable[[Any], None]
 ) -> Callable[[], None]:
-    """Call a module's function in a process of its own; tell `when_done` its answer, in a thread.
+    """Call a module's function in a process of its own; tell `on_result` its answer, in a thread.
 
-    The module is imported there, not here. Returns what gives the call up: from then on `when_done`
+    The module is imported there, not here. Returns what gives the call up: from then on `on_result`
     is told nothing. A call that raises `AxillaError` has no answer.
     """
-    answers, answered = process_context().Pipe(duplex=False)
-    process = process_context().Process(
-        target=answer, args=(answered, module, function, arguments), daemon=True
+    answers, answered = get_process_context().Pipe(duplex=False)
+    process = get_process_context().Process(
+        target=send_result, args=(answered, module, function, arguments), daemon=True
     )
     given_up = Event()
 
@@ -55,7 +55,7 @@ def in_background(
         with suppress(EOFError, OSError):
             told = answers.recv()
             if not given_up.is_set():
-                when_done(told)
+                on_result(told)
 
     def give_up() -> None:
         given_up.set()
@@ -66,7 +66,9 @@ def in_background(
     return give_up
 
 
-def answer(answered: Connection, module: str, function: str, arguments: tuple[object, ...]) -> None:
+def send_result(
+    answered: Connection, module: str, function: str, arguments: tuple[object, ...]
+) -> None:
     """Send what a module's function returns; nothing if it raises `AxillaError`."""
     # Ctrl+C reaches this process too; OSError: nobody waits for the answer any more.
     with suppress(AxillaError, OSError, KeyboardInterrupt):

@@ -127,7 +127,7 @@ def _train_images(
         embeddings,
         engine,
         progress=progress,
-        beside=first_round(plans),
+        extra_trials=first_round(plans),
         label="Embedding images, training networks" if plans else "Embedding images",
     )
     second_round(plans, engine, label="Training chosen networks", progress=progress)

@@ -7,7 +7,7 @@ import torch
 
 from axilla.cohort.reading import read_cohort
 from axilla.records.toml import read_study
-from axilla.training.expected_time import expected_seconds
+from axilla.training.runtime_estimate import estimate_seconds
 
 
 @pytest.fixture(scope="module")
@@ -32,24 +32,24 @@ def changed(config, section, **values):
 def test_more_epochs_more_patients_and_fewer_processes_take_longer(study):
     config, patients = study
     config = changed(config, "models", ultrasound=("plnet",), pathology=("plnet",))
-    once = expected_seconds(config, patients)
+    once = estimate_seconds(config, patients)
     assert once > 0
     longer = changed(config, "training", network_epochs=20_000)
-    assert expected_seconds(longer, patients) > 2 * once
+    assert estimate_seconds(longer, patients) > 2 * once
     four = changed(longer, "compute", jobs=4)
-    assert expected_seconds(four, patients) < expected_seconds(longer, patients)
+    assert estimate_seconds(four, patients) < estimate_seconds(longer, patients)
     more = [
         replace(patient, patient_id=f"{patient.patient_id} {copy}", group=f"{patient.group} {copy}")
         for patient in patients
         for copy in range(4)
     ]
-    assert expected_seconds(longer, more) > 1.5 * expected_seconds(longer, patients)
+    assert estimate_seconds(longer, more) > 1.5 * estimate_seconds(longer, patients)
 
 
 def test_joint_training_is_counted(study):
     config, patients = study
     joint = changed(config, "models", fusion_training="joint")
-    assert expected_seconds(joint, patients) > expected_seconds(config, patients)
+    assert estimate_seconds(joint, patients) > estimate_seconds(config, patients)
 
 
 def test_images_that_cannot_be_read_and_patients_who_cannot_be_split_give_no_answer(
@@ -64,5 +64,5 @@ def test_images_that_cannot_be_read_and_patients_who_cannot_be_split_give_no_ans
         )
         for patient in patients
     ]
-    assert expected_seconds(config, lost) is None
-    assert expected_seconds(config, patients[:2]) is None
+    assert estimate_seconds(config, lost) is None
+    assert estimate_seconds(config, patients[:2]) is None

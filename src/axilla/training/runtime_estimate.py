@@ -43,7 +43,7 @@ _SHOWN: Final = 8
 """About how many patients a report shows."""
 
 
-def expected_seconds(config: StudyConfig, patients: Sequence[Patient]) -> float | None:
+def estimate_seconds(config: StudyConfig, patients: Sequence[Patient]) -> float | None:
     """Return about how many seconds a whole study of these patients takes on this machine.
 
     Reading, embedding and a training step are done on the first images with every network of the
@@ -57,16 +57,16 @@ def expected_seconds(config: StudyConfig, patients: Sequence[Patient]) -> float 
     except CohortError:
         return None
     start_worker()
-    found = [_Images.read(config, members, modality) for modality in IMAGE_MODALITIES]
+    found = [_ModalityTiming.read(config, members, modality) for modality in IMAGE_MODALITIES]
     parts = [part for part in found if part is not None]
     if not parts:
         return None
-    work = sum(part.seconds(folds) for part in parts) + _heads_seconds(config, folds)
+    work = sum(part.estimate_seconds(folds) for part in parts) + _estimate_heads(config, folds)
     return _FIXED_S + work / (config.compute.jobs or os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Images:
+class _ModalityTiming:
     """A study's images of one modality: how many, the first of them, the seconds to read one."""
 
     config: StudyConfig
@@ -78,7 +78,7 @@ class _Images:
     @classmethod
     def read(
         cls, config: StudyConfig, patients: Sequence[Patient], modality: ImageModality
-    ) -> "_Images | None":
+    ) -> "_ModalityTiming | None":
         """Read the first images as the check and training do; None if there are none to read."""
         files = [file for patient in patients for file in patient.images(modality)]
         if not getattr(config.models, modality):
@@ -88,7 +88,7 @@ class _Images:
         for file in files[:_IMAGES]:
             start = time.process_time()
             try:
-                planes.append(_read(file, modality, settings))
+                planes.append(_read_image(file, modality, settings))
             except (UnreadableImage, RoiError):
                 continue
             seconds.append(time.process_time() - start)
@@ -96,20 +96,22 @@ class _Images:
             cls(config, modality, len(files), torch.stack(planes), min(seconds)) if planes else None
         )
 
-    def seconds(self, folds: Sequence[Fold]) -> float:
+    def estimate_seconds(self, folds: Sequence[Fold]) -> float:
         """Return the seconds of one process for all that is done with the images."""
         models, settings = self.config.models, self.config.preprocessing
         served = count_served_views(mirror=settings.mirror)
         names = getattr(models, self.modality)
         trained = [name for name in names if is_trained(name, self.config)]
-        forward = [self._forward_s(name) for name in names]
+        forward = [self._time_forward(name) for name in names]
         total = self.count * (self.reading_s + sum(forward) * (served + settings.crops))
-        total += sum(self._fits_s(name, folds) for name in trained)
+        total += sum(self._estimate_training(name, folds) for name in trained)
         if models.fusion_training == "joint":
-            total += len(models.fusion) * max(self._fits_s(name, folds) for name in names)
-        return total + max(forward) * served * self._explained()
+            total += len(models.fusion) * max(
+                self._estimate_training(name, folds) for name in names
+            )
+        return total + max(forward) * served * self._count_explanation_passes()
 
-    def _explained(self) -> int:
+    def _count_explanation_passes(self) -> int:
         """Return how many forward passes the maps and their tests cost."""
         asked, tested = self.config.explanation.patients, self.config.explanation.faithfulness_cases
         if isinstance(asked, str):
@@ -117,23 +119,23 @@ class _Images:
         mapped = min(self.count, asked)
         return mapped * _MAP + min(mapped, tested) * _TEST
 
-    def _forward_s(self, name: str) -> float:
+    def _time_forward(self, name: str) -> float:
         """Return the seconds that a network takes for one view of one image."""
         device, backbone = choose_device(self.config.compute.device), find_backbone(name)
         network = fixed_backbone(name, pretrained=False, seed=0).to(device)
         view = network_input(
-            resized(self.planes, self._side_px(name)).to(device),
+            resized(self.planes, self._get_side_px(name)).to(device),
             self.modality,
             expects=backbone.expects,
             outside_mask=self.config.preprocessing.outside_mask,
         )
         with torch.inference_mode():
             network(view[:1]).cpu()  # what is prepared only once is not timed
-            start = _now(device)
+            start = _read_clock(device)
             network(view).cpu()
-        return (_now(device) - start) / len(view)
+        return (_read_clock(device) - start) / len(view)
 
-    def _fits_s(self, name: str, folds: Sequence[Fold]) -> float:
+    def _estimate_training(self, name: str, folds: Sequence[Fold]) -> float:
         """Return the seconds of all fits of a network, from those of one small epoch."""
         device = choose_device(self.config.compute.device)
         search = replace(network_search(self.config, device), pretrained=False)
@@ -144,20 +146,20 @@ class _Images:
         labels = (torch.arange(len(planes)) % 2).float()
         bags = Bags(planes, torch.arange(len(planes)).numpy(), labels, self.modality)
 
-        def epoch_s(images: int) -> float:
-            start = _now(device)
+        def time_epoch(images: int) -> float:
+            start = _read_clock(device)
             fit_network(
                 recipe,
-                bags.resized(self._side_px(name)),
+                bags.resized(self._get_side_px(name)),
                 range(images),
                 watch=(),
                 checkpoints=(1,),
                 seed=0,
                 device=device,
             )
-            return _now(device) - start
+            return _read_clock(device) - start
 
-        few, many = epoch_s(2), epoch_s(_TRAINED)  # what they share is done once a fit
+        few, many = time_epoch(2), time_epoch(_TRAINED)  # what they share is done once a fit
         per_image = max(many - few, many / _TRAINED) / (_TRAINED - 2)
         seen = sum(
             len(split.train) * (len(search.grid) if split in fold.inner else 1)
@@ -167,13 +169,13 @@ class _Images:
         images_each = self.count / max(1, len(folds[-1].outer.train))
         return per_image * seen * images_each * search.epochs
 
-    def _side_px(self, name: str) -> int:
+    def _get_side_px(self, name: str) -> int:
         trained = self.config.training.network_size_px if is_trained(name, self.config) else None
         side_px = find_backbone(name).fixed_size_px or trained
         return side_px or self.config.preprocessing.image_size_px
 
 
-def _now(device: torch.device) -> float:
+def _read_clock(device: torch.device) -> float:
     """Return a clock in seconds: processor time, which others on the machine do not lengthen.
 
     What a GPU does is no processor time.
@@ -181,12 +183,12 @@ def _now(device: torch.device) -> float:
     return time.process_time() if device.type == "cpu" else time.perf_counter()
 
 
-def _read(file: ImageFile, modality: ImageModality, settings: PixelSettings) -> torch.Tensor:
+def _read_image(file: ImageFile, modality: ImageModality, settings: PixelSettings) -> torch.Tensor:
     measure(open_picture(file), modality)
     return prepare(file, modality, settings=settings)
 
 
-def _heads_seconds(config: StudyConfig, folds: Sequence[Fold]) -> float:
+def _estimate_heads(config: StudyConfig, folds: Sequence[Fold]) -> float:
     """Return the seconds of one process for all heads and strategies, at a known cost a step."""
     search = head_search(config)
     heads = sum(
