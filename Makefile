@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.matches-lock
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# Compiled once, not by each of the many processes that tests start.
+# Write bytecode: otherwise every process that a test starts compiles axilla again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# One worker more than there are cores, as tests wait for their servers; up to eight.
+# One worker more than cores, because web tests wait for servers; at most eight.
 WORKERS = $(shell $(PYTHON) -c 'import os; print(min(8, (os.cpu_count() or 1) + 1))')
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 SLOW := slow or browser or postgres or cluster
@@ -18,7 +18,7 @@ SLOW := slow or browser or postgres or cluster
 demo: $(STAMP)
 	$(BIN)/axilla demo demo
 
-# Lint takes one core for a minute, so tests begin beside it.
+# mypy uses one core for a minute, so lint and tests run in parallel.
 test: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 2 lint test-fast
 

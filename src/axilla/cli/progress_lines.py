@@ -54,7 +54,7 @@ def duration(seconds: float) -> str:
 
 
 def format_rough_duration(seconds: float) -> str:
-    """Return seconds as words: about 40 seconds, about 3 minutes, about 2.5 hours."""
+    """Format seconds as about 40 seconds, about 3 minutes or about 2.5 hours."""
     if seconds < 1.5 * _MINUTE_S:
         return f"about {max(10, round(seconds, -1)):.0f} seconds"
     if seconds < 1.5 * _HOUR_S:

@@ -67,26 +67,27 @@ def run_study(config: StudyConfig, folder: RunFolder) -> Path:
 def _announce_runtime(
     config: StudyConfig, folder: RunFolder
 ) -> Iterator[Callable[[Sequence[Patient]], None]]:
-    """Yield what is told the patients, and then says how long their study takes on this machine.
+    """Yield a function that takes the patients, and prints how long their study will take.
 
-    It is timed in a process beside the first stage, and given up when the block ends before.
+    The estimate runs in a process of its own while the data are checked. It is stopped when the
+    block ends.
     """
     resumed = folder.cache.is_dir()
     with ExitStack() as background:
 
         def start_estimate(patients: Sequence[Patient]) -> None:
             if config.compute.engine != "local":
-                return  # what a cluster can do is not timed here
+                return  # the speed of a cluster is unknown here
 
             def print_estimate(seconds: float | None) -> None:
                 if seconds is not None:
                     err.print(describe_runtime(seconds, patients=len(patients), resumed=resumed))
 
-            give_up = call_in_background(
+            cancel = call_in_background(
                 *("axilla.training.runtime_estimate", "estimate_seconds", config, patients),
                 on_result=print_estimate,
             )
-            background.callback(give_up)
+            background.callback(cancel)
 
         yield start_estimate
 

@@ -1,6 +1,6 @@
-"""Processes of this machine that have imported torch: forked from one server, where that exists.
+"""Worker processes, forked from a server that has imported torch, where the system can fork.
 
-Nothing here imports torch: the server can begin before a command does.
+This module does not import torch, so that a command can start the server first.
 """
 
 from collections.abc import Callable
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def start_server() -> None:
-    """Let the server that processes are forked from import what they need while others work."""
+    """Start the fork server, which imports torch in the background."""
     if get_process_context().get_start_method() == "forkserver":
         ensure_running()
 
 
 def get_process_context() -> "ForkServerContext | SpawnContext":
-    """Return how processes start: forked from a server that imported torch once, if possible."""
+    """Return the start method of workers: the fork server if the system has it, else spawn."""
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
@@ -36,40 +36,40 @@ def get_process_context() -> "ForkServerContext | SpawnContext":
 def call_in_background(
     module: str, function: str, *arguments: object, on_result: Callable[[Any], None]
 ) -> Callable[[], None]:
-    """Call a module's function in a process of its own; tell `on_result` its answer, in a thread.
+    """Call a module's function in a new process, and `on_result` with its result in a thread.
 
-    The module is imported there, not here. Returns what gives the call up: from then on `on_result`
-    is told nothing. A call that raises `AxillaError` has no answer.
+    The module is imported in the new process only. Returns a function that cancels the call. A
+    call that raises `AxillaError` has no result.
     """
-    answers, answered = get_process_context().Pipe(duplex=False)
+    receiver, sender = get_process_context().Pipe(duplex=False)
     process = get_process_context().Process(
-        target=send_result, args=(answered, module, function, arguments), daemon=True
+        target=send_result, args=(sender, module, function, arguments), daemon=True
     )
-    given_up = Event()
+    cancelled = Event()
 
     def wait() -> None:
-        process.start()  # which may wait for the server's imports
-        answered.close()
-        if given_up.is_set():
+        process.start()  # waits until the server has imported torch
+        sender.close()
+        if cancelled.is_set():
             process.terminate()
         with suppress(EOFError, OSError):
-            told = answers.recv()
-            if not given_up.is_set():
-                on_result(told)
+            result = receiver.recv()
+            if not cancelled.is_set():
+                on_result(result)
 
-    def give_up() -> None:
-        given_up.set()
+    def cancel() -> None:
+        cancelled.set()
         if process.pid is not None:
             process.terminate()
 
     Thread(target=wait, name="background work", daemon=True).start()
-    return give_up
+    return cancel
 
 
 def send_result(
-    answered: Connection, module: str, function: str, arguments: tuple[object, ...]
+    sender: Connection, module: str, function: str, arguments: tuple[object, ...]
 ) -> None:
     """Send what a module's function returns; nothing if it raises `AxillaError`."""
-    # Ctrl+C reaches this process too; OSError: nobody waits for the answer any more.
+    # Ctrl+C reaches this process too. OSError: the receiver is closed.
     with suppress(AxillaError, OSError, KeyboardInterrupt):
-        answered.send(getattr(import_module(module), function)(*arguments))
+        sender.send(getattr(import_module(module), function)(*arguments))

@@ -1,4 +1,4 @@
-"""How long a study takes on this machine, timed on its own first images before it begins."""
+"""Estimated duration of a study on this machine, from timings on its first images."""
 
 import os
 import time
@@ -29,7 +29,7 @@ from axilla.training.stage import choose_device, everybody_fold, plan_study
 from axilla.training.unimodal import head_search, is_trained, network_search
 
 _IMAGES: Final = 3
-"""Images of a modality that are read; the first is not timed, as much is imported with it."""
+"""Images of a modality that are read. The fastest counts: the first also imports libraries."""
 _TRAINED: Final = 8
 """Images of a training step that is timed."""
 _FIXED_S: Final = 25.0
@@ -38,18 +38,17 @@ _HEAD_STEP_S: Final = 2e-4
 """One step of one head among others (benchmarks/RESULTS.md)."""
 _MAP: Final = 4
 _TEST: Final = 75
-"""What mapping an image and testing its map cost, in forward passes of its network."""
+"""Cost of mapping one image and of testing its map, in forward passes of its network."""
 _SHOWN: Final = 8
 """About how many patients a report shows."""
 
 
 def estimate_seconds(config: StudyConfig, patients: Sequence[Patient]) -> float | None:
-    """Return about how many seconds a whole study of these patients takes on this machine.
+    """Return the estimated duration in seconds of a whole study of these patients.
 
-    Reading, embedding and a training step are done on the first images with every network of the
-    study; what follows from embeddings is taken at a known cost. Nothing is taken as finished. For
-    a process of its own: from then on it computes in one thread. None if there is nothing to time
-    yet: no image that can be read, or patients who cannot be split.
+    Reads the first images, and runs and trains every network of the study on them. Heads have a
+    known cost per step. Cached results are ignored. Call it in a process of its own: it sets the
+    process to one thread. None if no image can be read or the patients cannot be split.
     """
     members = [p for p in patients if p.label is not None and p.split == "development"]
     try:
@@ -176,10 +175,7 @@ class _ModalityTiming:
 
 
 def _read_clock(device: torch.device) -> float:
-    """Return a clock in seconds: processor time, which others on the machine do not lengthen.
-
-    What a GPU does is no processor time.
-    """
+    """Return processor seconds, which other programs do not lengthen; on a GPU wall seconds."""
     return time.process_time() if device.type == "cpu" else time.perf_counter()
 
 

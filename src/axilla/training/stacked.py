@@ -35,7 +35,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How a family of heads is trained, whatever the factor of its rate.
+    """Training schedule of a family of heads; the factor of the rate is given apart.
 
     `modality_dropout` is the chance that a case with several modalities lacks one, drawn anew for
     every batch, so that the head learns to do without (as in Neverova et al., PAMI 2016).
