@@ -1,9 +1,13 @@
 """Work in a process of its own: its answer, and giving it up."""
 
+import subprocess
+import sys
 import threading
 from multiprocessing import Pipe
 from pathlib import Path
 from threading import Event
+
+import pytest
 
 from axilla.training.processes import call_in_background, send_result
 
@@ -33,3 +37,34 @@ def test_what_axilla_refuses_has_no_answer_and_a_listener_may_have_gone():
     assert answers.recv() == 2.0
     answers.close()
     send_result(answered, "math", "sqrt", (4.0,))
+
+
+INTERRUPTED = """
+import os, signal, time
+from threading import Event
+from axilla.training.processes import call_in_background, start_server
+
+start_server()
+time.sleep(0.5)
+try:
+    os.killpg(0, signal.SIGINT)
+    time.sleep(60)
+except KeyboardInterrupt:
+    pass
+done = Event()
+call_in_background("math", "sqrt", 2.25, on_result=lambda x: (print(x, flush=True), done.set()))
+assert done.wait(60)
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_the_server_imports_is_silent_and_leaves_it_running():
+    ended = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", INTERRUPTED],
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,
+    )
+    assert ended.stdout == "1.5\n"
+    assert ended.stderr == ""

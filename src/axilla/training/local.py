@@ -1,5 +1,6 @@
 """Trials on the processors of this machine: one-thread processes, a trial at a time in each."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -10,7 +11,7 @@ import torch
 from axilla.models.allocator import keep_freed_memory
 from axilla.records.errors import Problem, StudyError
 from axilla.training.engine import Trial
-from axilla.training.processes import get_process_context
+from axilla.training.processes import get_process_context, start_server
 
 
 class LocalWorkers:
@@ -52,6 +53,7 @@ def local_pool(*, jobs: int) -> Iterator[ProcessPoolExecutor]:
     Each has one thread: small networks and heads gain more from processes than from threads, and
     sums have the same order whatever the number of jobs.
     """
+    start_server()
     pool = ProcessPoolExecutor(jobs, mp_context=get_process_context(), initializer=start_worker)
     try:
         yield pool
@@ -62,6 +64,7 @@ def local_pool(*, jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def start_worker() -> None:
-    """Prepare a process for trials: one thread, and an allocator that keeps its memory."""
+    """Prepare a process for trials: one thread, an allocator that keeps memory, Ctrl+C ends it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     keep_freed_memory()

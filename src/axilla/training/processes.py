@@ -3,13 +3,14 @@
 This module does not import torch, so that a command can start the server first.
 """
 
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.forkserver import ensure_running
-from threading import Event, Thread
+from threading import Event, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from axilla.records.errors import AxillaError
@@ -19,9 +20,17 @@ if TYPE_CHECKING:
 
 
 def start_server() -> None:
-    """Start the fork server, which imports torch in the background."""
-    if get_process_context().get_start_method() == "forkserver":
+    """Start the fork server, which imports torch in the background and ignores Ctrl+C."""
+    if get_process_context().get_start_method() != "forkserver":
+        return
+    if current_thread() is not main_thread():  # only the main thread may change signals
         ensure_running()
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server inherits it
+    try:
+        ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def get_process_context() -> "ForkServerContext | SpawnContext":
