@@ -38,7 +38,7 @@ def get_process_context() -> "ForkServerContext | SpawnContext":
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload(["axilla.training.trials", "torchvision.models"])
+    context.set_forkserver_preload(["axilla.training.preload"])
     return context
 
 
