@@ -1,6 +1,7 @@
 """One figure style and one deterministic way to PNG and SVG; matplotlib's object interface only."""
 
 import io
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,8 +111,15 @@ class Drawing:
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Draw everything inside the block in the journal style."""
-    with rc_context(_STYLE):
-        yield
+    # Fonts for Chinese names often have no bold; the regular will do, without a warning each.
+    fonts = logging.getLogger("matplotlib.font_manager")
+    level = fonts.level
+    fonts.setLevel(logging.ERROR)
+    try:
+        with rc_context(_STYLE):
+            yield
+    finally:
+        fonts.setLevel(level)
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
