@@ -27,7 +27,7 @@ TINY = (
     ("batch_sizes = [8, 16]", "batch_sizes = [8]"),
 )
 Run = Callable[[Path], bytes]
-KILLS, STARTS = 10, 40
+KILLS = 10
 FILE_LIMIT_BYTES = 20_000
 
 
@@ -35,8 +35,6 @@ FILE_LIMIT_BYTES = 20_000
 class Undisturbed:
     folder: Path
     predictions: bytes
-    starting_s: float
-    working_s: float
 
 
 def start(folder: Path, *, limit_bytes: int | None = None) -> "subprocess.Popen[bytes]":
@@ -79,42 +77,35 @@ def undisturbed(
     tmp_path_factory: pytest.TempPathFactory, make_study: Callable[..., Path]
 ) -> Undisturbed:
     folder = make_study(tmp_path_factory.mktemp("resume") / "study", *TINY)
-    times = [time.monotonic()]
     study = start(folder)
-    while study.poll() is None and not (folder / "results").exists():
-        time.sleep(0.05)
-    times.append(time.monotonic())
     output = study.communicate()[0].decode()
-    times.append(time.monotonic())
     assert study.returncode == 0, output
     predictions = (folder / "results" / "predictions.csv").read_bytes()
-    return Undisturbed(folder, predictions, times[1] - times[0], times[2] - times[1])
+    return Undisturbed(folder, predictions)
 
 
 def test_ten_kills_change_no_byte(
     undisturbed: Undisturbed, tmp_path: Path, make_study: Callable[..., Path], run: Run
 ) -> None:
     folder = make_study(tmp_path / "study", *TINY)
+    everything = len(finished_trials(undisturbed.folder))
     rng = np.random.default_rng(2025)
     left: list[int] = []
-    for _ in range(STARTS):
-        # A few trials further each time, so that one study is killed again and again.
-        work = undisturbed.working_s * rng.uniform(0, 4 / KILLS)
+    while len(left) < KILLS:
+        # A trial further each time, and anywhere in it: one study is killed again and again.
+        wanted = len(finished_trials(folder)) + 1 if left else 0
         study = start(folder)
-        try:
-            study.wait(undisturbed.starting_s + work)
-        except subprocess.TimeoutExpired:
-            kill(study)
+        while study.poll() is None and len(finished_trials(folder)) < wanted:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.5))
+        finished = study.poll() == 0
+        kill(study)
+        if finished:  # it was done before its moment: the next one begins anew
+            shutil.rmtree(folder / "results")
+        else:
             assert study.returncode == -signal.SIGKILL
             left.append(len(finished_trials(folder)))
-            if len(left) >= KILLS and any(left):
-                break
-        else:
-            # Resumed, it was done before its moment: the next one begins anew.
-            kill(study)
-            shutil.rmtree(folder / "results")
-    assert len(left) >= KILLS
-    assert any(0 < trials < len(finished_trials(undisturbed.folder)) for trials in left)
+    assert any(0 < trials < everything for trials in left)
     assert run(folder) == undisturbed.predictions
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from drawing import SHOWN
 from playwright.sync_api import Page, expect
 from served import PASSWORD
 
@@ -33,6 +34,7 @@ def make_accounts(page: Page) -> None:
         expect(page.get_by_role("listbox")).to_have_count(0)  # no click while it closes
         page.get_by_role("button", name="Make the account").click()
         page.locator(".ax-name", has_text=name).wait_for()
+        expect(page.get_by_label("Name")).to_have_value("")  # it is emptied for the next
 
 
 def draw(page: Page, patients: int) -> list[str]:
@@ -42,7 +44,7 @@ def draw(page: Page, patients: int) -> list[str]:
     for number in range(patients):
         patient = page.get_by_role("heading", level=2).first.inner_text()
         stage = page.locator(".vw-stage")
-        stage.wait_for()
+        page.locator(SHOWN).wait_for()
         if number:
             page.get_by_role("button", name="Use the rectangle of").click()
         else:
@@ -88,7 +90,7 @@ def predict(page: Page, study: Path) -> float:
     page.goto("/predict")
     page.get_by_label("Choose ultrasound images").set_input_files(study / row["ultrasound"])
     page.get_by_label("Choose pathology images").set_input_files(study / row["pathology"])
-    page.locator(".pr-stage:not([hidden])").wait_for()
+    page.locator(".pr-stage:not([hidden]) .vw-stage[data-shown]").wait_for()
     stage = page.locator(".vw-stage").bounding_box()
     middle, centre = stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2
     page.mouse.move(middle - 60, centre - 50)
