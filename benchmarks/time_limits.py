@@ -10,7 +10,8 @@ import numpy as np
 from fuzz.slides import REAL_SLIDE, write_endless
 
 from axilla.cohort.leakage.metadata import Metadata, metadata_relations
-from axilla.cohort.slides import plan_tiles, read_tile, thumbnail
+from axilla.cohort.slides.plan import plan_tiles
+from axilla.cohort.slides.tiles import read_tile, thumbnail
 from axilla.evaluation.audit.auditing import audit
 from axilla.evaluation.audit.table import read_reported
 from axilla.evaluation.metrics import metrics_of_predictions
