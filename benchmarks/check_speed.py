@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import axilla
-from axilla.cohort.stage import check
+from axilla.checks.stage import check
+from axilla.config.load import read_study
 from axilla.records.errors import CohortError
-from axilla.records.folder import RunFolder
 from axilla.records.progress import Silent
-from axilla.records.toml import read_study
+from axilla.records.run_folder import RunFolder
 from benchmarks.common import Result, table
 from benchmarks.memory import Peak
 from benchmarks.running import alone

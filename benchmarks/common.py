@@ -15,16 +15,16 @@ from typing import Any, Self
 
 import torch
 
+from axilla.checks import stage as cohort_stage
 from axilla.cli.init import write_sample
-from axilla.cohort import stage as cohort_stage
+from axilla.config.load import read_study
+from axilla.config.study import StudyConfig
 from axilla.preprocessing.prepare import PixelSettings
-from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
 from axilla.records.progress import Silent
-from axilla.records.study import StudyConfig
-from axilla.records.toml import read_study
-from axilla.records.units import ImageModality
-from axilla.training.pixels import Pixels, store_pixels
+from axilla.records.run_folder import RunFolder
+from axilla.records.types import ImageModality
+from axilla.training.data.pixels import Pixels, store_pixels
 
 Result = dict[str, Any]
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import axilla
-from axilla.cohort.quality.copies import MIRRORED, SAME, TURNED, Turn, find_copies
-from axilla.cohort.quality.measuring import thumbnail_of
+from axilla.checks.images.duplicates import MIRRORED, SAME, TURNED, Turn, find_copies
+from axilla.checks.images.inspected_image import thumbnail_of
 from benchmarks.common import Result, table
 from benchmarks.running import alone
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 
+from axilla.config.study import PreprocessingSection
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.augment import served_views
 from axilla.preprocessing.normalise import network_input
 from axilla.records.progress import Silent
-from axilla.records.study import PreprocessingSection
-from axilla.training.embeddings import EmbeddingPlan, fixed_backbone, store_embeddings
-from axilla.training.engine import Engine
-from axilla.training.pixels import Pixels
+from axilla.training.data.embeddings import EmbeddingPlan, fixed_backbone, store_embeddings
+from axilla.training.data.pixels import Pixels
+from axilla.training.engine.engine import Engine
 from benchmarks.common import (
     Elsewhere,
     Result,

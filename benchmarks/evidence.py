@@ -14,12 +14,12 @@ from numpy.random import Generator
 from scipy.stats import norm
 from sklearn import metrics as sk
 
-from axilla.evaluation.comparisons import BOOTSTRAPPED
-from axilla.evaluation.delong import auc_interval
-from axilla.evaluation.intervals import DRAWS, bca_intervals, resampled, wilson
-from axilla.evaluation.paired import auc_difference
-from axilla.evaluation.predictions import ModelPredictions
-from axilla.evaluation.weighted import metrics_of
+from axilla.evaluation.comparisons.comparisons_table import BOOTSTRAPPED
+from axilla.evaluation.comparisons.paired_tests import auc_difference
+from axilla.evaluation.intervals.confidence_intervals import DRAWS, bca_intervals, resampled, wilson
+from axilla.evaluation.metrics.delong import auc_interval
+from axilla.evaluation.metrics.weighted_metrics import metrics_of
+from axilla.evaluation.prediction_arrays import ModelPredictions
 from benchmarks.common import Result, seconds_of, table
 from benchmarks.running import alone
 

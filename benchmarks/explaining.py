@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 
 from axilla import __version__
-from axilla.explanation.case_model import CaseModel
-from axilla.explanation.faithfulness.chosen import top_images
-from axilla.explanation.maps import Explainer
+from axilla.config.study import StudyConfig
+from axilla.explanation.faithfulness.case_selection import top_images
+from axilla.explanation.methods.case_model import CaseModel
+from axilla.explanation.methods.explainer import Explainer
 from axilla.inference.bundle import Bundle
 from axilla.inference.manifest import Manifest, ModalityManifest, PreprocessingManifest
 from axilla.models.allocator import keep_freed_memory
@@ -17,8 +18,7 @@ from axilla.models.backbones import find_backbone
 from axilla.models.fusion import fusions
 from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.normalise import network_input
-from axilla.records.study import StudyConfig
-from axilla.records.units import IMAGE_MODALITIES, ImageModality
+from axilla.records.types import IMAGE_MODALITIES, ImageModality
 from benchmarks.common import Result, Sample, compared, interleaved, open_sample, spread, table
 from benchmarks.running import alone
 

@@ -12,10 +12,10 @@ from axilla.models.backbones import find_backbone
 from axilla.models.network import Network
 from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.normalise import network_input
-from axilla.training.networks import Bags, Recipe, fit_network
-from axilla.training.optimisation import Optimisation
-from axilla.training.pixels import Pixels
-from axilla.training.precision import Precision, choose_precision, steps_in
+from axilla.training.data.pixels import Pixels
+from axilla.training.networks.amp import Precision, choose_precision, steps_in
+from axilla.training.networks.fit_network import Bags, Recipe, fit_network
+from axilla.training.networks.optimisation import Optimisation
 from benchmarks.common import (
     Elsewhere,
     Result,

@@ -14,11 +14,11 @@ import torch
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.prepare import resized
 from axilla.records.progress import Silent
-from axilla.training.embeddings import EmbeddingPlan, fixed_backbone, store_embeddings
-from axilla.training.engine import Engine
-from axilla.training.networks import Bags, Recipe, fit_network
-from axilla.training.optimisation import Optimisation
-from axilla.training.precision import Precision, choose_precision
+from axilla.training.data.embeddings import EmbeddingPlan, fixed_backbone, store_embeddings
+from axilla.training.engine.engine import Engine
+from axilla.training.networks.amp import Precision, choose_precision
+from axilla.training.networks.fit_network import Bags, Recipe, fit_network
+from axilla.training.networks.optimisation import Optimisation
 from benchmarks.common import Result, Sample, open_sample, seconds_of, table
 from benchmarks.running import alone
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from axilla.cohort.splits import plan_folds
+from axilla.cohort.splits.folds import plan_folds
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.fusion import fusions
 from axilla.records.progress import Silent
-from axilla.training.embeddings import EmbeddingPlan, load_embeddings, store_embeddings
-from axilla.training.engine import Engine
-from axilla.training.optimisation import FUSION_HALVE_EVERY, FUSION_RATE, Optimisation
-from axilla.training.projection import fit_projection
-from axilla.training.stacked import Schedule, Trial, train_stacked
+from axilla.training.data.embeddings import EmbeddingPlan, load_embeddings, store_embeddings
+from axilla.training.data.projection import fit_projection
+from axilla.training.engine.engine import Engine
+from axilla.training.heads.batched_training import Schedule, Trial, train_stacked
+from axilla.training.networks.optimisation import FUSION_HALVE_EVERY, FUSION_RATE, Optimisation
 from benchmarks.common import Result, Sample, compared, open_sample, seconds_of, spread, table
 from benchmarks.environments import create_environment, run_script
 from benchmarks.running import alone

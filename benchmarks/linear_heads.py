@@ -22,18 +22,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from axilla.cohort.splits import Fold
+from axilla.cohort.splits.folds import Fold
 from axilla.models.allocator import keep_freed_memory
 from axilla.records.progress import Silent
-from axilla.records.units import IMAGE_MODALITIES, ImageModality
-from axilla.training.embeddings import EmbeddingPlan, load_embeddings, store_embeddings
-from axilla.training.engine import Engine
-from axilla.training.fused import select_unimodal
-from axilla.training.kept import Kept, load
-from axilla.training.optimisation import of_fusion, of_network
+from axilla.records.types import IMAGE_MODALITIES, ImageModality
+from axilla.training.candidate_cache import Kept, load
+from axilla.training.data.embeddings import EmbeddingPlan, load_embeddings, store_embeddings
+from axilla.training.engine.engine import Engine
+from axilla.training.engine.trials import FrozenTrial, FusionTrial
+from axilla.training.fusion.fusion_heads import select_unimodal
+from axilla.training.networks.optimisation import of_fusion, of_network
 from axilla.training.stage import everybody_fold, plan_study
-from axilla.training.trials import FrozenTrial, FusionTrial
-from axilla.training.unimodal import head_search
+from axilla.training.unimodal_training import head_search
 from benchmarks.common import Result, Sample, open_sample, table
 from benchmarks.environments import create_environment, run_script
 from benchmarks.running import alone

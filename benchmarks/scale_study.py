@@ -13,11 +13,11 @@ from typing import Any
 
 _START = time.perf_counter()
 
-from axilla.cohort import stage as cohort_stage  # noqa: E402
+from axilla.checks import stage as cohort_stage  # noqa: E402
+from axilla.config.load import read_study  # noqa: E402
 from axilla.evaluation.stage import evaluate  # noqa: E402
-from axilla.records.folder import RunFolder  # noqa: E402
 from axilla.records.progress import Advance  # noqa: E402
-from axilla.records.toml import read_study  # noqa: E402
+from axilla.records.run_folder import RunFolder  # noqa: E402
 from axilla.report.stage import write_report  # noqa: E402
 from axilla.training import refit, stage  # noqa: E402
 

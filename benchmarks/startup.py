@@ -21,9 +21,9 @@ from typing import Final
 import httpx
 
 from axilla.cli.init import write_sample
+from axilla.config.load import read_study
 from axilla.inference.bundle import write_bundle
-from axilla.records.toml import read_study
-from axilla.records.units import ImageModality
+from axilla.records.types import ImageModality
 from benchmarks.common import Result, spread, table
 from benchmarks.explaining import make_bundle
 from benchmarks.running import alone
@@ -45,7 +45,7 @@ from torch.nn.functional import interpolate
 
 def network(name):
     if name == "plnet":
-        from axilla.models.plnet import PLNet
+        from axilla.models.plnet_ulnet import PLNet
         return PLNet()
     if name == "efficientnet_lite0":
         import timm

@@ -21,7 +21,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, Dataset
 
-from axilla.cohort.splits import Split, plan_folds, plan_inner
+from axilla.cohort.splits.folds import Split, plan_folds, plan_inner
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import fusions
@@ -31,7 +31,7 @@ from axilla.preprocessing.augment import random_views
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import PixelSettings, prepare, resized
 from axilla.records.digests import seed_of
-from axilla.records.units import IMAGE_MODALITIES, ImageModality
+from axilla.records.types import IMAGE_MODALITIES, ImageModality
 from benchmarks.common import Result, Sample, compared, open_sample, seconds_of, spread, table
 from benchmarks.running import alone
 

@@ -9,16 +9,16 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from fuzz.slides import REAL_SLIDE, write_endless
 
-from axilla.cohort.leakage.metadata import Metadata, metadata_relations
-from axilla.cohort.slides.plan import plan_tiles
-from axilla.cohort.slides.tiles import read_tile, thumbnail
-from axilla.evaluation.audit.auditing import audit
-from axilla.evaluation.audit.table import read_reported
-from axilla.evaluation.metrics import metrics_of_predictions
-from axilla.evaluation.predictions import ModelPredictions
+from axilla.checks.leakage.metadata_leakage import Metadata, metadata_relations
+from axilla.config.sections import TilesSection
+from axilla.evaluation.audit.reported_table import read_reported
+from axilla.evaluation.audit.table_audit import audit
+from axilla.evaluation.metrics.metrics_table import metrics_of_predictions
+from axilla.evaluation.prediction_arrays import ModelPredictions
+from axilla.imaging.slides.slide_reader import read_tile, thumbnail
+from axilla.imaging.slides.tiling import plan_tiles
 from axilla.records.errors import Problem
-from axilla.records.intake import TilesSection
-from axilla.web.spoken import spoken
+from axilla.web.core.i18n import spoken
 from benchmarks.common import Result, table
 from benchmarks.running import alone
 

@@ -3,21 +3,21 @@
 from pathlib import Path
 
 from axilla.annotation.formats import read_annotations
-from axilla.cohort.foreign import read_predictions
-from axilla.cohort.images import decode_mask
-from axilla.cohort.opening import open_picture, picture_size
-from axilla.cohort.quality.measuring import measure
-from axilla.cohort.reading import read_table
-from axilla.cohort.rois import read_rois
-from axilla.cohort.sheets import read_sheet
-from axilla.cohort.slides.plan import plan_tiles
-from axilla.cohort.slides.tiles import read_tile
-from axilla.cohort.wanted import Wanted
-from axilla.evaluation.audit.table import read_reported
-from axilla.records.intake import TilesSection
+from axilla.checks.images.inspected_image import measure
+from axilla.cohort.cohort_reader import read_table
+from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.predictions_import import read_predictions
+from axilla.cohort.roi_table import read_rois
+from axilla.cohort.tables.spreadsheet import read_sheet
+from axilla.config.load import read_study
+from axilla.config.sections import TilesSection
+from axilla.evaluation.audit.reported_table import read_reported
+from axilla.imaging.open_image import open_picture, picture_size
+from axilla.imaging.raster import decode_mask
+from axilla.imaging.slides.slide_reader import read_tile
+from axilla.imaging.slides.tiling import plan_tiles
 from axilla.records.patients import ImageFile
-from axilla.records.tables import PREDICTIONS, read_results
-from axilla.records.toml import read_study
+from axilla.records.table_columns import PREDICTIONS, read_results
 from fuzz.drawings import HEIGHT_PX, WIDTH_PX
 
 _SIZE_PX = (WIDTH_PX, HEIGHT_PX)

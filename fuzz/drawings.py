@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from axilla.annotation.run_lengths import encode_coco
+from axilla.annotation.rle import encode_coco
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 _CORNERS = [[100.5, 50.0], [180.0, 60.25], [170.0, 120.0], [110.0, 115.5]]

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import openpyxl
 
-from axilla.records.toml import preset_names
+from axilla.config.load import preset_names
 from fuzz.zips import members, zipped
 
 _PACKAGE = files("axilla")
@@ -129,7 +129,7 @@ def toml_files() -> Mapping[str, bytes]:
         for name in ("study", "paired", "tcga")
     }
     presets = {
-        f"preset-{name}.toml": (_PACKAGE / "records" / "presets" / f"{name}.toml").read_bytes()
+        f"preset-{name}.toml": (_PACKAGE / "config" / "presets" / f"{name}.toml").read_bytes()
         for name in preset_names()
     }
     return templates | presets | {"every.toml": _STUDY.encode()}

@@ -29,7 +29,7 @@ from axilla.explanation.heatmap_file import (
     write_heatmaps,
     write_legend,
 )
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 SAMPLE = Path(axilla.__file__).parent / "sample"
 MARKERS = {"browser": "browser", "postgresql": "postgres"}

@@ -13,9 +13,9 @@ from PIL import Image
 from skimage.measure import find_contours
 
 from axilla.annotation.boxes import roi_from_mask
-from axilla.cohort.images import decode_mask
-from axilla.records.roi import Roi
-from axilla.records.toml import read_study
+from axilla.config.load import read_study
+from axilla.imaging.raster import decode_mask
+from axilla.records.roi_rectangle import Roi
 
 
 @dataclass

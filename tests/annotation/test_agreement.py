@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from axilla.annotation.agreement import Pair, icc_agreement
-from axilla.annotation.reviews import RoiReview, read_reviews, reviews_csv
+from axilla.annotation.rectangle_agreement import Pair, icc_agreement
+from axilla.annotation.roi_reviews import RoiReview, read_reviews, reviews_csv
 from axilla.records.errors import CohortError
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 # Shrout & Fleiss, Psychol Bull 1979;86:420, table 2: six targets, four judges.
 SHROUT_FLEISS = (

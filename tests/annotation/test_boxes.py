@@ -7,7 +7,7 @@ from skimage.measure import regionprops
 
 from axilla.annotation.boxes import roi_from_mask, with_margin
 from axilla.records.errors import RoiError
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 
 @given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12)))

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from axilla.annotation.importing import Choice
+from axilla.annotation.annotation_import import Choice
+from axilla.annotation.image_index import study_images
 from axilla.annotation.stage import export_rois, import_rois
-from axilla.annotation.study_images import study_images
-from axilla.cohort.images import decode_mask
-from axilla.cohort.rois import read_rois
+from axilla.cohort.roi_table import read_rois
+from axilla.imaging.raster import decode_mask
 from axilla.records.errors import CohortError
 
 

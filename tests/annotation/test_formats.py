@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from axilla.annotation.formats import read_annotations
-from axilla.annotation.run_lengths import encode_coco
-from axilla.records.roi import Roi
+from axilla.annotation.rle import encode_coco
+from axilla.records.roi_rectangle import Roi
 
 
 def single(drawn, name, content, **options):

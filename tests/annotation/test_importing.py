@@ -7,13 +7,13 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from axilla.annotation.importing import Choice
+from axilla.annotation.annotation_import import Choice
+from axilla.annotation.image_index import AmbiguousName, ImageIndex, StudyImage
 from axilla.annotation.stage import import_rois
-from axilla.annotation.study_images import AmbiguousName, ImageIndex, StudyImage
-from axilla.cohort.images import decode_mask
-from axilla.cohort.rois import read_rois
+from axilla.cohort.roi_table import read_rois
+from axilla.imaging.raster import decode_mask
 from axilla.records.errors import CohortError
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 
 def take(drawn, *files, labels=(), several="refuse", **options):

@@ -6,13 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from axilla.annotation.run_lengths import (
-    decode_brush,
-    decode_coco,
-    decode_rows,
-    encode_coco,
-    unpack_words,
-)
+from axilla.annotation.rle import decode_brush, decode_coco, decode_rows, encode_coco, unpack_words
 from axilla.records.errors import RoiError
 
 MASKS = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12))

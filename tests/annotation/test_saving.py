@@ -5,13 +5,13 @@ import threading
 import pandas as pd
 import pytest
 
-from axilla.annotation.importing import Choice
+from axilla.annotation.annotation_import import Choice
+from axilla.annotation.image_index import study_images
 from axilla.annotation.stage import export_rois, import_rois, save_rois
-from axilla.annotation.study_images import study_images
-from axilla.cohort.reading import read_cohort
-from axilla.cohort.rois import read_rois
+from axilla.cohort.cohort_reader import read_cohort
+from axilla.cohort.roi_table import read_rois
 from axilla.records.errors import CohortError
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 
 def rows(drawn):

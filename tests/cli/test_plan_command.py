@@ -11,16 +11,16 @@ from scipy.stats import norm
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
-from axilla.evaluation.planning.auc import (
+from axilla.evaluation.planning.from_study import auc_precision, pair_precision
+from axilla.evaluation.planning.proportions import patients_for_proportion_width
+from axilla.evaluation.planning.sample_size import (
     PairedAucs,
     auc_width,
     patients_for_auc_width,
     patients_for_difference,
 )
-from axilla.evaluation.planning.proportions import patients_for_proportion_width
-from axilla.evaluation.planning.study import auc_precision, pair_precision
-from axilla.evaluation.predictions import model_predictions
-from axilla.records.tables import PREDICTIONS
+from axilla.evaluation.prediction_arrays import model_predictions
+from axilla.records.table_columns import PREDICTIONS
 
 
 def plan(*arguments: object) -> tuple[int, str]:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import axilla
-from axilla.records.study import StudyConfig
+from axilla.config.study import StudyConfig
 
 SAMPLE = Path(axilla.__file__).parent / "sample"
 

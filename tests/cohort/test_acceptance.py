@@ -1,9 +1,9 @@
 import pytest
 
-from axilla.cohort.acceptance import accept, refuse_unacceptable
-from axilla.cohort.findings import Finding, by_severity, error, errors_in, warning
+from axilla.checks.waivers import accept, refuse_unacceptable
+from axilla.config.sections import AcceptedFinding
 from axilla.records.errors import ConfigError, Problem
-from axilla.records.intake import AcceptedFinding
+from axilla.records.findings import Finding, by_severity, error, errors_in, warning
 
 PROBLEM = Problem("cohort.csv, row 2", "something", "something else", "Do this.")
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from axilla.cohort.reading import read_cases, read_cohort
-from axilla.cohort.wanted import wanted_by
+from axilla.cohort.cohort_reader import read_cases, read_cohort
+from axilla.cohort.cohort_schema import wanted_by
 from axilla.records.errors import CohortError
 
 SUBGROUPS = ["site", "ultrasound_device", "age"]

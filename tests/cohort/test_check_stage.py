@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from axilla.cohort.stage import check
+from axilla.checks.stage import check
 from axilla.records.errors import CohortError
-from axilla.records.folder import RunFolder
 from axilla.records.progress import Silent
+from axilla.records.run_folder import RunFolder
 
 
 class Counting:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import axilla
-from axilla.cohort.codes import CODES, code_named
+from axilla.records.codes import CODES, code_named
 
 SOURCE = Path(axilla.__file__).parent
 DOCS = SOURCE.parents[1] / "docs" / "findings.md"
@@ -55,7 +55,7 @@ def is_problem(node):
 def used():
     return {
         code: path.name
-        for room in ("cohort", "annotation")
+        for room in ("cohort", "checks", "imaging", "annotation")
         for path in sorted((SOURCE / room).rglob("*.py"))
         for code in codes_in(ast.parse(path.read_text(encoding="utf-8")))
         if code not in SEVERITIES

@@ -5,11 +5,11 @@ from datetime import date
 
 import pytest
 
-from axilla.cohort.ages import age_at, with_ages
-from axilla.cohort.derived import with_derived
-from axilla.cohort.reading import read_table
-from axilla.cohort.sheets import Row, Sheet
-from axilla.cohort.wanted import Wanted, wanted_by
+from axilla.cohort.cohort_reader import read_table
+from axilla.cohort.cohort_schema import Wanted, wanted_by
+from axilla.cohort.tables.spreadsheet import Row, Sheet
+from axilla.cohort.values.ages import age_at, with_ages
+from axilla.cohort.values.derived_columns import with_derived
 
 AGED = Wanted(modalities=("clinical",), clinical={"age": "number"})
 

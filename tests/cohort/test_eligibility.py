@@ -4,15 +4,15 @@ from datetime import date
 
 import pytest
 
-from axilla.cohort.dates import dates_in, read_date
-from axilla.cohort.eligibility import screen
-from axilla.cohort.flow import inclusion_flow
-from axilla.cohort.reading import read_cases, read_table
-from axilla.cohort.rules import RuleFault, parse_rule
-from axilla.cohort.ruling import decide
-from axilla.cohort.sheets import Row, Sheet
-from axilla.cohort.wanted import Wanted, wanted_by
-from axilla.records.intake import EligibilitySection
+from axilla.cohort.cohort_reader import read_cases, read_table
+from axilla.cohort.cohort_schema import Wanted, wanted_by
+from axilla.cohort.eligibility.criteria import screen
+from axilla.cohort.eligibility.flow import inclusion_flow
+from axilla.cohort.eligibility.rules import RuleFault, parse_rule
+from axilla.cohort.eligibility.ruling import decide
+from axilla.cohort.tables.spreadsheet import Row, Sheet
+from axilla.cohort.values.dates import dates_in, read_date
+from axilla.config.sections import EligibilitySection
 
 PAPER = ("contralateral_history", "neoadjuvant", "bilateral_or_multiple", "exceeds_probe")
 

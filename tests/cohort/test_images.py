@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from skimage import io as skimage_io
 
-from axilla.cohort import images
-from axilla.cohort.images import decode, decode_mask, image_size
+from axilla.imaging import raster
+from axilla.imaging.raster import decode, decode_mask, image_size
 from axilla.records.errors import UnreadableImage
 
 RNG = np.random.default_rng(7)
@@ -159,7 +159,7 @@ def test_values_beyond_sixteen_bits_are_refused(tmp_path):
 
 def test_bombs_are_refused_by_their_header(tmp_path, monkeypatch):
     path = save(tmp_path, GRAY, "a.png")
-    monkeypatch.setattr(images, "MAX_PIXELS", 39)
+    monkeypatch.setattr(raster, "MAX_PIXELS", 39)
     with pytest.raises(UnreadableImage, match="found 8 x 5 px; expected at most"):
         image_size(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
@@ -218,7 +218,7 @@ def test_strips_join_without_a_seam(tmp_path, monkeypatch, name):
     pixels, options = modes()[name]
     path = save(tmp_path, pixels, name, **options)
     whole, mask = decode(path), decode_mask(path)
-    monkeypatch.setattr(images, "_STRIP_PIXELS", 9)
+    monkeypatch.setattr(raster, "_STRIP_PIXELS", 9)
     assert np.array_equal(decode(path), whole)
     assert np.array_equal(decode_mask(path), mask)
 
@@ -234,10 +234,10 @@ def test_endless_jpeg_scans_are_refused(tmp_path, monkeypatch):
     path = save(tmp_path, COLOUR, "a.jpg", progressive=True)
     scans = path.read_bytes().count(b"\xff\xda")
     assert scans > 3
-    monkeypatch.setattr(images, "_MAX_SCAN_PIXELS", scans * GRAY.size)
-    monkeypatch.setattr(images, "_CHUNK_BYTES", 2)  # markers fall between chunks
+    monkeypatch.setattr(raster, "_MAX_SCAN_PIXELS", scans * GRAY.size)
+    monkeypatch.setattr(raster, "_CHUNK_BYTES", 2)  # markers fall between chunks
     decode(path)
-    monkeypatch.setattr(images, "_MAX_SCAN_PIXELS", scans * GRAY.size - 1)
+    monkeypatch.setattr(raster, "_MAX_SCAN_PIXELS", scans * GRAY.size - 1)
     with pytest.raises(UnreadableImage, match=f"a JPEG of {scans} scans"):
         decode(path)
     assert image_size(path) == (8, 5)

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from axilla.cohort.leakage.metadata import (
+from axilla.checks.leakage.metadata_leakage import (
     TOGETHER,
     Metadata,
     metadata_findings,
     metadata_relations,
 )
-from axilla.cohort.leakage.origins import metadata_of
+from axilla.checks.leakage.origins import metadata_of
 from axilla.records.patients import ImageFile, Patient
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
-from axilla.cohort.leakage.missingness import missingness_findings
-from axilla.cohort.wanted import Wanted
+from axilla.checks.leakage.missingness_leakage import missingness_findings
+from axilla.cohort.cohort_schema import Wanted
 from axilla.records.patients import ImageFile, Patient
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 COLUMNS = tuple(f"c{number}" for number in range(6))
 WANTED = Wanted(modalities=("clinical",), clinical=dict.fromkeys(COLUMNS, "number"))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from axilla.cohort.cohort_schema import Wanted
 from axilla.cohort.lookup import look_up_images
-from axilla.cohort.wanted import Wanted
 from axilla.records.errors import CohortError
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 WANTED = Wanted(modalities=("ultrasound", "pathology"))
 HEAD = "patient_id,ultrasound,roi_left,roi_top,roi_width,roi_height,pathology\n"

@@ -8,11 +8,11 @@ import openpyxl
 import pytest
 from PIL import Image
 
-from axilla.cohort.cells import as_number, code_of
-from axilla.cohort.reading import read_cases, read_cohort
-from axilla.cohort.wanted import wanted_by
+from axilla.cohort.cohort_reader import read_cases, read_cohort
+from axilla.cohort.cohort_schema import wanted_by
+from axilla.cohort.values.cells import as_number, code_of
 from axilla.records.errors import CohortError
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 
 def test_paired_sample_reads(paired, sample):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from axilla.cohort.reading import read_cohort
+from axilla.cohort.cohort_reader import read_cohort
 from axilla.records.errors import CohortError
 
 

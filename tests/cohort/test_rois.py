@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from axilla.cohort.cells import Cell
-from axilla.cohort.images import image_size
-from axilla.cohort.reading import read_cohort
-from axilla.cohort.rois import (
+from axilla.cohort.cohort_reader import read_cohort
+from axilla.cohort.roi_table import (
     COLUMNS,
     DrawnRoi,
     image_key,
@@ -20,9 +18,11 @@ from axilla.cohort.rois import (
     study_rois,
     unmatched_rois,
 )
+from axilla.cohort.values.cells import Cell
+from axilla.imaging.raster import image_size
 from axilla.records.errors import CohortError
 from axilla.records.patients import ImageFile
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 
 def write(path, *rows, columns=COLUMNS):

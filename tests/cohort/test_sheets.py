@@ -4,7 +4,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import openpyxl
 import pytest
 
-from axilla.cohort.sheets import read_sheet
+from axilla.cohort.tables.spreadsheet import read_sheet
 from axilla.records.errors import CohortError
 
 
@@ -288,7 +288,7 @@ def test_a_formula_that_nobody_computed_is_no_empty_cell(tmp_path):
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     path = workbook(tmp_path / "c.xlsx", [["patient_id"], ["P1"]])
-    monkeypatch.setattr("axilla.cohort.workbooks.MOST_BYTES", 1_000_000)
+    monkeypatch.setattr("axilla.cohort.tables.excel.MOST_BYTES", 1_000_000)
     with ZipFile(path, "a", ZIP_DEFLATED) as archive:
         archive.writestr("xl/media/huge.bin", bytes(1_000_000))
     with pytest.raises(CohortError, match="more than 1 MB when unpacked"):

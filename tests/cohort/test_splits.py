@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axilla.cohort.reading import read_cohort
-from axilla.cohort.splits import _Patients, _split, plan_folds, plan_inner, split_table
+from axilla.cohort.cohort_reader import read_cohort
+from axilla.cohort.splits.folds import _Patients, _split, plan_folds, plan_inner, split_table
+from axilla.config.study import ValidationSection
 from axilla.records.errors import CohortError, LeakageError
-from axilla.records.study import ValidationSection
-from axilla.records.tables import SPLITS
+from axilla.records.table_columns import SPLITS
 
 SCHEMES = ("nested_cv", "holdout", "site")
 

@@ -5,11 +5,11 @@ import zipfile
 import openpyxl
 import pytest
 
-from axilla.cohort import extent, workbooks
-from axilla.cohort.charsets import decode_text
-from axilla.cohort.reading import read_table
-from axilla.cohort.sheets import read_sheet
-from axilla.cohort.wanted import Wanted
+from axilla.cohort.cohort_reader import read_table
+from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.tables import excel, table_limits
+from axilla.cohort.tables.encoding_detection import decode_text
+from axilla.cohort.tables.spreadsheet import read_sheet
 from axilla.records.errors import CohortError
 
 SHEET = "xl/worksheets/sheet1.xml"
@@ -68,8 +68,8 @@ def test_the_most_columns_are_still_read(tmp_path):
 @pytest.mark.parametrize(
     ("limit", "most"),
     [
-        (("extent.MOST_CELLS",), 5),
-        (("csv_text.MOST_ROWS", "workbooks.MOST_WORKBOOK_ROWS"), 2),
+        (("table_limits.MOST_CELLS",), 5),
+        (("csv_text.MOST_ROWS", "excel.MOST_WORKBOOK_ROWS"), 2),
     ],
 )
 def test_rows_and_cells_are_counted_while_they_are_read(tmp_path, monkeypatch, limit, most):
@@ -81,7 +81,7 @@ def test_rows_and_cells_are_counted_while_they_are_read(tmp_path, monkeypatch, l
 
     def allow(number):
         for name in limit:
-            monkeypatch.setattr(f"axilla.cohort.{name}", number)
+            monkeypatch.setattr(f"axilla.cohort.tables.{name}", number)
 
     allow(most)
     for path in paths:
@@ -95,14 +95,14 @@ def test_more_patients_than_any_cohort_are_refused(tmp_path, monkeypatch):
     path = csv_file(tmp_path, "patient_id,age", "P1,1", "P2,2")
     wanted = Wanted(modalities=("clinical",), clinical={"age": "number"})
     assert len(read_table(path, wanted, strict=False).patients) == 2
-    monkeypatch.setattr("axilla.cohort.reading.MOST_PATIENTS", 1)
+    monkeypatch.setattr("axilla.cohort.cohort_reader.MOST_PATIENTS", 1)
     with pytest.raises(CohortError, match="more than 1 patients"):
         read_table(path, wanted, strict=False)
 
 
 def test_a_file_too_large_is_not_even_read(tmp_path, monkeypatch):
     path = csv_file(tmp_path, "patient_id", "P1")
-    monkeypatch.setattr(extent, "MOST_BYTES", 5)
+    monkeypatch.setattr(table_limits, "MOST_BYTES", 5)
     assert refusal(path).startswith("more than")
 
 
@@ -125,7 +125,7 @@ def test_a_real_sheet_of_equal_rows_is_no_bomb(tmp_path):
     path = workbook(tmp_path / "c.xlsx", rows)
     with zipfile.ZipFile(path) as archive:
         entry = archive.getinfo(SHEET)
-    assert entry.file_size > workbooks._SURELY_HARMLESS_BYTES
+    assert entry.file_size > excel._SURELY_HARMLESS_BYTES
     assert len(read_sheet(path).rows) == 2_000
 
 

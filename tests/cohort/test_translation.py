@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from axilla.cohort.cohort_reader import read_cases, read_cohort, read_table
+from axilla.cohort.cohort_schema import Wanted, wanted_by
 from axilla.cohort.lookup import look_up_images
-from axilla.cohort.reading import read_cases, read_cohort, read_table
-from axilla.cohort.wanted import Wanted, wanted_by
 from axilla.records.errors import CohortError
 
 CHINESE = {

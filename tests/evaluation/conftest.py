@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from axilla.records.tables import PREDICTIONS
+from axilla.records.table_columns import PREDICTIONS
 
 MakeRows = Callable[..., pd.DataFrame]
 

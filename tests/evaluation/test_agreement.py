@@ -6,7 +6,8 @@ from scipy.optimize import minimize
 from scipy.stats import chi2
 from sklearn.metrics import cohen_kappa_score
 
-from axilla.evaluation.agreement import (
+from axilla.evaluation.agreement.agreement_likelihood import likelihood_interval
+from axilla.evaluation.agreement.kappa import (
     agreement_interval,
     cohen_kappa,
     fleiss_kappa,
@@ -15,7 +16,6 @@ from axilla.evaluation.agreement import (
     percent_agreement,
     standard_error,
 )
-from axilla.evaluation.agreement_likelihood import likelihood_interval
 
 NAN = np.nan
 

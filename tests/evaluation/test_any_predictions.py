@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from axilla.config.study import StudyConfig
 from axilla.evaluation.stage import TABLES, evaluate
-from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
-from axilla.records.study import StudyConfig
-from axilla.records.tables import PREDICTIONS
+from axilla.records.run_folder import RunFolder
+from axilla.records.table_columns import PREDICTIONS
 
 CONFIG = StudyConfig.model_validate(
     {

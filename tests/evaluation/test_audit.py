@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from scipy.stats import binomtest
 
-from axilla.evaluation.audit.auditing import audit
-from axilla.evaluation.audit.table import read_reported
+from axilla.evaluation.audit.reported_table import read_reported
+from axilla.evaluation.audit.table_audit import audit
 
 PAPER = Path(__file__).parent / "reference" / "paper_tables.csv"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from axilla.evaluation.audit.auc import (
+from axilla.evaluation.audit.auc_bounds import (
     auc_bounds,
     auc_limits,
     auc_standard_error,
@@ -15,15 +15,11 @@ from axilla.evaluation.audit.auc import (
     pair_count,
 )
 from axilla.evaluation.audit.chance import explained_by_chance
+from axilla.evaluation.audit.interpretations import MISPRINT, Reading, readings_of, windows_of
 from axilla.evaluation.audit.matrices import heaviest_matrices, weigh
 from axilla.evaluation.audit.misprints import expected_figure, halves_of, slip_between
-from axilla.evaluation.audit.readings import MISPRINT, Reading, readings_of, windows_of
+from axilla.evaluation.audit.reported_table import FIGURES, Printed, ReportedModel
 from axilla.evaluation.audit.search import search
-from axilla.evaluation.audit.table import (
-    FIGURES,
-    Printed,
-    ReportedModel,
-)
 
 
 def share_of(name, tp, fp, fn, tn):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
-from axilla.evaluation.audit.auditing import audit, audit_document
-from axilla.evaluation.audit.table import FIGURES, Printed, ReportedModel, ReportedTable
+from axilla.evaluation.audit.reported_table import FIGURES, Printed, ReportedModel, ReportedTable
+from axilla.evaluation.audit.table_audit import audit, audit_document
 from axilla.records.errors import ConfigError
 
 COLUMNS = ("precision", "recall", "f1", "accuracy")

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from axilla.evaluation.audit.table import likeliest_digits, read_reported
+from axilla.evaluation.audit.reported_table import likeliest_digits, read_reported
 from axilla.records.errors import ConfigError
 
 

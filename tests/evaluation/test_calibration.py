@@ -9,7 +9,7 @@ from scipy.special import expit
 from scipy.stats import t
 from sklearn.calibration import calibration_curve
 
-from axilla.evaluation.calibration import (
+from axilla.evaluation.calibration.calibration_metrics import (
     calibration_intercept,
     calibration_slope,
     expected_calibration_error,

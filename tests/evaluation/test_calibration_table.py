@@ -9,13 +9,17 @@ from scipy.special import expit
 from scipy.stats import t
 from sklearn.calibration import calibration_curve
 
-from axilla.evaluation.calibration_table import BINS, calibration_rows, calibration_table
-from axilla.evaluation.intervals import wilson
-from axilla.evaluation.material import Material
-from axilla.evaluation.predictions import model_predictions
-from axilla.evaluation.smoothing import smooth_outcomes
-from axilla.records.study import StudyConfig
-from axilla.records.tables import CALIBRATION
+from axilla.config.study import StudyConfig
+from axilla.evaluation.calibration.calibration_table import (
+    BINS,
+    calibration_rows,
+    calibration_table,
+)
+from axilla.evaluation.calibration.smoothing import smooth_outcomes
+from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.intervals.confidence_intervals import wilson
+from axilla.evaluation.prediction_arrays import model_predictions
+from axilla.records.table_columns import CALIBRATION
 
 REFERENCE = Path(__file__).parent / "reference"
 CASES = dict(tuple(pd.read_csv(REFERENCE / "risk_cases.csv").groupby("case")))

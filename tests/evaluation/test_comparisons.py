@@ -5,14 +5,19 @@ import pandas as pd
 import pytest
 from scipy.stats import bootstrap
 
-from axilla.evaluation.comparisons import BOOTSTRAPPED, bootstrap_p, comparison_table, holm
-from axilla.evaluation.contests import planned_contests
-from axilla.evaluation.intervals import resampled
-from axilla.evaluation.material import Material
-from axilla.evaluation.predictions import model_predictions
-from axilla.evaluation.weighted import metrics_of
-from axilla.records.study import StudyConfig
-from axilla.records.tables import COMPARISONS
+from axilla.config.study import StudyConfig
+from axilla.evaluation.comparisons.comparisons_table import (
+    BOOTSTRAPPED,
+    bootstrap_p,
+    comparison_table,
+    holm,
+)
+from axilla.evaluation.comparisons.planned_comparisons import planned_contests
+from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.intervals.confidence_intervals import resampled
+from axilla.evaluation.metrics.weighted_metrics import metrics_of
+from axilla.evaluation.prediction_arrays import model_predictions
+from axilla.records.table_columns import COMPARISONS
 
 CONFIG = StudyConfig.model_validate({"study": {"outcome": "metastasis", "seed": 7}})
 

@@ -6,11 +6,11 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from axilla.evaluation.confounding import apparent_auc, associate, confounding_table
-from axilla.evaluation.material import Material
-from axilla.evaluation.missingness import missingness_table
+from axilla.config.study import StudyConfig
+from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.subgroups.confounding import apparent_auc, associate, confounding_table
+from axilla.evaluation.subgroups.missing_values import missingness_table
 from axilla.records.patients import Patient
-from axilla.records.study import StudyConfig
 
 
 def study(patients, **sections) -> Material:

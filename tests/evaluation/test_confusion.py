@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from axilla.evaluation import confusion
+from axilla.evaluation.metrics import confusion
 
 EXPECTED = {
     confusion.accuracy: sk.accuracy_score,

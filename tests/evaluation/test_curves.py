@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from axilla.evaluation.curves import confusion_matrix, roc_curve
+from axilla.evaluation.metrics.curves import confusion_matrix, roc_curve
 from axilla.records.errors import StudyError
 
 

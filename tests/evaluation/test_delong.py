@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
-from axilla.evaluation.delong import (
+from axilla.evaluation.metrics.delong import (
     auc,
     auc_covariance,
     auc_influence,

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from axilla.evaluation.predictions import check_predictions
+from axilla.config.study import StudyConfig
+from axilla.evaluation.prediction_arrays import check_predictions
 from axilla.evaluation.stage import evaluate
 from axilla.records.errors import StudyError
-from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
-from axilla.records.study import StudyConfig
-from axilla.records.tables import METRICS, PREDICTIONS, read_results
+from axilla.records.run_folder import RunFolder
+from axilla.records.table_columns import METRICS, PREDICTIONS, read_results
 
 CONFIG = StudyConfig.model_validate({"study": {"outcome": "metastasis", "seed": 7}})
 REQUIRED = {"accuracy", "precision", "recall", "specificity", "f1", "auc"}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from axilla.evaluation.delong import auc_covariance, auc_influence, auc_interval
-from axilla.evaluation.fold_average import fold_averaged_auc
+from axilla.evaluation.metrics.delong import auc_covariance, auc_influence, auc_interval
+from axilla.evaluation.metrics.fold_averaged_auc import fold_averaged_auc
 
 
 def simulated(n=200, folds=5):

@@ -24,7 +24,7 @@ from axilla.evaluation.table1.group_tests import (
     enough_expected,
     is_normal,
 )
-from axilla.evaluation.table1.imbalance import smd_of_counts, smd_of_numbers
+from axilla.evaluation.table1.smd import smd_of_counts, smd_of_numbers
 
 REFERENCE = Path(__file__).parent / "reference"
 CASES = pd.read_csv(REFERENCE / "table1_cases.csv")

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency
 
-from axilla.evaluation.delong import auc_covariance, auc_influence
-from axilla.evaluation.interaction import equal_aucs, equal_proportions
-from axilla.evaluation.predictions import model_predictions
+from axilla.evaluation.metrics.delong import auc_covariance, auc_influence
+from axilla.evaluation.prediction_arrays import model_predictions
+from axilla.evaluation.subgroups.subgroup_interaction import equal_aucs, equal_proportions
 
 REFERENCE = Path(__file__).parent / "reference"
 

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from axilla.evaluation.intervals import cluster_bootstrap, effective_sample, wilson
+from axilla.evaluation.intervals.confidence_intervals import (
+    cluster_bootstrap,
+    effective_sample,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(

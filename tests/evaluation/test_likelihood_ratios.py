@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import class_likelihood_ratios
 
-from axilla.evaluation.likelihood_ratios import likelihood_ratio
-from axilla.evaluation.predictions import model_predictions
+from axilla.evaluation.metrics.likelihood_ratios import likelihood_ratio
+from axilla.evaluation.prediction_arrays import model_predictions
 
 
 def predictions_of(make_rows, tp, fp, fn, tn, *, groups=None, times=1):

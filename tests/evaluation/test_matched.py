@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
 
-from axilla.evaluation.matched import matched_difference
-from axilla.evaluation.predictions import model_predictions
+from axilla.evaluation.comparisons.matched import matched_difference
+from axilla.evaluation.prediction_arrays import model_predictions
 
 
 @pytest.fixture

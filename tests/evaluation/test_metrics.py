@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from axilla.evaluation.delong import auc_interval
-from axilla.evaluation.intervals import wilson
-from axilla.evaluation.metrics import RANKING_METRICS, THRESHOLD_METRICS, metrics_of_predictions
-from axilla.evaluation.precision_recall import average_precision
-from axilla.evaluation.predictions import model_predictions
+from axilla.evaluation.intervals.confidence_intervals import wilson
+from axilla.evaluation.metrics.delong import auc_interval
+from axilla.evaluation.metrics.metrics_table import (
+    RANKING_METRICS,
+    THRESHOLD_METRICS,
+    metrics_of_predictions,
+)
+from axilla.evaluation.metrics.precision_recall import average_precision
+from axilla.evaluation.prediction_arrays import model_predictions
 from axilla.records.errors import StudyError
 
 SKLEARN = {

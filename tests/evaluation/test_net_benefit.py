@@ -8,17 +8,17 @@ import pytest
 from scipy.special import expit
 from scipy.stats import bootstrap
 
-from axilla.evaluation.material import Material
-from axilla.evaluation.net_benefit import (
+from axilla.config.study import StudyConfig
+from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.metrics.net_benefit import (
     decision_curve,
     decision_table,
     net_benefit,
     threshold_grid,
     treat_all,
 )
-from axilla.evaluation.predictions import model_predictions
-from axilla.records.study import StudyConfig
-from axilla.records.tables import DECISION_CURVE
+from axilla.evaluation.prediction_arrays import model_predictions
+from axilla.records.table_columns import DECISION_CURVE
 
 REFERENCE = Path(__file__).parent / "reference"
 CASES = dict(tuple(pd.read_csv(REFERENCE / "risk_cases.csv").groupby("case")))

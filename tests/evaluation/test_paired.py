@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from axilla.evaluation.paired import (
+from axilla.evaluation.comparisons.paired_tests import (
     auc_difference,
     fold_auc_difference,
     newcombe_difference,
     share_difference,
 )
-from axilla.evaluation.predictions import model_predictions
+from axilla.evaluation.prediction_arrays import model_predictions
 
 REFERENCE = Path(__file__).parent / "reference"
 CASES = dict(tuple(pd.read_csv(REFERENCE / "roc_cases.csv").groupby("case")))

@@ -8,9 +8,12 @@ import pandas as pd
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from axilla.evaluation.delong import auc_covariance as observed_covariance
-from axilla.evaluation.delong import auc_influence, auc_interval
-from axilla.evaluation.planning.auc import (
+from axilla.evaluation.metrics.delong import auc_covariance as observed_covariance
+from axilla.evaluation.metrics.delong import auc_influence, auc_interval
+from axilla.evaluation.planning.auc_moments import auc_covariance, auc_variance, orthant_excess
+from axilla.evaluation.planning.from_study import auc_precision, pair_precision
+from axilla.evaluation.planning.proportions import patients_for_proportion_width
+from axilla.evaluation.planning.sample_size import (
     PairedAucs,
     auc_width,
     design_effect,
@@ -18,12 +21,7 @@ from axilla.evaluation.planning.auc import (
     patients_for_auc_width,
     patients_for_difference,
 )
-from axilla.evaluation.planning.auc_moments import auc_covariance, auc_variance, orthant_excess
-from axilla.evaluation.planning.proportions import (
-    patients_for_proportion_width,
-)
-from axilla.evaluation.planning.study import auc_precision, pair_precision
-from axilla.evaluation.predictions import model_predictions
+from axilla.evaluation.prediction_arrays import model_predictions
 from axilla.records.errors import ConfigError
 
 REFERENCE = Path(__file__).parent / "reference"

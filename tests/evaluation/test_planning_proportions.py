@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from axilla.evaluation.planning.auc import (
-    class_sizes,
-    design_effect,
-)
 from axilla.evaluation.planning.proportions import (
     assurance_of_width,
     expected_width,
     patients_for_proportion_width,
 )
+from axilla.evaluation.planning.sample_size import class_sizes, design_effect
 
 
 def test_design_effect_of_kish():

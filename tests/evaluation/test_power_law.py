@@ -6,11 +6,11 @@ import pytest
 from scipy.optimize import curve_fit
 from scipy.stats import norm
 
-from axilla.evaluation.delong import auc_interval
-from axilla.evaluation.learning_curve import FITTED, GAIN, MEASURED, learning_curve_table
-from axilla.evaluation.power_law import fit_power_law, residual_spread
+from axilla.evaluation.metrics.delong import auc_interval
+from axilla.evaluation.planning.learning_curve import FITTED, GAIN, MEASURED, learning_curve_table
+from axilla.evaluation.planning.power_law import fit_power_law, residual_spread
 from axilla.records.errors import ConfigError
-from axilla.records.tables import LEARNING_CURVE
+from axilla.records.table_columns import LEARNING_CURVE
 
 SIZES = np.array([50.0, 76.0, 101.0, 135.0, 169.0])
 SHARES = (0.3, 0.45, 0.6, 0.8, 1.0)

@@ -6,9 +6,9 @@ import pytest
 from scipy.stats import permutation_test
 from sklearn.metrics import cohen_kappa_score
 
-from axilla.evaluation.reader_comparisons import COMPARISON, comparison_table
-from axilla.evaluation.reader_study import AGREEMENT, ALL, agreement_table, ratings_frame
-from axilla.evaluation.shares import (
+from axilla.evaluation.agreement.reader_comparisons import COMPARISON, comparison_table
+from axilla.evaluation.agreement.reader_study import AGREEMENT, ALL, agreement_table, ratings_frame
+from axilla.evaluation.intervals.clustered_proportions import (
     clustered_share,
     paired_share_difference,
     separate_share_difference,

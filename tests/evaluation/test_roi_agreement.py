@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_1samp
 
-from axilla.annotation.reviews import RoiReview
-from axilla.evaluation.intervals import wilson
-from axilla.evaluation.roi_agreement import roi_agreement
-from axilla.records.roi import Roi
+from axilla.annotation.roi_reviews import RoiReview
+from axilla.evaluation.agreement.roi_agreement import roi_agreement
+from axilla.evaluation.intervals.confidence_intervals import wilson
+from axilla.records.roi_rectangle import Roi
 
 FIRST = Roi(100, 100, 60, 40)
 

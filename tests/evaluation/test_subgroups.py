@@ -5,18 +5,18 @@ import pandas as pd
 import pytest
 from sklearn.metrics import recall_score, roc_auc_score
 
-from axilla.evaluation.interaction import equal_aucs, equal_proportions
-from axilla.evaluation.levels import levels_of
-from axilla.evaluation.material import Material
-from axilla.evaluation.metrics import metrics_of_predictions
-from axilla.evaluation.predictions import model_predictions
+from axilla.config.study import StudyConfig
+from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.metrics.metrics_table import metrics_of_predictions
+from axilla.evaluation.prediction_arrays import model_predictions
 from axilla.evaluation.stage import evaluate
-from axilla.evaluation.subgroups import subgroup_table
+from axilla.evaluation.subgroups.levels import levels_of
+from axilla.evaluation.subgroups.subgroup_interaction import equal_aucs, equal_proportions
+from axilla.evaluation.subgroups.subgroup_metrics import subgroup_table
 from axilla.records.errors import StudyError
-from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
-from axilla.records.study import StudyConfig
-from axilla.records.tables import SUBGROUPS, read_results
+from axilla.records.run_folder import RunFolder
+from axilla.records.table_columns import SUBGROUPS, read_results
 
 
 def names(values, *, cuts=()):

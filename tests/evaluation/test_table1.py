@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from axilla.evaluation.table1.table import table_one
-from axilla.evaluation.table1.words import count_text, in_order, number_texts, p_text, smd_text
+from axilla.evaluation.table1.formatting import count_text, in_order, number_texts, p_text, smd_text
+from axilla.evaluation.table1.patient_table import table_one
 
 # Peng et al., Front Oncol 2025;15:1591858 (CC BY), Table 1.
 PAPER = pd.read_csv(

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from axilla.cohort.sheets import read_sheet
-from axilla.evaluation.table1.columns import (
+from axilla.cohort.tables.spreadsheet import read_sheet
+from axilla.evaluation.table1.table1_columns import (
     choose_columns,
     group_values,
     kind_of,

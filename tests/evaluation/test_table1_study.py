@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from axilla.evaluation.material import Material
-from axilla.evaluation.table1.study import study_table1
-from axilla.evaluation.table1.table import table_one
+from axilla.config.study import StudyConfig
+from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.table1.patient_table import table_one
+from axilla.evaluation.table1.study_table1 import study_table1
 from axilla.records.patients import Patient
-from axilla.records.study import StudyConfig
 
 CONFIG = {
     "study": {"outcome": "alnm"},

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from axilla.evaluation.predictions import model_predictions
-from axilla.evaluation.weighted import OF_COUNTS, OF_SCORES, metrics_of, weighted_auc
+from axilla.evaluation.metrics.weighted_metrics import (
+    OF_COUNTS,
+    OF_SCORES,
+    metrics_of,
+    weighted_auc,
+)
+from axilla.evaluation.prediction_arrays import model_predictions
 
 OF_CALLS = {
     "accuracy": sk.accuracy_score,

@@ -5,10 +5,10 @@ from pytorch_grad_cam import GradCAM, LayerCAM
 from torch import nn
 from torch.nn import functional
 
-from axilla.explanation.cam import class_activation
-from axilla.explanation.integrated import integrated_gradients
-from axilla.explanation.layers import spatial_layer
-from axilla.explanation.rollout import attention_layers, rollout
+from axilla.explanation.methods.attention_rollout import attention_layers, rollout
+from axilla.explanation.methods.cam import class_activation
+from axilla.explanation.methods.class_activation import spatial_layer
+from axilla.explanation.methods.integrated_gradients import integrated_gradients
 from axilla.models.backbones import find_backbone
 from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.augment import flip

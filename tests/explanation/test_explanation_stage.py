@@ -10,11 +10,11 @@ import torch
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
-from axilla.cohort.reading import read_cohort
+from axilla.cohort.cohort_reader import read_cohort
+from axilla.config.load import read_study
 from axilla.explanation.heatmap_file import patients_in, read_heatmaps, read_legend
-from axilla.records.folder import RunFolder
 from axilla.records.progress import Silent
-from axilla.records.toml import read_study
+from axilla.records.run_folder import RunFolder
 from axilla.training import stage
 
 

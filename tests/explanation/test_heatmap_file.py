@@ -18,7 +18,7 @@ from axilla.explanation.heatmap_file import (
     write_legend,
 )
 from axilla.records.errors import StudyError
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 
 def some_maps(rng):

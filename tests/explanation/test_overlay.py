@@ -6,7 +6,7 @@ from PIL import Image
 from skimage.transform import resize
 
 from axilla.explanation.overlay import AGAINST, FOR, colours, enlarged, overlay, strength
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 GREY = np.full((60, 80, 3), 128, np.uint8)
 

@@ -7,13 +7,13 @@ from scipy.special import expit
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
+from axilla.config.load import read_study
+from axilla.config.study import ExplanationSection
 from axilla.explanation.heatmap_file import patients_in, read_heatmaps, read_legend
 from axilla.inference.bundle import read_bundle
-from axilla.records.folder import RunFolder
-from axilla.records.study import ExplanationSection
-from axilla.records.toml import read_study
-from axilla.report.explained_cases import chosen_cases
-from axilla.report.results import load_results
+from axilla.records.run_folder import RunFolder
+from axilla.report.images.explained_cases import chosen_cases
+from axilla.report.study_results import load_results
 
 pytestmark = pytest.mark.slow
 

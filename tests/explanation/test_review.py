@@ -6,15 +6,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from axilla.explanation.review.answers import read_answers
-from axilla.explanation.review.criteria import criteria_of
-from axilla.explanation.review.drawing import Candidate, draw_cases
-from axilla.explanation.review.key import Key, as_json, read_key
-from axilla.explanation.review.packets import COLUMNS, Packet, answered, template
-from axilla.explanation.review.pictures import disguised, shown, usable_decoy
+from axilla.config.review import ReviewSection
+from axilla.explanation.reader_study.answers import read_answers
+from axilla.explanation.reader_study.blinding_key import Key, as_json, read_key
+from axilla.explanation.reader_study.case_sampling import Candidate, draw_cases
+from axilla.explanation.reader_study.packets import COLUMNS, Packet, answered, template
+from axilla.explanation.reader_study.pictures import disguised, shown, usable_decoy
+from axilla.explanation.reader_study.reading_questions import criteria_of
 from axilla.records.errors import ConfigError, StudyError
-from axilla.records.review import ReviewSection
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 BOTH = ("ultrasound", "pathology")
 

@@ -8,12 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from axilla.explanation.case_model import Described
-from axilla.explanation.shapley import (
-    clinical_importance,
-    modality_shapley,
-    shapley_values,
-)
+from axilla.explanation.methods.case_model import Described
+from axilla.explanation.shapley import clinical_importance, modality_shapley, shapley_values
 from axilla.explanation.shapley_tables import clinical_table, shapley_summary, shapley_table
 from axilla.models.fusion import fusions
 from axilla.preprocessing.clinical import fit_encoder

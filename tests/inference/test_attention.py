@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from made import manifest_of
 from PIL import Image
 
-from axilla.inference.bags import CaseBags
 from axilla.inference.bundle import Bundle
+from axilla.inference.case_bags import CaseBags
 from axilla.inference.manifest import Manifest, ModalityManifest
 from axilla.inference.predictor import Predictor
 from axilla.models.backbones import find_backbone

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from sklearn.covariance import LedoitWolf
 
-from axilla.inference.cautions import unlike_training
-from axilla.inference.familiarity import Familiarity, distances_between, fit_reference
+from axilla.inference.ood import Familiarity, distances_between, fit_reference
+from axilla.inference.prediction_warnings import unlike_training
 
 RNG = np.random.default_rng(11)
 

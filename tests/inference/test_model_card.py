@@ -6,16 +6,11 @@ import pytest
 import torch
 
 from axilla import RESEARCH_USE_ONLY
+from axilla.config.sections import TilesSection
 from axilla.inference.bundle import Bundle, write_bundle
-from axilla.inference.manifest import (
-    Manifest,
-    ModalityManifest,
-    Performance,
-    PreprocessingManifest,
-)
+from axilla.inference.manifest import Manifest, ModalityManifest, Performance, PreprocessingManifest
 from axilla.inference.model_card import model_card
 from axilla.inference.recalibration import PlattMap
-from axilla.records.intake import TilesSection
 
 # Mitchell et al., Model Cards for Model Reporting, FAT* 2019, figure 1.
 HEADINGS = [

@@ -16,7 +16,7 @@ from axilla.preprocessing.clinical import ClinicalEncoder
 from axilla.preprocessing.prepare import PixelSettings, prepare
 from axilla.records.errors import BundleError, UnreadableImage
 from axilla.records.patients import ImageFile, Patient
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 RNG = np.random.default_rng(5)
 

@@ -9,12 +9,7 @@ from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from axilla.inference.recalibration import (
-    IsotonicMap,
-    PlattMap,
-    Recalibration,
-    fit_recalibration,
-)
+from axilla.inference.recalibration import IsotonicMap, PlattMap, Recalibration, fit_recalibration
 from axilla.records.errors import StudyError
 
 KINDS = ("platt", "isotonic")

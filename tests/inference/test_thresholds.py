@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
+from axilla.config.study import THRESHOLD_FORMS, THRESHOLD_PATTERN
 from axilla.inference.thresholds import RULES, choose_threshold
 from axilla.records.errors import StudyError
-from axilla.records.study import THRESHOLD_FORMS, THRESHOLD_PATTERN
 
 
 def youden_of(labels, probabilities, threshold):

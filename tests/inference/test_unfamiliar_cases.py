@@ -10,14 +10,14 @@ import torch
 from made import manifest_of
 
 from axilla.inference.bundle import Bundle, read_bundle, write_bundle
-from axilla.inference.cases import as_json_of, risk_level, typed
-from axilla.inference.familiarity import Reference, distances_between, fit_reference
+from axilla.inference.case_io import as_json_of, risk_level, typed
 from axilla.inference.manifest import ModalityManifest
+from axilla.inference.ood import Reference, distances_between, fit_reference
 from axilla.inference.predictor import Predictor
 from axilla.preprocessing.clinical import fit_encoder
 from axilla.records.errors import BundleError, ConfigError
 from axilla.records.patients import ImageFile, Patient
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 RNG = np.random.default_rng(4)
 KINDS = {"age": "number", "er": "category"}

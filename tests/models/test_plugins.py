@@ -27,8 +27,8 @@ from axilla.models.backbones import backbones, find_backbone
 from axilla.models.fusion import fusions
 from axilla.models.network import Network
 from axilla.models.pretrained import identity_of, load_pretrained
-from axilla.training.optimisation import Optimisation
-from axilla.training.stacked import Schedule, Trial, train_stacked
+from axilla.training.networks.optimisation import Optimisation
+from axilla.training.heads.batched_training import Schedule, Trial, train_stacked
 
 assert "thumbnail" in backbones.names() and "strongest" in fusions.names()
 assert not {"lookout_thumbnail", "lookout_strongest"} & set(sys.modules)

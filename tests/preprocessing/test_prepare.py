@@ -11,13 +11,13 @@ from skimage.exposure import equalize_hist
 from torchvision.transforms.v2 import functional as transforms
 
 from axilla.annotation.boxes import roi_from_mask, with_margin
-from axilla.cohort.slides.tiles import read_tile
+from axilla.config.study import PreprocessingSection
+from axilla.imaging.slides.slide_reader import read_tile
 from axilla.preprocessing.prepare import PixelSettings, prepare, resized
 from axilla.preprocessing.stain import normalise_stain
 from axilla.records.errors import RoiError, UnreadableImage
 from axilla.records.patients import ImageFile
-from axilla.records.roi import Roi
-from axilla.records.study import PreprocessingSection
+from axilla.records.roi_rectangle import Roi
 
 SVS = Path(__file__).parents[1] / "cohort" / "data" / "cmu_small_region.svs"
 RNG = np.random.default_rng(11)

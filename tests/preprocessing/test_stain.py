@@ -8,9 +8,9 @@ from PIL import Image
 from skimage.color import hed2rgb, rgb2hed, rgb2lab
 
 import axilla
-from axilla.cohort.slides.tiles import read_tile
+from axilla.imaging.slides.slide_reader import read_tile
 from axilla.preprocessing.stain import normalise_stain
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 SVS = Path(__file__).parents[1] / "cohort" / "data" / "cmu_small_region.svs"
 SAMPLE = Path(axilla.__file__).parent / "sample" / "images"

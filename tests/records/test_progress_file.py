@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from axilla.records.errors import Problem, StudyError
-from axilla.records.folder import RunFolder
 from axilla.records.progress import Both, Silent
 from axilla.records.progress_file import NAME, ProgressFile, read_run
+from axilla.records.run_folder import RunFolder
 
 
 def told(folder: Path):

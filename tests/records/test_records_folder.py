@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from axilla.records.digests import digest_of, digest_of_files, seed_of
 from axilla.records.errors import AxillaError, CohortError, Problem, StudyError
-from axilla.records.estimates import Estimate
-from axilla.records.folder import RunFolder, atomic, write_bytes
-from axilla.records.tables import SPLITS, read_results
+from axilla.records.estimate import Estimate
+from axilla.records.run_folder import RunFolder, atomic, write_bytes
+from axilla.records.table_columns import SPLITS, read_results
 
 
 def write_half(path, fault):

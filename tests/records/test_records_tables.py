@@ -1,7 +1,7 @@
 import pytest
 
 from axilla.records.errors import StudyError
-from axilla.records.tables import read_results
+from axilla.records.table_columns import read_results
 
 COLUMNS = ("patient_id", "label")
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from axilla.config.load import preset_names, read_study
+from axilla.config.study import THRESHOLD_FORMS, StudyConfig
 from axilla.records.errors import ConfigError
-from axilla.records.study import THRESHOLD_FORMS, StudyConfig
-from axilla.records.toml import preset_names, read_study
 
 OUTCOME = '[study]\noutcome = "alnm"\n'
 
@@ -191,7 +191,7 @@ def test_a_setting_cannot_be_changed_afterwards(study):
 
 
 def test_presets_ship_with_the_package():
-    folder = files("axilla.records") / "presets"
+    folder = files("axilla.config") / "presets"
     found = {entry.name for entry in folder.iterdir() if re.search(r"\.toml$", entry.name)}
     assert found == {f"{name}.toml" for name in preset_names()}
     assert "quick" in preset_names()

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from explained import explain
 
+from axilla.config.study import StudyConfig
 from axilla.evaluation.stage import evaluate
-from axilla.records.folder import RunFolder
 from axilla.records.patients import ImageFile, Patient
-from axilla.records.study import StudyConfig
+from axilla.records.run_folder import RunFolder
 from axilla.report.stage import write_report
 
 PATIENTS = 211

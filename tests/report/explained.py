@@ -17,9 +17,9 @@ from axilla.explanation.heatmap_file import (
     write_heatmaps,
     write_legend,
 )
-from axilla.records.folder import RunFolder
-from axilla.records.roi import Roi
-from axilla.records.tables import FAITHFULNESS_CURVES
+from axilla.records.roi_rectangle import Roi
+from axilla.records.run_folder import RunFolder
+from axilla.records.table_columns import FAITHFULNESS_CURVES
 
 SAMPLE = files("axilla") / "sample"
 MODEL = "multilayer"

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axilla.evaluation.net_benefit import net_benefit
-from axilla.records.tables import METRICS
+from axilla.evaluation.metrics.net_benefit import net_benefit
+from axilla.records.table_columns import METRICS
 from axilla.report.answer import answer_of
-from axilla.report.calibration_figure import draw_calibration
-from axilla.report.calibration_section import calibration_section, calibration_sentence
-from axilla.report.decision_figure import apart, draw_decision_curve
-from axilla.report.decision_section import decision_section, worth_sentence
-from axilla.report.material import Material
-from axilla.report.protagonists import protagonists, readers
-from axilla.report.results import load_results
-from axilla.report.wording import MINUS, number
+from axilla.report.figures.calibration_figure import draw_calibration
+from axilla.report.figures.decision_figure import apart, draw_decision_curve
+from axilla.report.headline_models import protagonists, readers
+from axilla.report.number_format import MINUS, number
+from axilla.report.sections.calibration_section import calibration_section, calibration_sentence
+from axilla.report.sections.decision_section import decision_section, worth_sentence
+from axilla.report.sections.section_inputs import Material
+from axilla.report.study_results import load_results
 
 
 @pytest.fixture(scope="module")

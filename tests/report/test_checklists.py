@@ -6,14 +6,14 @@ import re
 import pandas as pd
 import pytest
 
-from axilla.report.checklists.filled import (
+from axilla.report.checklists.checklist import (
     CHECKLISTS,
     FINDERS,
     checklist_frame,
     fill,
     read_checklist,
 )
-from axilla.report.results import load_results
+from axilla.report.study_results import load_results
 
 # Items and parts as published: Collins et al., BMJ 2024;385:e078378, and Tejani et al., Radiol
 # Artif Intell 2024;6:e240300.

@@ -10,14 +10,14 @@ import pytest
 from lxml import html
 from PIL import Image
 
-from axilla.cohort.findings import by_severity, error, warning
+from axilla.config.load import read_study
 from axilla.records.errors import Problem
-from axilla.records.folder import RunFolder
-from axilla.records.roi import Roi
-from axilla.records.toml import read_study
-from axilla.report import contact_cards
-from axilla.report.contact_sheet import write_contact_sheet
-from axilla.report.overview import LONGEST_SIDE_PX, overview
+from axilla.records.findings import by_severity, error, warning
+from axilla.records.roi_rectangle import Roi
+from axilla.records.run_folder import RunFolder
+from axilla.report.images import contact_cards
+from axilla.report.images.contact_sheet import write_contact_sheet
+from axilla.report.images.overview import LONGEST_SIDE_PX, overview
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pytest
 from explained import MODEL, worst_and_best
 
 from axilla.explanation.heatmap_file import Legend
-from axilla.report.explained_cases import chosen_cases, explained_cases, explained_model
-from axilla.report.figure5 import draw_figure5
-from axilla.report.results import load_results
+from axilla.report.figures.heatmap_figure import draw_figure5
+from axilla.report.images.explained_cases import chosen_cases, explained_cases, explained_model
+from axilla.report.study_results import load_results
 
 
 def test_cases_are_those_a_loop_chooses(explained):

@@ -8,21 +8,21 @@ import pandas as pd
 import pytest
 from explained import worst_and_best
 
-from axilla.evaluation.reader_comparisons import comparison_table
-from axilla.evaluation.reader_study import agreement_table, ratings_frame
-from axilla.records.folder import RunFolder
-from axilla.records.study import StudyConfig
+from axilla.config.study import StudyConfig
+from axilla.evaluation.agreement.reader_comparisons import comparison_table
+from axilla.evaluation.agreement.reader_study import agreement_table, ratings_frame
+from axilla.records.run_folder import RunFolder
 from axilla.report.answer import answer_of
-from axilla.report.checklists.filled import fill, read_checklist
-from axilla.report.explained_cases import explained_cases
-from axilla.report.explanation_section import explanation_section
-from axilla.report.faithfulness_figure import draw_faithfulness
-from axilla.report.figure5 import draw_figure5
-from axilla.report.material import Material
-from axilla.report.readings_section import readings_section
-from axilla.report.results import load_results
-from axilla.report.shapley_section import shapley_section
+from axilla.report.checklists.checklist import fill, read_checklist
+from axilla.report.figures.faithfulness_figure import draw_faithfulness
+from axilla.report.figures.heatmap_figure import draw_figure5
+from axilla.report.images.explained_cases import explained_cases
+from axilla.report.sections.explanation_section import explanation_section
+from axilla.report.sections.reader_study_section import readings_section
+from axilla.report.sections.section_inputs import Material
+from axilla.report.sections.shapley_section import shapley_section
 from axilla.report.stage import write_report
+from axilla.report.study_results import load_results
 
 
 @pytest.fixture(scope="module")

@@ -12,17 +12,17 @@ import pytest
 from PIL import Image
 
 import axilla
-from axilla.cohort.eligibility import screen
-from axilla.cohort.flow import inclusion_flow
-from axilla.cohort.outcomes import outcome_labels
-from axilla.cohort.sheets import Sheet, read_sheet
-from axilla.cohort.wanted import Wanted
-from axilla.records.intake import EligibilitySection
+from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.eligibility.criteria import screen
+from axilla.cohort.eligibility.flow import inclusion_flow
+from axilla.cohort.tables.spreadsheet import Sheet, read_sheet
+from axilla.cohort.values.outcomes import outcome_labels
+from axilla.config.sections import EligibilitySection
 from axilla.records.patients import Patient
-from axilla.report.account import flow_notes, flow_steps
-from axilla.report.flow_figure import draw_flow
-from axilla.report.inclusion import Leaving, flow_stages
-from axilla.report.results import load_results
+from axilla.report.figures.flow_figure import draw_flow
+from axilla.report.study_results import load_results
+from axilla.report.tables.flow_and_checks import flow_notes, flow_steps
+from axilla.report.tables.inclusion_stages import Leaving, flow_stages
 
 ELIGIBILITY = [
     {"reason": "contralateral breast cancer in the history", "count": 12},

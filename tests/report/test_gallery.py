@@ -12,16 +12,16 @@ import pandas as pd
 import pytest
 from PIL import ExifTags, Image
 
-from axilla.records.folder import RunFolder
+from axilla.config.study import StudyConfig
 from axilla.records.patients import ImageFile
-from axilla.records.roi import Roi
-from axilla.records.study import StudyConfig
-from axilla.report.errors_made import errors_made
-from axilla.report.failures import gallery_of
-from axilla.report.results import load_results
+from axilla.records.roi_rectangle import Roi
+from axilla.records.run_folder import RunFolder
+from axilla.report.images.thumbnails import LONGEST_SIDE_PX, shrink, thumbnail_of
+from axilla.report.sections.failure_gallery import errors_made
+from axilla.report.sections.failures import gallery_of
 from axilla.report.stage import write_report
-from axilla.report.standing import headline_of
-from axilla.report.thumbnails import LONGEST_SIDE_PX, shrink, thumbnail_of
+from axilla.report.study_results import load_results
+from axilla.report.tables.family_summary import headline_of
 
 SAMPLE = files("axilla") / "sample"
 

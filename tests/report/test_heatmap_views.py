@@ -6,8 +6,8 @@ from PIL import Image
 
 from axilla.explanation.heatmap_file import Heatmap
 from axilla.records.patients import ImageFile
-from axilla.records.roi import Roi
-from axilla.report.heatmap_views import LONGEST_SIDE_PX, scale_bar, views_of
+from axilla.records.roi_rectangle import Roi
+from axilla.report.images.heatmap_views import LONGEST_SIDE_PX, scale_bar, views_of
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from axilla.evaluation.learning_curve import FITTED, GAIN, MEASURED, learning_curve_table
-from axilla.records.folder import RunFolder
+from axilla.evaluation.planning.learning_curve import FITTED, GAIN, MEASURED, learning_curve_table
+from axilla.records.run_folder import RunFolder
 from axilla.report.answer import answer_of
-from axilla.report.figures import draw_figures
-from axilla.report.learning_section import learning_section
-from axilla.report.material import Material
-from axilla.report.results import load_results
+from axilla.report.figures.all_figures import draw_figures
+from axilla.report.sections.learning_section import learning_section
+from axilla.report.sections.section_inputs import Material
+from axilla.report.study_results import load_results
 
 MODELS = (
     "multilayer", "selected", "single/selected", "ultrasound/selected", "pathology/selected",

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from axilla.records.study import StudyConfig
-from axilla.records.tables import CONFOUNDING, MISSINGNESS, SUBGROUPS
+from axilla.config.study import StudyConfig
+from axilla.records.table_columns import CONFOUNDING, MISSINGNESS, SUBGROUPS
 from axilla.report.limitations import limitations_of
-from axilla.report.results import load_results
+from axilla.report.study_results import load_results
 
 
 @pytest.fixture

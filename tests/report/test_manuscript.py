@@ -9,9 +9,9 @@ from docx.enum.section import WD_ORIENT
 from docx.oxml.ns import qn
 
 from axilla import RESEARCH_USE_ONLY
-from axilla.report import word_document
-from axilla.report.manuscript import ManuscriptTable
-from axilla.report.word_document import write_docx
+from axilla.report.manuscript import word_document
+from axilla.report.manuscript.manuscript_table import ManuscriptTable
+from axilla.report.manuscript.word_document import write_docx
 
 TABLE = ManuscriptTable(
     title="Table 1. Patients <by> node & status",

@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
-from axilla.report.manuscript_tables import manuscript_tables
-from axilla.report.results import load_results
+from axilla.report.manuscript.manuscript_tables import manuscript_tables
 from axilla.report.stage import write_manuscript
+from axilla.report.study_results import load_results
 
 
 def tables_of(study):

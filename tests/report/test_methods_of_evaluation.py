@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from axilla.records.study import StudyConfig
-from axilla.report.methods import methods_of
-from axilla.report.methods_of_evaluation import methods_of_evaluation
-from axilla.report.results import load_results
+from axilla.config.study import StudyConfig
+from axilla.report.sections.methods import methods_of
+from axilla.report.sections.methods_of_evaluation import methods_of_evaluation
+from axilla.report.study_results import load_results
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from axilla.records.errors import StudyError
-from axilla.records.estimates import Estimate
-from axilla.records.folder import RunFolder
-from axilla.report.account import choices, flow_notes, flow_steps, remarks, tally
+from axilla.records.estimate import Estimate
+from axilla.records.run_folder import RunFolder
 from axilla.report.answer import answer_of
-from axilla.report.methods import methods_of
-from axilla.report.results import StudyResults, load_results
-from axilla.report.tables import performance_table
-from axilla.report.wording import duration, inside_sentence, interval_text, listed, overlap
+from axilla.report.number_format import duration, inside_sentence, interval_text, listed, overlap
+from axilla.report.sections.methods import methods_of
+from axilla.report.study_results import StudyResults, load_results
+from axilla.report.tables.flow_and_checks import choices, flow_notes, flow_steps, remarks, tally
+from axilla.report.tables.performance_tables import performance_table
 
 
 def estimate(value, low, high) -> Estimate:

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from axilla.report import palette
-from axilla.report.results import load_results
+from axilla.report.figures import palette
+from axilla.report.study_results import load_results
 
 STEMS = {
     "auc_forest",

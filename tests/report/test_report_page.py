@@ -9,12 +9,12 @@ import pytest
 from made import manifest_of
 
 from axilla import RESEARCH_USE_ONLY
+from axilla.config.study import StudyConfig
 from axilla.inference.bundle import Bundle, write_bundle
 from axilla.inference.model_card import model_card
 from axilla.records.errors import StudyError
-from axilla.records.folder import RunFolder
-from axilla.records.study import StudyConfig
-from axilla.records.units import BEST_SINGLE
+from axilla.records.run_folder import RunFolder
+from axilla.records.types import BEST_SINGLE
 from axilla.report.stage import write_report
 
 CARDED = manifest_of(None, (), study="a study", model="clinical/logistic", patients=2)

@@ -5,16 +5,16 @@ import shutil
 
 import pytest
 
-from axilla.annotation.reviews import RoiReview, reviews_csv
-from axilla.evaluation.roi_agreement import roi_agreement
+from axilla.annotation.roi_reviews import RoiReview, reviews_csv
+from axilla.evaluation.agreement.roi_agreement import roi_agreement
 from axilla.records.errors import StudyError
-from axilla.records.folder import RunFolder
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
+from axilla.records.run_folder import RunFolder
 from axilla.report.answer import answer_of
-from axilla.report.material import Material
-from axilla.report.results import load_results
-from axilla.report.roi_agreement_section import roi_agreement_section
-from axilla.report.sections import SECTIONS
+from axilla.report.sections.all_sections import SECTIONS
+from axilla.report.sections.roi_agreement_section import roi_agreement_section
+from axilla.report.sections.section_inputs import Material
+from axilla.report.study_results import load_results
 
 REVIEWS = [
     RoiReview(

@@ -5,16 +5,16 @@ import re
 import pandas as pd
 import pytest
 
+from axilla.config.study import StudyConfig
 from axilla.evaluation.stage import evaluate
-from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
-from axilla.records.study import StudyConfig
-from axilla.records.tables import PREDICTIONS, SUBGROUPS, read_results
-from axilla.report.results import load_results
+from axilla.records.run_folder import RunFolder
+from axilla.records.table_columns import PREDICTIONS, SUBGROUPS, read_results
+from axilla.report.figures.subgroup_figure import draw_subgroups
+from axilla.report.number_format import interval_text, number, p_value
 from axilla.report.stage import write_report
-from axilla.report.subgroup_figure import draw_subgroups
-from axilla.report.subgroups import subgroups_of
-from axilla.report.wording import interval_text, number, p_value
+from axilla.report.study_results import load_results
+from axilla.report.tables.subgroup_rows import subgroups_of
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from axilla.cohort.reading import read_cohort
+from axilla.cohort.cohort_reader import read_cohort
+from axilla.config.load import read_study
 from axilla.evaluation.stage import evaluate
-from axilla.records.folder import RunFolder
 from axilla.records.progress import Silent
-from axilla.records.toml import read_study
+from axilla.records.run_folder import RunFolder
 from axilla.training import refit, stage
 
 

@@ -179,7 +179,7 @@ def test_an_unreachable_cluster_is_one_clear_error(
 def test_without_ray_the_remedy_is_named(
     tmp_path: Path, make_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "axilla.training.cluster", raising=False)
+    monkeypatch.delitem(sys.modules, "axilla.training.engine.ray_engine", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)
     result = CliRunner().invoke(
         app, ["run", str(make_study(tmp_path / "study")), "--engine", "ray"]

@@ -14,21 +14,21 @@ import torch
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
-from axilla.cohort.reading import read_cohort
+from axilla.cohort.cohort_reader import read_cohort
+from axilla.config.load import read_study
+from axilla.config.study import StudyConfig
 from axilla.evaluation.stage import evaluate
 from axilla.records.errors import CohortError
-from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
 from axilla.records.progress import Silent
-from axilla.records.study import StudyConfig
-from axilla.records.tables import LEARNING_CURVE_PREDICTIONS, PREDICTIONS
-from axilla.records.toml import read_study
+from axilla.records.run_folder import RunFolder
+from axilla.records.table_columns import LEARNING_CURVE_PREDICTIONS, PREDICTIONS
 from axilla.training import stage
-from axilla.training.engine import Engine
-from axilla.training.learning_curve import plan_steps
-from axilla.training.pixels import Pixels
-from axilla.training.results import operating_point
-from axilla.training.unimodal import Material
+from axilla.training.data.pixels import Pixels
+from axilla.training.engine.engine import Engine
+from axilla.training.learning_curve_run import plan_steps
+from axilla.training.prediction_tables import operating_point
+from axilla.training.unimodal_training import Material
 
 pytestmark = pytest.mark.slow
 

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from axilla.cohort.reading import read_cohort
-from axilla.records.folder import RunFolder
+from axilla.cohort.cohort_reader import read_cohort
+from axilla.config.load import read_study
+from axilla.config.study import StudyConfig
 from axilla.records.patients import Patient
 from axilla.records.progress import Silent
-from axilla.records.study import StudyConfig
-from axilla.records.toml import read_study
+from axilla.records.run_folder import RunFolder
 from axilla.training import stage
-from axilla.training.engine import Engine
-from axilla.training.finals import best_fusion
-from axilla.training.pixels import Pixels
-from axilla.training.results import OperatingPoint, operating_point
-from axilla.training.unimodal import Material
+from axilla.training.data.pixels import Pixels
+from axilla.training.engine.engine import Engine
+from axilla.training.prediction_tables import OperatingPoint, operating_point
+from axilla.training.selected_models import best_fusion
+from axilla.training.unimodal_training import Material
 
 pytestmark = pytest.mark.slow
 

@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 import axilla
 from axilla.cli.main import app
-from axilla.cohort.reading import read_cases, read_cohort
-from axilla.cohort.wanted import Wanted
+from axilla.cohort.cohort_reader import read_cases, read_cohort
+from axilla.cohort.cohort_schema import Wanted
+from axilla.config.load import read_study
 from axilla.inference.bundle import read_bundle
 from axilla.inference.predictor import Prediction, Predictor
-from axilla.records.folder import RunFolder
 from axilla.records.progress import Silent
-from axilla.records.toml import read_study
+from axilla.records.run_folder import RunFolder
 from axilla.training import stage
 
 pytestmark = pytest.mark.slow

@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
+from axilla.config.load import read_study
 from axilla.models.backbones import backbones
 from axilla.models.fusion import fusions
-from axilla.records.toml import read_study
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
-from axilla.training.store import is_sealed, is_whole_array
+from axilla.training.engine.cache_files import is_sealed, is_whole_array
 
 pytestmark = pytest.mark.slow
 

@@ -11,11 +11,11 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from axilla.cli.main import app
-from axilla.cohort.reading import read_cases
-from axilla.cohort.wanted import Wanted
+from axilla.cohort.cohort_reader import read_cases
+from axilla.cohort.cohort_schema import Wanted
 from axilla.inference.bundle import read_bundle
 from axilla.inference.predictor import Predictor
-from axilla.records.tables import METRICS, PREDICTIONS, SEARCH, SPLITS
+from axilla.records.table_columns import METRICS, PREDICTIONS, SEARCH, SPLITS
 
 FUSIONS = {"concatenation", "weighting", "attention", "voting", "multilayer"}
 

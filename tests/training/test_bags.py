@@ -6,10 +6,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from axilla.models.fusion import Concatenation
 from axilla.models.pooling import pools
-from axilla.training import bags as bags_module
-from axilla.training.bags import BagIndex, BagTrial, serve_bags, train_bags
-from axilla.training.optimisation import Optimisation
-from axilla.training.stacked import Schedule, Trial, train_stacked
+from axilla.training.heads import bag_heads as bags_module
+from axilla.training.heads.bag_heads import BagIndex, BagTrial, serve_bags, train_bags
+from axilla.training.heads.batched_training import Schedule, Trial, train_stacked
+from axilla.training.networks.optimisation import Optimisation
 
 PATIENTS, WIDTH, VIEWS = 24, 5, 3
 LABELS = (torch.arange(PATIENTS) % 3 == 0).double()

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from axilla.models.fusion import fusions
-from axilla.training.joint import Features, JointInputs, fit_joint, predict_joint
-from axilla.training.networks import Bags, Recipe
-from axilla.training.optimisation import Optimisation
+from axilla.training.fusion.joint_training import Features, JointInputs, fit_joint, predict_joint
+from axilla.training.networks.fit_network import Bags, Recipe
+from axilla.training.networks.optimisation import Optimisation
 
 CPU = torch.device("cpu")
 PATIENTS, SIDE_PX = 10, 32

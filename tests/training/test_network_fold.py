@@ -7,14 +7,14 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from axilla.cohort.splits import Fold, Split
+from axilla.cohort.splits.folds import Fold, Split
+from axilla.training.candidate_cache import load
 from axilla.training.candidates import GridPoint
-from axilla.training.engine import is_finished
+from axilla.training.data.pixels import Pixels
+from axilla.training.engine.engine import is_finished
 from axilla.training.fits import Fit, choose, read_fit
-from axilla.training.kept import load
-from axilla.training.network_fold import NetworkPlan, NetworkSearch
-from axilla.training.optimisation import Optimisation
-from axilla.training.pixels import Pixels
+from axilla.training.networks.network_trials import NetworkPlan, NetworkSearch
+from axilla.training.networks.optimisation import Optimisation
 
 CPU = torch.device("cpu")
 SIDE_PX, PATIENTS = 32, 12

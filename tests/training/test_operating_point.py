@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy.special import expit
 
+from axilla.config.study import ValidationSection
 from axilla.inference.recalibration import fit_recalibration
 from axilla.inference.thresholds import choose_threshold
-from axilla.records.study import ValidationSection
-from axilla.training.results import operating_point
+from axilla.training.prediction_tables import operating_point
 
 KINDS = ("none", "platt", "isotonic")
 

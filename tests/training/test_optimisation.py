@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
 
-from axilla.training.optimisation import Optimisation
+from axilla.training.networks.optimisation import Optimisation
 
 STEPS, EPOCHS = 7, 6
 HALVING = Optimisation("adamw", 1e-2, halve_every=2)

@@ -10,14 +10,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 import axilla
-from axilla.cohort.splits import Fold, Split, plan_folds
-from axilla.models.pooling import GatedAttention, shares_in_bags
-from axilla.models.projection import Projection
-from axilla.preprocessing.prepare import PixelSettings
-from axilla.records.errors import ConfigError
-from axilla.records.patients import ImageFile, Patient
-from axilla.records.progress import Silent
-from axilla.records.study import (
+from axilla.cohort.splits.folds import Fold, Split, plan_folds
+from axilla.config.study import (
     ModelsSection,
     OptimisationSection,
     PreprocessingSection,
@@ -27,16 +21,22 @@ from axilla.records.study import (
     TrainingSection,
     ValidationSection,
 )
-from axilla.training import pooled as pooled_module
-from axilla.training.bags import BagIndex
+from axilla.models.pca import Projection
+from axilla.models.pooling import GatedAttention, shares_in_bags
+from axilla.preprocessing.prepare import PixelSettings
+from axilla.records.errors import ConfigError
+from axilla.records.patients import ImageFile, Patient
+from axilla.records.progress import Silent
 from axilla.training.candidates import Candidate
-from axilla.training.embeddings import EmbeddingPlan, map_embeddings, store_embeddings
-from axilla.training.engine import Engine
-from axilla.training.frozen import train_frozen
-from axilla.training.grid import HeadSearch
-from axilla.training.optimisation import Optimisation, of_network
-from axilla.training.pixels import per_patient, store_pixels
-from axilla.training.pooled import train_pooled
+from axilla.training.data.embeddings import EmbeddingPlan, map_embeddings, store_embeddings
+from axilla.training.data.pixels import per_patient, store_pixels
+from axilla.training.engine.engine import Engine
+from axilla.training.heads import pooled_heads as pooled_module
+from axilla.training.heads.bag_heads import BagIndex
+from axilla.training.heads.frozen_heads import train_frozen
+from axilla.training.heads.hyperparameter_grid import HeadSearch
+from axilla.training.heads.pooled_heads import train_pooled
+from axilla.training.networks.optimisation import Optimisation, of_network
 from axilla.training.preflight import require_models
 
 SAMPLE = Path(axilla.__file__).parent / "sample"

@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from axilla.training.processes import call_in_background, send_result
+from axilla.training.engine.processes import call_in_background, send_result
 
 
 def test_the_answer_comes_while_others_work():
@@ -31,7 +31,7 @@ def test_work_that_is_given_up_says_nothing():
 
 def test_what_axilla_refuses_has_no_answer_and_a_listener_may_have_gone():
     answers, answered = Pipe(duplex=False)
-    send_result(answered, "axilla.records.toml", "read_study", (Path("no such file"),))
+    send_result(answered, "axilla.config.load", "read_study", (Path("no such file"),))
     assert not answers.poll()
     send_result(answered, "math", "sqrt", (4.0,))
     assert answers.recv() == 2.0
@@ -42,7 +42,7 @@ def test_what_axilla_refuses_has_no_answer_and_a_listener_may_have_gone():
 INTERRUPTED = """
 import os, signal, sys, time
 from threading import Event
-from axilla.training.processes import call_in_background, start_server
+from axilla.training.engine.processes import call_in_background, start_server
 
 done = Event()
 

@@ -5,8 +5,8 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from axilla.training.projection import fit_bag_projection, fit_projection
-from axilla.training.stacked import shuffled_batches
+from axilla.training.data.projection import fit_bag_projection, fit_projection
+from axilla.training.heads.batched_training import shuffled_batches
 
 
 @pytest.mark.parametrize(("patients", "batch"), [(17, 8), (16, 8), (5, 8), (9, 4)])
@@ -69,5 +69,5 @@ def test_bags_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = torch.Generator().manual_seed(4)
     images, owner = torch.randn(40, 2, 9, generator=rng), torch.arange(40) // 3
     whole = fit_bag_projection(images, owner, components=4)
-    monkeypatch.setattr("axilla.training.projection._ROWS", 7)
+    monkeypatch.setattr("axilla.training.data.projection._ROWS", 7)
     torch.testing.assert_close(fit_bag_projection(images, owner, components=4).axes, whole.axes)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from axilla.cohort.reading import read_cohort
-from axilla.records.toml import read_study
+from axilla.cohort.cohort_reader import read_cohort
+from axilla.config.load import read_study
 from axilla.training.runtime_estimate import estimate_seconds
 
 

@@ -7,10 +7,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from axilla.cohort.splits import Fold, Split
+from axilla.cohort.splits.folds import Fold, Split
+from axilla.config.study import StudyConfig
 from axilla.preprocessing.augment import served_views
 from axilla.records.patients import Patient
-from axilla.records.study import StudyConfig
 from axilla.training.candidates import (
     GridPoint,
     all_splits,
@@ -20,11 +20,11 @@ from axilla.training.candidates import (
     inner_auc,
     pick,
 )
-from axilla.training.frozen import train_frozen
-from axilla.training.grid import HeadSearch
-from axilla.training.logistic import PENALTIES, encoders_of, standardised, train_logistic
-from axilla.training.optimisation import Optimisation
-from axilla.training.stacked import Trained
+from axilla.training.heads.batched_training import Trained
+from axilla.training.heads.frozen_heads import train_frozen
+from axilla.training.heads.hyperparameter_grid import HeadSearch
+from axilla.training.heads.logistic import PENALTIES, encoders_of, standardised, train_logistic
+from axilla.training.networks.optimisation import Optimisation
 
 PATIENTS = 24
 LABELS = (torch.arange(PATIENTS) % 3 == 0).float()

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 import torch
 
+from axilla.config.study import PreprocessingSection
 from axilla.models.backbones import find_backbone
 from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import resized
 from axilla.records.progress import Silent
-from axilla.records.study import PreprocessingSection
-from axilla.training.embeddings import (
+from axilla.training.data.embeddings import (
     EmbeddingPlan,
     fixed_backbone,
     load_embeddings,
     store_embeddings,
 )
-from axilla.training.engine import Engine
-from axilla.training.pixels import Pixels
+from axilla.training.data.pixels import Pixels
+from axilla.training.engine.engine import Engine
 
 OWNER = np.array([0, 2, 2, 3])
 SECTION = PreprocessingSection(image_size_px=64, crops=0, outside_mask=0.4)
@@ -106,7 +106,7 @@ def test_without_mirror_images_only_the_image_itself_is_embedded(pixels):
 
 def test_blocks_of_images_become_one_array_and_a_lost_one_is_made_again(pixels, monkeypatch):
     _, whole = embedded(pixels)
-    monkeypatch.setattr("axilla.training.embeddings._BLOCK", 3)
+    monkeypatch.setattr("axilla.training.data.embeddings._BLOCK", 3)
     plan = EmbeddingPlan(
         "squeezenet", pixels, SECTION, pretrained=True, seed=1, cache=pixels.path.parent
     )
@@ -124,7 +124,7 @@ def test_blocks_of_images_become_one_array_and_a_lost_one_is_made_again(pixels, 
 
 def test_a_kept_embedding_is_not_computed_again(pixels, monkeypatch):
     _, first = embedded(pixels)
-    monkeypatch.setattr("axilla.training.embeddings.fixed_backbone", None)
+    monkeypatch.setattr("axilla.training.data.embeddings.fixed_backbone", None)
     assert torch.equal(embedded(pixels)[1].nan_to_num(), first.nan_to_num())
 
 

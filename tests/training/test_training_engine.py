@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from axilla.cohort.splits import Fold, Split
+from axilla.cohort.splits.folds import Fold, Split
 from axilla.records.errors import StudyError
 from axilla.records.progress import Silent
+from axilla.training.candidate_cache import digest_of_tensor, keep, load, save
 from axilla.training.candidates import Candidate, Output, SearchRow
-from axilla.training.engine import Engine, is_finished
-from axilla.training.kept import digest_of_tensor, keep, load, save
-from axilla.training.local import local_workers
+from axilla.training.engine.engine import Engine, is_finished
+from axilla.training.engine.process_pool import local_workers
 
 PATIENTS = 6
 FOLDS = tuple(

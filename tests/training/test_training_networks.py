@@ -11,9 +11,9 @@ from axilla.models.network import Network
 from axilla.preprocessing.augment import random_views
 from axilla.preprocessing.normalise import network_input
 from axilla.records.inputs import HALVES
-from axilla.training.networks import Bags, Recipe, fit_network, predict_network, restore
-from axilla.training.optimisation import Optimisation
-from axilla.training.stacked import shuffled_batches
+from axilla.training.heads.batched_training import shuffled_batches
+from axilla.training.networks.fit_network import Bags, Recipe, fit_network, predict_network, restore
+from axilla.training.networks.optimisation import Optimisation
 
 CPU = torch.device("cpu")
 SIDE_PX, PATIENTS = 32, 12

@@ -14,9 +14,9 @@ from axilla.preprocessing.prepare import PixelSettings, prepare
 from axilla.records.errors import UnreadableImage
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Silent
-from axilla.records.roi import Roi
-from axilla.training import pixels as pixels_module
-from axilla.training.pixels import is_whole_array, per_patient, store_pixels
+from axilla.records.roi_rectangle import Roi
+from axilla.training.data import pixels as pixels_module
+from axilla.training.data.pixels import is_whole_array, per_patient, store_pixels
 
 RNG = np.random.default_rng(2)
 SETTINGS = PixelSettings(image_size_px=32, roi_margin=0.25, harmonise=True)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from axilla.cohort.splits import Fold, Split
+from axilla.cohort.splits.folds import Fold, Split
 from axilla.records.errors import StudyError
+from axilla.training.candidate_cache import Kept, save
 from axilla.training.candidates import GridPoint
-from axilla.training.grid import HeadSearch
-from axilla.training.kept import Kept, save
-from axilla.training.relocation import Parcel, rerooted, run_relocated
+from axilla.training.engine.relocation import Parcel, rerooted, run_relocated
+from axilla.training.heads.hyperparameter_grid import HeadSearch
 
 CPU = torch.device("cpu")
 OLD, NEW = Path("/driver/study/results/cache"), Path("/node/scratch")

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from axilla.config.study import SearchSection, TrainingSection
 from axilla.models.fusion import fusions
-from axilla.records.study import SearchSection, TrainingSection
 from axilla.training.candidates import GridPoint
-from axilla.training.grid import HeadSearch, search_heads
-from axilla.training.optimisation import Optimisation
-from axilla.training.stacked import Schedule, Trial, train_stacked, withhold
+from axilla.training.heads.batched_training import Schedule, Trial, train_stacked, withhold
+from axilla.training.heads.hyperparameter_grid import HeadSearch, search_heads
+from axilla.training.networks.optimisation import Optimisation
 
 PATIENTS, WIDTHS, VIEWS = 30, (5, 3), 4
 LABELS = (torch.arange(PATIENTS) % 3 == 0).double()

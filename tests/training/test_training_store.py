@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from axilla.records.errors import StudyError
-from axilla.training.kept import save
-from axilla.training.store import is_sealed, is_whole_array, stored, write_array
+from axilla.training.candidate_cache import save
+from axilla.training.engine.cache_files import is_sealed, is_whole_array, stored, write_array
 
 
 def write_small_array(path):

@@ -18,10 +18,13 @@ import sys
 import argon2
 import PIL.Image
 
-PREDICTION_ONLY = {"axilla.web.predicting.drawing", "axilla.web.predicting.loaded"}
+PREDICTION_ONLY = {
+    "axilla.web.prediction.worker.drawing",
+    "axilla.web.prediction.worker.bundle_runtime",
+}
 STARTUP_MODULES = (
     "axilla.cli.serve",
-    "axilla.explanation.review.stage",
+    "axilla.explanation.reader_study.stage",
     "nicegui.elements.input",
     "nicegui.functions.html",
     "sqlalchemy.dialects.sqlite",

@@ -10,17 +10,22 @@ SOURCE = Path(str(files("axilla")))
 # What people meet in a browser; the other rooms speak to the command line.
 ROOMS = (
     "web/**/*.py",
-    "cohort/images.py",
-    "cohort/opening.py",
-    "cohort/dicom/*.py",
-    "cohort/slides/*.py",
+    "imaging/raster.py",
+    "imaging/open_image.py",
+    "imaging/dicom/*.py",
+    "imaging/slides/*.py",
     "inference/bundle.py",
-    "inference/cases.py",
+    "inference/case_io.py",
     "inference/manifest.py",
-    "inference/parts.py",
+    "inference/modality_networks.py",
     "inference/predictor.py",
 )
-LEFT_OUT = ("web/settings.py", "web/server.py", "web/store/database.py", "web/pages/rois.py")
+LEFT_OUT = (
+    "web/core/settings.py",
+    "web/server.py",
+    "web/core/database.py",
+    "web/rois/roi_page_strings.py",
+)
 # What makes a refusal, and from which argument on its texts stand.
 MAKERS = {
     "Problem": 0,

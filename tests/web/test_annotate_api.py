@@ -17,7 +17,7 @@ from drawing import PEOPLE, SIDES, drawn, images, rect
 from PIL import Image, ImageChops
 from pydicom.data import get_testdata_file
 
-from axilla.cohort.opening import open_picture
+from axilla.imaging.open_image import open_picture
 from axilla.records.patients import ImageFile
 
 THREADS, EACH = 8, 25

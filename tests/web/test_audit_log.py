@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from axilla.web.store import audit
-from axilla.web.store.database import Database
-from axilla.web.store.opening import open_database
+from axilla.web.core import audit_log
+from axilla.web.core.database import Database
+from axilla.web.opening import open_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -27,16 +27,18 @@ def database(request: pytest.FixtureRequest, tmp_path: Path):
 def write(database: Database, count: int, *, who: str = "anna") -> None:
     for number in range(count):
         with database.writing() as session:
-            audit.record(session, who, "roi.save", f"image {number}", detail={"iou": 0.1 + number})
+            audit_log.record(
+                session, who, "roi.save", f"image {number}", detail={"iou": 0.1 + number}
+            )
 
 
 def test_entries_seal_those_before(database: Database) -> None:
     write(database, 5)
     with database.reading() as session:
-        assert audit.verify(session) == audit.Chain(5, None)
-        found = audit.entries(session, most=2)
+        assert audit_log.verify(session) == audit_log.Chain(5, None)
+        found = audit_log.entries(session, most=2)
         assert [entry.subject for entry in found] == ["image 4", "image 3"]
-        older = audit.entries(session, before=found[-1].id)
+        older = audit_log.entries(session, before=found[-1].id)
         assert [entry.subject for entry in older] == ["image 2", "image 1", "image 0"]
 
 
@@ -48,7 +50,7 @@ def test_nothing_can_be_changed_or_removed(database: Database, statement: str) -
     with pytest.raises(DBAPIError, match="only grows"), database.writing() as session:
         session.execute(text(statement))
     with database.reading() as session:
-        assert audit.verify(session) == audit.Chain(2, None)
+        assert audit_log.verify(session) == audit_log.Chain(2, None)
 
 
 def test_a_change_behind_our_back_is_seen(tmp_path: Path) -> None:
@@ -61,7 +63,7 @@ def test_a_change_behind_our_back_is_seen(tmp_path: Path) -> None:
         behind.execute("UPDATE audit_entry SET subject = 'another' WHERE id = 3")
     behind.close()
     with database.reading() as session:
-        assert audit.verify(session).broken_at == 3
+        assert audit_log.verify(session).broken_at == 3
     database.close()
 
 
@@ -75,7 +77,7 @@ def test_many_writers_make_one_chain(database: Database) -> None:
     for one in crowd:
         one.join()
     with database.reading() as session:
-        assert audit.verify(session) == audit.Chain(80, None)
+        assert audit_log.verify(session) == audit_log.Chain(80, None)
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:

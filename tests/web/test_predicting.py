@@ -121,7 +121,7 @@ def test_a_drawn_rectangle_counts_and_one_outside_is_refused(clinic, run_once, r
 
 
 def _roi(text: str):
-    from axilla.records.roi import Roi  # noqa: PLC0415
+    from axilla.records.roi_rectangle import Roi  # noqa: PLC0415
 
     return Roi(*map(int, text.split(",")))
 
@@ -219,7 +219,8 @@ def test_a_study_without_a_bundle_says_what_to_do(office) -> None:
 def test_the_server_never_imports_torch() -> None:
     """Neither by itself nor in the process that decodes pictures."""
     program = (
-        "import sys, axilla.web.app, axilla.web.pages.predict, axilla.web.predicting.decoding;"
+        "import sys, axilla.web.app, axilla.web.prediction.predict, "
+        "axilla.web.prediction.worker.image_preview;"
         "print([m for m in ('torch', 'torchvision', 'captum') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -17,16 +17,16 @@ import pytest
 import uvicorn
 from served import PROBABILITY_TOLERANCE
 
-from axilla.records.folder import RunFolder
+from axilla.records.run_folder import RunFolder
 from axilla.web.app import create_app
-from axilla.web.predicting import worker
-from axilla.web.predicting.desk import Desk
-from axilla.web.predicting.holding import Held
-from axilla.web.predicting.messages import Message
-from axilla.web.predicting.pictures import show_for
-from axilla.web.predicting.worker import Worker
-from axilla.web.refusals import Busy
-from axilla.web.settings import Limits, ServeSettings
+from axilla.web.core.http_errors import Busy
+from axilla.web.core.settings import Limits, ServeSettings
+from axilla.web.prediction.uploaded_case import Held
+from axilla.web.prediction.worker import worker_process
+from axilla.web.prediction.worker.messages import Message
+from axilla.web.prediction.worker.pictures import show_for
+from axilla.web.prediction.worker.worker_process import Worker
+from axilla.web.prediction.worker.worker_queue import Desk
 
 
 @contextmanager
@@ -113,14 +113,14 @@ def test_another_bundle_on_disk_is_read_before_the_next_prediction(finished: Pat
     with served_here(finished, Limits()) as (client, desks):
         whole = bundle.read_bytes()
         before = client.post("/api/predict", files=case).json()
-        worker = desks.predictions.worker_pid
+        worker_process = desks.predictions.worker_pid
         bundle.write_bytes(whole[:-100])
         assert client.post("/api/predict", files=case).status_code == 503
         bundle.unlink()
         assert client.post("/api/predict", files=case).status_code == 404
         bundle.write_bytes(whole)
         after = client.post("/api/predict", files=case).json()
-        assert desks.predictions.worker_pid == worker
+        assert desks.predictions.worker_pid == worker_process
     assert after["probability"] == before["probability"]
     assert after["digest"] == before["digest"]
 
@@ -167,11 +167,11 @@ def test_an_upload_is_never_a_file_with_content(tmp_path: Path) -> None:
 
 
 def test_folders_of_killed_servers_are_swept_and_no_others(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(worker, "_MEMORY_FOLDER", tmp_path)
+    monkeypatch.setattr(worker_process, "_MEMORY_FOLDER", tmp_path)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     folders = [f"axilla-{ended.pid}-x", f"axilla-{os.getpid()}-x", "axilla-mine", "axilla-1-x"]
     for name in folders:
         (tmp_path / name / "held").mkdir(parents=True)
-    worker.sweep()
+    worker_process.sweep()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(folders[1:])

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from axilla.cohort.rois import read_rois
-from axilla.records.roi import Roi
+from axilla.cohort.roi_table import read_rois
+from axilla.records.roi_rectangle import Roi
 
 PEOPLE = {"anna": "annotator", "ben": "annotator reviewer", "rea": "reviewer", "sol": "reviewer"}
 SHOWN = ".an-viewer .vw-stage[data-shown^=blob]"

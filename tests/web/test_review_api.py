@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from drawing import drawn, images, rect, submitted
 
-from axilla.annotation.importing import Choice
-from axilla.annotation.reviews import read_reviews
+from axilla.annotation.annotation_import import Choice
+from axilla.annotation.roi_reviews import read_reviews
 from axilla.annotation.stage import import_rois
-from axilla.cohort.reading import read_cohort
-from axilla.cohort.rois import read_rois
-from axilla.records.roi import Roi
-from axilla.records.toml import read_study
+from axilla.cohort.cohort_reader import read_cohort
+from axilla.cohort.roi_table import read_rois
+from axilla.config.load import read_study
+from axilla.records.roi_rectangle import Roi
 
 
 def test_nobody_reviews_their_own(ward) -> None:

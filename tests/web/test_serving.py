@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from axilla.cli.main import app
 from axilla.records.errors import ConfigError
-from axilla.records.folder import RunFolder
-from axilla.web.settings import Limits, ServeSettings
-from axilla.web.store import accounts, keys
-from axilla.web.store.opening import open_database
+from axilla.records.run_folder import RunFolder
+from axilla.web.accounts import account_store, sessions
+from axilla.web.core.settings import Limits, ServeSettings
+from axilla.web.opening import open_database
 
 NETWORK = "192.0.2.7"
 
@@ -128,27 +128,31 @@ def test_the_first_link_works_once(unfinished: Path, serve, populate) -> None:
 def test_sessions_end(tmp_path: Path, idle_s: int, age_s: int, left: int) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'web.db'}")
     with database.writing() as session:
-        user = accounts.add_user(session, "anna", password="long enough words", roles=["annotator"])
-        key = keys.start_session(session, user)
+        user = account_store.add_user(
+            session, "anna", password="long enough words", roles=["annotator"]
+        )
+        key = sessions.start_session(session, user)
     with database.writing() as session:
-        (found,) = session.query(keys.BrowserSession).all()
+        (found,) = session.query(sessions.BrowserSession).all()
         found.created_at, found.seen_at = time.time() - age_s, time.time() - idle_s
     with database.writing() as session:
-        assert (keys.session_of(session, key, Limits()) is not None) == bool(left)
-        keys.forget_ended(session, Limits())
-        assert session.query(keys.BrowserSession).count() == left
+        assert (sessions.session_of(session, key, Limits()) is not None) == bool(left)
+        sessions.forget_ended(session, Limits())
+        assert session.query(sessions.BrowserSession).count() == left
     database.close()
 
 
 def test_tokens_end(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'web.db'}")
     with database.writing() as session:
-        user = accounts.add_user(session, "anna", password="long enough words", roles=["annotator"])
-        token, key = keys.make_token(session, user.id, name="night job", days=1)
-        assert keys.token_of(session, key) is not None
+        user = account_store.add_user(
+            session, "anna", password="long enough words", roles=["annotator"]
+        )
+        token, key = sessions.make_token(session, user.id, name="night job", days=1)
+        assert sessions.token_of(session, key) is not None
         token.ends_at = time.time() - 1
         session.flush()
-        assert keys.token_of(session, key) is None
+        assert sessions.token_of(session, key) is None
     database.close()
 
 

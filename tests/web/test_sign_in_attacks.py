@@ -8,9 +8,9 @@ from argon2 import PasswordHasher, extract_parameters
 from fastapi.testclient import TestClient
 from served import PASSWORD, signed_in
 
-from axilla.records.folder import RunFolder
+from axilla.records.run_folder import RunFolder
 from axilla.web.app import create_app
-from axilla.web.settings import ServeSettings
+from axilla.web.core.settings import ServeSettings
 
 COOKIE = "axilla_session"
 

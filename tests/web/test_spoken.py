@@ -8,10 +8,10 @@ from babel.messages.pofile import read_po
 from refusal_texts import FIELD, SOURCE, refusal_texts
 
 from axilla.records.errors import CohortError, Problem
-from axilla.records.units import MODALITIES
-from axilla.web.access.roles import Permission, Role
-from axilla.web.spoken import spoken, spoken_of
-from axilla.web.store.roi_tables import State
+from axilla.records.types import MODALITIES
+from axilla.web.accounts.roles import Permission, Role
+from axilla.web.core.i18n import spoken, spoken_of
+from axilla.web.rois.roi_tables import State
 
 NAMED = {*Role, *Permission, *State, *MODALITIES}
 

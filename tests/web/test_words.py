@@ -13,8 +13,8 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from axilla import RESEARCH_USE_ONLY
-from axilla.inference.cautions import TEMPLATES
-from axilla.web.words import LANGUAGES, words_of
+from axilla.inference.prediction_warnings import TEMPLATES
+from axilla.web.core.words import LANGUAGES, words_of
 
 WEB = Path(str(files("axilla.web")))
 KEYWORDS = {"say": None, "N_": None, "_": None, "gettext": None}
@@ -36,7 +36,7 @@ def written() -> Iterator[str]:
                 first = node.args[0]
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
                     yield first.value
-    for path in (WEB / "pages" / "templates").glob("*.j2"):
+    for path in (WEB / "core" / "templates").glob("*.j2"):
         with path.open("rb") as stream:
             for _, message, _, _ in extract(babel_extract, stream, keywords=KEYWORDS):
                 yield message

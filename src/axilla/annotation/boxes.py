@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axilla.records.errors import Problem, RoiError
-from axilla.records.roi import Roi, roi_around
+from axilla.records.roi_rectangle import Roi, roi_around
 
 Extent = tuple[float, float, float, float]
 """Left, top, right and bottom of an outline, px; pixel (0, 0) covers 0 to 1 on both axes."""

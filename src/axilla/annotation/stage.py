@@ -9,19 +9,19 @@ from io import StringIO
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from axilla.annotation.annotation_export import coco_file, own_roi, placed
+from axilla.annotation.annotation_import import Choice, NewRoi, rois_from
 from axilla.annotation.boxes import roi_from_mask
-from axilla.annotation.exporting import coco_file, own_roi, placed
 from axilla.annotation.formats import AnnotationFile, read_annotations
-from axilla.annotation.importing import Choice, NewRoi, rois_from
-from axilla.annotation.study_images import AmbiguousName, ImageIndex, StudyImage, study_images
-from axilla.cohort.images import decode_mask
-from axilla.cohort.rois import COLUMNS, DrawnRoi, image_key, read_rois
+from axilla.annotation.image_index import AmbiguousName, ImageIndex, StudyImage, study_images
+from axilla.cohort.roi_table import COLUMNS, DrawnRoi, image_key, read_rois
+from axilla.config.study import StudyConfig
+from axilla.imaging.raster import decode_mask
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
-from axilla.records.folder import write_bytes
 from axilla.records.formulas import harmless
 from axilla.records.locks import locked
-from axilla.records.roi import Roi
-from axilla.records.study import StudyConfig
+from axilla.records.roi_rectangle import Roi
+from axilla.records.run_folder import write_bytes
 
 Format = Literal["coco", "csv"]
 

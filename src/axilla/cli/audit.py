@@ -7,8 +7,8 @@ import typer
 
 from axilla.cli import audit_summary
 from axilla.cli.console import out, reporting
-from axilla.evaluation.audit.auditing import SMALLEST, audit, audit_document
-from axilla.evaluation.audit.table import read_reported
+from axilla.evaluation.audit.reported_table import read_reported
+from axilla.evaluation.audit.table_audit import SMALLEST, audit, audit_document
 
 
 def add_to(app: typer.Typer) -> None:

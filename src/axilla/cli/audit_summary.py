@@ -6,9 +6,9 @@ from typing import Final
 from rich.markup import escape
 
 from axilla.cli.console import out
-from axilla.evaluation.audit.auc import PairCount
-from axilla.evaluation.audit.auditing import Audit, TestSet
+from axilla.evaluation.audit.auc_bounds import PairCount
 from axilla.evaluation.audit.recovery import Recovered
+from axilla.evaluation.audit.table_audit import Audit, TestSet
 
 _MOST_OTHERS: Final = 6
 _MOST_COMPLETE: Final = 12

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
+from axilla.checks import stage
 from axilla.cli.check_summary import summarise
 from axilla.cli.console import out, progress, reporting, study_folder
-from axilla.cohort import stage
+from axilla.config.load import read_study
 from axilla.records.errors import CohortError
-from axilla.records.toml import read_study
-from axilla.report.contact_sheet import write_contact_sheet
+from axilla.report.images.contact_sheet import write_contact_sheet
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
-from axilla.report.finding_groups import FindingGroup, Shown, finding_groups, listed
-from axilla.report.wording import counted
+from axilla.report.number_format import counted
+from axilla.report.tables.finding_groups import FindingGroup, Shown, finding_groups, listed
 
 _MOST_PLACES: Final = 3
 _MOST_PATIENTS: Final = 6

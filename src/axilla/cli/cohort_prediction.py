@@ -5,13 +5,13 @@ from pathlib import Path
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import err, progress
-from axilla.cohort.reading import read_cases, study_wanted
-from axilla.cohort.wanted import Wanted
-from axilla.inference.cases import clinical_columns
+from axilla.cohort.cohort_reader import read_cases, study_wanted
+from axilla.cohort.cohort_schema import Wanted
+from axilla.config.load import read_study
+from axilla.inference.case_io import clinical_columns
 from axilla.inference.predicted import predicted_table
 from axilla.inference.predictor import Predictor
-from axilla.records.folder import write_bytes
-from axilla.records.toml import read_study
+from axilla.records.run_folder import write_bytes
 
 
 def predict_cohort(

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from axilla.cli.progress import ConsoleProgress
 from axilla.records.errors import AxillaError
-from axilla.records.folder import RunFolder
+from axilla.records.run_folder import RunFolder
 
 _MOST_PROBLEMS = 50
 _NO_SPACE = 28

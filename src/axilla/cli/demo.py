@@ -7,8 +7,8 @@ import typer
 
 from axilla.cli.console import out, reporting, study_folder
 from axilla.cli.init import write_sample
-from axilla.cli.study import run_study
-from axilla.records.toml import read_study
+from axilla.cli.pipeline import run_study
+from axilla.config.load import read_study
 
 
 def add_to(app: typer.Typer) -> None:

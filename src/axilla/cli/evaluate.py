@@ -11,12 +11,12 @@ from rich.table import Table
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import err, out, progress, reporting
-from axilla.cohort.foreign import Given, read_predictions
+from axilla.cohort.predictions_import import Given, read_predictions
+from axilla.config.study import StudyConfig
 from axilla.evaluation.stage import evaluate as evaluate_stage
-from axilla.records.folder import RunFolder
-from axilla.records.study import StudyConfig
-from axilla.records.tables import COMPARISONS, read_results
-from axilla.report.wording import MINUS, number, p_value, signed
+from axilla.records.run_folder import RunFolder
+from axilla.records.table_columns import COMPARISONS, read_results
+from axilla.report.number_format import MINUS, number, p_value, signed
 
 _SHOWN = {"auc": "AUC", "recall": "sensitivity", "specificity": "specificity"}
 _MOST_PAIRS = 20

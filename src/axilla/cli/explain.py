@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 import typer
 
 from axilla.cli.console import out, progress, reporting, study_folder
-from axilla.cli.study import require_same_cohort
-from axilla.cohort.reading import read_cohort
+from axilla.cli.pipeline import require_same_cohort
+from axilla.cohort.cohort_reader import read_cohort
+from axilla.config.load import read_study
+from axilla.config.run_config import as_run
 from axilla.records.errors import Problem, StudyError
-from axilla.records.folder import RunFolder
-from axilla.records.run_config import as_run
-from axilla.records.toml import read_study
+from axilla.records.run_folder import RunFolder
 from axilla.report.stage import write_report
 
 Method = Literal["gradcam", "layercam", "integrated"]
@@ -59,7 +59,7 @@ def explain(
         require_same_cohort(place, cohort)
         with progress.activity("Loading PyTorch"):
             # It takes seconds to import; a missing study must not wait for it.
-            from axilla.cli.explanation import explain_study  # noqa: PLC0415
+            from axilla.cli.explain_study import explain_study  # noqa: PLC0415
             from axilla.training import stage  # noqa: PLC0415
 
         with progress.activity("Finding the study's models"):

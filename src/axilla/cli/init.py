@@ -10,7 +10,7 @@ import typer
 
 from axilla.cli.console import out, reporting
 from axilla.records.errors import ConfigError, Problem
-from axilla.records.folder import atomic, write_bytes
+from axilla.records.run_folder import atomic, write_bytes
 
 
 class Sample(StrEnum):

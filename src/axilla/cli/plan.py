@@ -7,13 +7,8 @@ import typer
 from rich.markup import escape
 
 from axilla.cli.console import out, reporting, study_folder
-from axilla.cli.plan_study import (
-    DEFAULT_DIFFERENCE,
-    DEFAULT_WIDTH,
-    StudyWish,
-    answer_of_study,
-)
-from axilla.cli.plan_wish import DEFAULT_POWER, Answer, Wish, answer_of
+from axilla.cli.plan_from_study import DEFAULT_DIFFERENCE, DEFAULT_WIDTH, StudyWish, answer_of_study
+from axilla.cli.plan_prospective import DEFAULT_POWER, Answer, Wish, answer_of
 from axilla.records.errors import ConfigError, Problem
 
 Number = float | None

@@ -8,7 +8,7 @@ import typer
 from axilla.cli.console import out, progress, reporting
 from axilla.records.errors import BundleError, ConfigError, Problem
 from axilla.records.patients import ClinicalValue, ImageFile, Patient
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 _ROI_NUMBERS = 4
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import err, out
 from axilla.inference.bundle import read_bundle
-from axilla.inference.cases import as_json_of, typed
+from axilla.inference.case_io import as_json_of, typed
 from axilla.inference.predictor import Predictor
 from axilla.inference.tiling import in_tiles
 from axilla.records.patients import Patient

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from axilla.cli.progress_lines import SHORTEST_S, RunningTask, bar_line, last_log_line, log_line
+from axilla.cli.progress_display import SHORTEST_S, RunningTask, bar_line, last_log_line, log_line
 from axilla.records.progress import Advance
 
 _TICK_S: Final = 0.5

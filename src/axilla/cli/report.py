@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from axilla.cli.console import out, progress, reporting, study_folder
-from axilla.records.run_config import as_run
-from axilla.records.toml import read_study
+from axilla.config.load import read_study
+from axilla.config.run_config import as_run
 from axilla.report.stage import write_manuscript, write_report
 
 

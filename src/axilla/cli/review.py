@@ -8,13 +8,13 @@ from rich.markup import escape
 
 from axilla.cli.console import err, out, progress, reporting, show, study_folder
 from axilla.cli.review_summary import summarise
-from axilla.explanation.review.key import KEY, PACKETS, WARNING
-from axilla.explanation.review.stage import Exported, export_review
+from axilla.config.load import read_study
+from axilla.explanation.reader_study.blinding_key import KEY, PACKETS, WARNING
+from axilla.explanation.reader_study.stage import Exported, export_review
 from axilla.records.errors import StudyError
-from axilla.records.toml import read_study
+from axilla.report.number_format import counted
+from axilla.report.reader_study_scores import as_record, write_scores
 from axilla.report.review_scoring import score_review
-from axilla.report.review_summary import as_record, write_scores
-from axilla.report.wording import counted
 
 _app = typer.Typer(
     help="Have heatmaps read blindly: write packets for readers, and score their answers.",

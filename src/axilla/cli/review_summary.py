@@ -4,8 +4,8 @@ from rich.table import Table
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import err, out
+from axilla.report.reader_study_scores import agreement_rows, comparison_rows
 from axilla.report.review_scoring import Scored
-from axilla.report.review_summary import agreement_rows, comparison_rows
 
 
 def summarise(scored: Scored) -> None:

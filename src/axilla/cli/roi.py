@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from axilla.annotation.importing import Choice
+from axilla.annotation.annotation_import import Choice
 from axilla.annotation.stage import Imported, export_rois, import_rois
 from axilla.cli.console import err, out, reporting, study_folder
-from axilla.records.toml import read_study
-from axilla.report.wording import counted
+from axilla.config.load import read_study
+from axilla.report.number_format import counted
 
 _SHOWN = 5
 

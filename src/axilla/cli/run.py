@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from axilla.cli.console import out, reporting, study_folder
-from axilla.cli.study import run_study
-from axilla.records.toml import read_study
+from axilla.cli.pipeline import run_study
+from axilla.config.load import read_study
 
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda; default: study.toml's.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that train networks.")]

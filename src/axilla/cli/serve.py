@@ -57,8 +57,8 @@ def serve(
     """
     with reporting():
         try:
+            from axilla.web.core.settings import ServeSettings  # noqa: PLC0415
             from axilla.web.server import serve as listen  # noqa: PLC0415 - a second to import
-            from axilla.web.settings import ServeSettings  # noqa: PLC0415
         except ModuleNotFoundError as error:
             found = f"no package {error.name}"
             raise ConfigError(Problem("axilla serve", found, "the web's", _MISSING)) from error

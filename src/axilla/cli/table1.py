@@ -10,22 +10,22 @@ import typer
 from rich.markup import escape
 
 from axilla.cli.console import err, out, reporting
-from axilla.cohort.grouping import group_patients
-from axilla.cohort.sheets import Sheet, read_sheet
-from axilla.evaluation.table1.columns import (
+from axilla.cohort.splits.grouping import group_patients
+from axilla.cohort.tables.spreadsheet import Sheet, read_sheet
+from axilla.evaluation.table1.patient_table import table_one
+from axilla.evaluation.table1.table1_columns import (
     check_named,
     choose_columns,
     group_values,
     patient_frame,
 )
-from axilla.evaluation.table1.table import table_one
 from axilla.records.errors import ConfigError, Problem
-from axilla.records.folder import write_bytes
+from axilla.records.run_folder import write_bytes
+from axilla.report.manuscript.word_document import write_docx
+from axilla.report.number_format import counted, listed
 from axilla.report.page import render_page
-from axilla.report.table1_section import section_of
-from axilla.report.table1_text import plain_text, printed_table
-from axilla.report.word_document import write_docx
-from axilla.report.wording import counted, listed
+from axilla.report.tables.table1_section import section_of
+from axilla.report.tables.table1_text import plain_text, printed_table
 
 _SUFFIXES = (".csv", ".html", ".docx", ".txt")
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from axilla.cohort.bags import tiles_of
-from axilla.cohort.findings import error, warning
-from axilla.cohort.image_row import (
+from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.image_columns import (
     ImageRow,
     Listed,
     Size,
@@ -17,12 +16,13 @@ from axilla.cohort.image_row import (
     read_scales,
     unreadable,
 )
-from axilla.cohort.rois import image_key, place_roi
-from axilla.cohort.slides import NoTissue
-from axilla.cohort.wanted import Wanted
+from axilla.cohort.roi_table import image_key, place_roi
+from axilla.imaging.slides import NoTissue
+from axilla.imaging.slides.slide_bags import tiles_of
 from axilla.records.errors import UnreadableImage
+from axilla.records.findings import error, warning
 from axilla.records.patients import ImageFile
-from axilla.records.units import ImageModality
+from axilla.records.types import ImageModality
 
 
 def read_image_cells(

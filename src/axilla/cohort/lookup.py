@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from axilla.cohort.rows import read_row
-from axilla.cohort.sheets import read_sheet
-from axilla.cohort.translation import translate
-from axilla.cohort.wanted import Wanted
+from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.patient_row import read_row
+from axilla.cohort.tables.spreadsheet import read_sheet
+from axilla.cohort.tables.translation import translate
 from axilla.records.patients import ImageFile
-from axilla.records.units import IMAGE_MODALITIES, ImageModality
+from axilla.records.types import IMAGE_MODALITIES, ImageModality
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,21 +5,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from axilla.evaluation.calibration_table import calibration_table
-from axilla.evaluation.comparisons import comparison_table
-from axilla.evaluation.confounding import confounding_table
-from axilla.evaluation.material import Material
-from axilla.evaluation.metrics import THRESHOLD_METRICS, metrics_of_predictions
-from axilla.evaluation.missingness import missingness_table
-from axilla.evaluation.net_benefit import decision_table
-from axilla.evaluation.predictions import ModelPredictions, check_predictions, model_predictions
-from axilla.evaluation.subgroups import subgroup_table
-from axilla.evaluation.table1.study import study_table1
+from axilla.config.study import StudyConfig
+from axilla.evaluation.calibration.calibration_table import calibration_table
+from axilla.evaluation.comparisons.comparisons_table import comparison_table
+from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.metrics.metrics_table import THRESHOLD_METRICS, metrics_of_predictions
+from axilla.evaluation.metrics.net_benefit import decision_table
+from axilla.evaluation.prediction_arrays import (
+    ModelPredictions,
+    check_predictions,
+    model_predictions,
+)
+from axilla.evaluation.subgroups.confounding import confounding_table
+from axilla.evaluation.subgroups.missing_values import missingness_table
+from axilla.evaluation.subgroups.subgroup_metrics import subgroup_table
+from axilla.evaluation.table1.study_table1 import study_table1
 from axilla.records.digests import digest_of
-from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
-from axilla.records.study import StudyConfig
-from axilla.records.tables import (
+from axilla.records.run_folder import RunFolder
+from axilla.records.table_columns import (
     AVAILABILITY,
     AVAILABILITY_METRICS,
     METRICS,

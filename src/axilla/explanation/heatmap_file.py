@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axilla.records.errors import Problem, RoiError, StudyError
-from axilla.records.folder import atomic, write_bytes
-from axilla.records.roi import Roi
-from axilla.records.units import IMAGE_MODALITIES, ImageModality
+from axilla.records.roi_rectangle import Roi
+from axilla.records.run_folder import atomic, write_bytes
+from axilla.records.types import IMAGE_MODALITIES, ImageModality
 
 FloatMap = NDArray[np.float32]
 
@@ -46,10 +46,10 @@ _DAMAGE: Final = (
 class Heatmap:
     """A raw signed map (h, w) float32 of one image; above 0 speaks for the positive class.
 
-    `window` is the part of the image that the map covers, in px of what
-    `axilla.cohort.opening.open_picture` returns; it may reach beyond the image where the model's
-    input was padded. `image` counts the images of the patient's bag from 0. `decoy` (h, w) is the
-    map of the same image by the model with shuffled weights, if one was made.
+    `window` is the part of the image that the map covers, in px of what `open_picture` returns; it
+    may reach beyond the image where the model's input was padded. `image` counts the images of the
+    patient's bag from 0. `decoy` (h, w) is the map of the same image by the model with shuffled
+    weights, if one was made.
     """
 
     values: FloatMap

@@ -6,13 +6,13 @@ from functools import partial
 
 import torch
 
-from axilla.explanation.case_model import CaseModel, Described
-from axilla.explanation.faithfulness.chosen import cases_of, top_images
-from axilla.explanation.faithfulness.measured import Measured
-from axilla.explanation.faithfulness.measuring import measure
-from axilla.explanation.faithfulness.shuffling import described_by, shuffled
+from axilla.explanation.faithfulness.case_selection import cases_of, top_images
+from axilla.explanation.faithfulness.faithfulness_scores import Measured
+from axilla.explanation.faithfulness.faithfulness_tests import measure
+from axilla.explanation.faithfulness.model_randomisation import described_by, shuffled
 from axilla.explanation.heatmap_file import Heatmap
-from axilla.explanation.maps import Explainer, Maps, Method
+from axilla.explanation.methods.case_model import CaseModel, Described
+from axilla.explanation.methods.explainer import Explainer, Maps, Method
 from axilla.explanation.shapley import (
     ClinicalImportance,
     Shapley,
@@ -22,7 +22,7 @@ from axilla.explanation.shapley import (
 from axilla.inference.bundle import Bundle
 from axilla.preprocessing.prepare import window_of
 from axilla.records.patients import Patient
-from axilla.records.units import ImageModality
+from axilla.records.types import ImageModality
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 FloatMap = NDArray[np.float32]
 Pixels = NDArray[np.uint8]

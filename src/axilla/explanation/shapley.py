@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from axilla.explanation.case_model import CaseModel, Described
+from axilla.explanation.methods.case_model import CaseModel, Described
 from axilla.records.patients import Patient
-from axilla.records.units import Modality
+from axilla.records.types import Modality
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from axilla.explanation.faithfulness.interval import clustered_mean
+from axilla.explanation.faithfulness.clustered_mean import clustered_mean
 from axilla.explanation.shapley import ClinicalImportance, Shapley
-from axilla.records.estimates import Estimate
+from axilla.records.estimate import Estimate
 from axilla.records.patients import Patient
-from axilla.records.tables import CLINICAL_IMPORTANCE, SHAPLEY_SUMMARY
+from axilla.records.table_columns import CLINICAL_IMPORTANCE, SHAPLEY_SUMMARY
 
 _Told = tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.bool_], Sequence[Patient]]
 

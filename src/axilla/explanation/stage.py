@@ -8,9 +8,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from axilla.explanation.faithfulness.checks import table, verdicts
-from axilla.explanation.faithfulness.chosen import drawn
+from axilla.config.study import StudyConfig
+from axilla.explanation.faithfulness.case_selection import drawn
 from axilla.explanation.faithfulness.curve_table import curve_table
+from axilla.explanation.faithfulness.verdicts import table, verdicts
 from axilla.explanation.heatmap_file import (
     FOLDER,
     ChosenBy,
@@ -24,11 +25,10 @@ from axilla.explanation.heatmap_file import (
 from axilla.explanation.out_of_fold import FoldMaps, ImageRow, OutOfFold, Wishes, explain_fold
 from axilla.explanation.shapley_tables import clinical_table, shapley_summary, shapley_table
 from axilla.records.digests import seed_of
-from axilla.records.folder import RunFolder
 from axilla.records.patients import Patient
 from axilla.records.progress import Progress
-from axilla.records.study import StudyConfig
-from axilla.records.units import IMAGE_MODALITIES, ImageModality
+from axilla.records.run_folder import RunFolder
+from axilla.records.types import IMAGE_MODALITIES, ImageModality
 
 _DECOYS = 50
 _SCALE_PERCENT = 99

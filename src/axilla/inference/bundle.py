@@ -19,7 +19,7 @@ from axilla.inference.manifest import (
     unreadable,
 )
 from axilla.inference.model_card import model_card
-from axilla.records.folder import atomic
+from axilla.records.run_folder import atomic
 
 CARD_MEMBER = "model_card.md"
 _WEIGHTS = "weights.safetensors"

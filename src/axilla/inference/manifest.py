@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from axilla import RESEARCH_USE_ONLY
+from axilla.config.sections import TilesSection
 from axilla.inference.recalibration import Recalibration
 from axilla.records.errors import BundleError, Problem
-from axilla.records.intake import TilesSection
-from axilla.records.units import Modality
+from axilla.records.types import Modality
 
 FORMAT: Final = 1
 MANIFEST_MEMBER: Final = "manifest.json"

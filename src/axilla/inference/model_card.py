@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from axilla.inference.manifest import Manifest, ModalityManifest, Performance
-from axilla.records.units import Modality
+from axilla.records.types import Modality
 
 _TITLES: Final = MappingProxyType(
     {

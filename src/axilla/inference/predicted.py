@@ -7,7 +7,7 @@ import pandas as pd
 from axilla.inference.manifest import Manifest
 from axilla.inference.predictor import Prediction
 from axilla.records.patients import Patient
-from axilla.records.tables import PREDICTIONS
+from axilla.records.table_columns import PREDICTIONS
 
 
 def predicted_table(

@@ -5,11 +5,17 @@ from dataclasses import dataclass, field
 
 import torch
 
-from axilla.inference.bags import CaseBags
 from axilla.inference.bundle import Bundle
-from axilla.inference.cautions import NO_MASK, NO_MODALITY, NO_ROI, Caution, unlike_training
-from axilla.inference.familiarity import Familiarity
-from axilla.inference.parts import Part, fusion_of, misfit, part_of, pixel_settings
+from axilla.inference.case_bags import CaseBags
+from axilla.inference.modality_networks import Part, fusion_of, misfit, part_of, pixel_settings
+from axilla.inference.ood import Familiarity
+from axilla.inference.prediction_warnings import (
+    NO_MASK,
+    NO_MODALITY,
+    NO_ROI,
+    Caution,
+    unlike_training,
+)
 from axilla.inference.unseen import unseen_values
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
@@ -19,7 +25,7 @@ from axilla.preprocessing.prepare import prepare, resized
 from axilla.records.errors import BundleError, ConfigError, Problem
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress, Silent
-from axilla.records.units import ImageModality, Modality, Probability
+from axilla.records.types import ImageModality, Modality, Probability
 
 _BATCH = 16
 

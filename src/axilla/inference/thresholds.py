@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from axilla.config.study import THRESHOLD_FORMS, THRESHOLD_PATTERN, ThresholdRule
 from axilla.records.errors import Problem, StudyError
-from axilla.records.study import THRESHOLD_FORMS, THRESHOLD_PATTERN, ThresholdRule
 
 NEUTRAL: Final = 0.5
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from axilla.cohort.bags import tiles_of
+from axilla.imaging.slides.slide_bags import tiles_of
 from axilla.inference.manifest import Manifest
 from axilla.records.patients import ImageFile
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from axilla.inference.cautions import NEW_LEVEL, OUTSIDE, Caution
 from axilla.inference.manifest import ModalityManifest
+from axilla.inference.prediction_warnings import NEW_LEVEL, OUTSIDE, Caution
 from axilla.records.patients import ClinicalValue
 
 

@@ -13,8 +13,8 @@ from typing import TypeGuard, cast
 import torch
 from torch import nn
 
-from axilla.models.plnet import EMBEDDING_DIM as PLNET_DIM
-from axilla.models.plnet import PLNet
+from axilla.models.plnet_ulnet import EMBEDDING_DIM as PLNET_DIM
+from axilla.models.plnet_ulnet import PLNet
 from axilla.models.registry import Registry
 from axilla.models.ulnet import ulnet
 from axilla.records.errors import ConfigError, Problem

@@ -5,7 +5,7 @@ import torch
 from axilla.preprocessing.harmonise import guide
 from axilla.preprocessing.scaling import standardise
 from axilla.records.inputs import InputFormat
-from axilla.records.units import ImageModality
+from axilla.records.types import ImageModality
 
 _ULTRASOUND_PLANES = 2
 

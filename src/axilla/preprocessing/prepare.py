@@ -7,18 +7,18 @@ import torch
 from numpy.typing import NDArray
 
 from axilla.annotation.boxes import roi_from_mask, with_margin
-from axilla.cohort.images import decode_mask
-from axilla.cohort.opening import open_picture
-from axilla.cohort.picture import LUMA, Picture
-from axilla.cohort.slides import is_slide
+from axilla.config.study import PreprocessingSection
+from axilla.imaging.decoded_image import LUMA, Picture
+from axilla.imaging.open_image import open_picture
+from axilla.imaging.raster import decode_mask
+from axilla.imaging.slides import is_slide
 from axilla.preprocessing.harmonise import harmonise
 from axilla.preprocessing.scaling import resize
 from axilla.preprocessing.stain import StainMethod, normalise_stain
 from axilla.records.errors import Problem, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile
-from axilla.records.roi import Roi
-from axilla.records.study import PreprocessingSection
-from axilla.records.units import ImageModality
+from axilla.records.roi_rectangle import Roi
+from axilla.records.types import ImageModality
 
 _STRIP_PIXELS = 4_000_000
 
@@ -76,7 +76,7 @@ def resized(planes: torch.Tensor, side_px: int) -> torch.Tensor:
 def _prepare_pathology(file: ImageFile, settings: PixelSettings) -> torch.Tensor:
     side_px = settings.image_size_px
     if file.tile is not None and is_slide(file.path):
-        from axilla.cohort.slides.tiles import read_tile  # noqa: PLC0415 - SciPy, which is slow
+        from axilla.imaging.slides.slide_reader import read_tile  # noqa: PLC0415 - SciPy, which is slow
 
         planes = _planes(read_tile(file.path, file.tile, side_px=side_px))
     else:

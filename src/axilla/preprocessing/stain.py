@@ -12,7 +12,7 @@ from torchstain.numpy.normalizers import (  # type: ignore[import-untyped]
 from torchstain.numpy.utils.rgb2lab import rgb2lab  # type: ignore[import-untyped]
 from torchstain.numpy.utils.split import lab_split  # type: ignore[import-untyped]
 
-from axilla.cohort.picture import LUMA
+from axilla.imaging.decoded_image import LUMA
 
 StainMethod = Literal["none", "macenko", "reinhard"]
 

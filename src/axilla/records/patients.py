@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from axilla.records.roi import Roi
-from axilla.records.units import ImageModality, Modality
+from axilla.records.roi_rectangle import Roi
+from axilla.records.types import ImageModality, Modality
 
 ClinicalValue = float | str | None
 

@@ -11,8 +11,8 @@ from threading import Event, Lock, Thread
 from typing import Any, Final, Literal
 
 from axilla.records.errors import AxillaError
-from axilla.records.folder import RunFolder
 from axilla.records.progress import Advance
+from axilla.records.run_folder import RunFolder
 
 NAME: Final = "progress.json"
 State = Literal["running", "finished", "failed", "stopped", "lost"]

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from axilla.report.lineup import FamilyKey, of_family
-from axilla.report.results import StudyResults
-from axilla.report.standing import Scored, Standing, headline_fusion, standing_of
+from axilla.report.number_format import inside_sentence, listed, overlap, sentence, with_interval
+from axilla.report.reported_models import FamilyKey, of_family
+from axilla.report.study_results import StudyResults
+from axilla.report.tables.family_summary import Scored, Standing, headline_fusion, standing_of
 from axilla.report.tiles import Tile, tile_of
 from axilla.report.verdict import (
     fold_sentences,
@@ -13,7 +14,6 @@ from axilla.report.verdict import (
     verdict_sentence,
     worth_sentences,
 )
-from axilla.report.wording import inside_sentence, listed, overlap, sentence, with_interval
 
 _SINGLES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical", "models")
 

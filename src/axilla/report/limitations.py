@@ -3,10 +3,10 @@
 from axilla.report.limitation import Limitation
 from axilla.report.limits_of_data import limits_of_data
 from axilla.report.limits_of_models import limits_of_models
-from axilla.report.material import Material
 from axilla.report.page import Section, render
-from axilla.report.results import StudyResults
-from axilla.report.standing import headline_of
+from axilla.report.sections.section_inputs import Material
+from axilla.report.study_results import StudyResults
+from axilla.report.tables.family_summary import headline_of
 
 
 def limitations_of(results: StudyResults) -> tuple[Limitation, ...]:

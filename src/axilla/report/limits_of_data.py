@@ -3,19 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from axilla.report.contests import SIGNIFICANT, p_text
 from axilla.report.limitation import Limitation
-from axilla.report.methods import is_clustered
-from axilla.report.results import StudyResults
-from axilla.report.standing import Scored
-from axilla.report.wording import (
-    LEVEL,
-    counted,
-    interval_text,
-    listed,
-    number,
-    percent,
-)
+from axilla.report.number_format import LEVEL, counted, interval_text, listed, number, percent
+from axilla.report.sections.methods import is_clustered
+from axilla.report.study_results import StudyResults
+from axilla.report.tables.comparison_rows import SIGNIFICANT, p_text
+from axilla.report.tables.family_summary import Scored
 
 # Vergouwe et al., J Clin Epidemiol 2005;58:475; Van Calster et al., J Clin Epidemiol 2016;74:167.
 _FEWEST_FOR_PERFORMANCE, _FEWEST_FOR_CALIBRATION = 100, 200

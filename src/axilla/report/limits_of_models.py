@@ -3,12 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from axilla.report.contests import SIGNIFICANT, compared, p_text
 from axilla.report.limitation import Limitation
-from axilla.report.lineup import FamilyKey, of_family
-from axilla.report.results import StudyResults
-from axilla.report.standing import Scored, Standing, standing_of
-from axilla.report.wording import (
+from axilla.report.number_format import (
     counted,
     inside_sentence,
     interval_text,
@@ -18,6 +14,10 @@ from axilla.report.wording import (
     sentence,
     signed,
 )
+from axilla.report.reported_models import FamilyKey, of_family
+from axilla.report.study_results import StudyResults
+from axilla.report.tables.comparison_rows import SIGNIFICANT, compared, p_text
+from axilla.report.tables.family_summary import Scored, Standing, standing_of
 
 _FAMILIES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical", "fusion", "models")
 _MANY_MODELS = 3

@@ -11,8 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from axilla import RESEARCH_USE_ONLY, __version__
-from axilla.records.estimates import Estimate
-from axilla.report.wording import LEVEL, interval_text, number, p_value, percent, signed
+from axilla.records.estimate import Estimate
+from axilla.report.number_format import LEVEL, interval_text, number, p_value, percent, signed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from axilla.evaluation.reader_comparisons import comparison_table
-from axilla.evaluation.reader_study import agreement_table, ratings_frame
-from axilla.explanation.review.answers import Answers, read_answers, valid_rows
-from axilla.explanation.review.key import KEY, PACKETS, Key, read_key
+from axilla.config.study import StudyConfig
+from axilla.evaluation.agreement.reader_comparisons import comparison_table
+from axilla.evaluation.agreement.reader_study import agreement_table, ratings_frame
+from axilla.explanation.reader_study.answers import Answers, read_answers, valid_rows
+from axilla.explanation.reader_study.blinding_key import KEY, PACKETS, Key, read_key
 from axilla.records.errors import Problem, StudyError
-from axilla.records.folder import RunFolder
-from axilla.records.study import StudyConfig
-from axilla.records.tables import PREDICTIONS, read_results
+from axilla.records.run_folder import RunFolder
+from axilla.records.table_columns import PREDICTIONS, read_results
 
 _KINDS = (".csv", ".json", ".xlsx")
 

@@ -3,23 +3,28 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from axilla.config.study import StudyConfig
 from axilla.inference.manifest import read_manifest
 from axilla.inference.model_card import model_card
-from axilla.records.folder import RunFolder, write_bytes
-from axilla.records.study import StudyConfig
+from axilla.records.run_folder import RunFolder, write_bytes
 from axilla.report.answer import answer_of
-from axilla.report.checklists.filled import CHECKLISTS, checklist_frame, fill, read_checklist
+from axilla.report.checklists.checklist import CHECKLISTS, checklist_frame, fill, read_checklist
 from axilla.report.checklists.section import checklists_section
-from axilla.report.explained_cases import explained_cases
-from axilla.report.failures import gallery_of
-from axilla.report.figures import draw_figures, page_families, table_entries, write_figures
-from axilla.report.manuscript_tables import manuscript_tables
-from axilla.report.material import Material
+from axilla.report.figures.all_figures import (
+    draw_figures,
+    page_families,
+    table_entries,
+    write_figures,
+)
+from axilla.report.images.explained_cases import explained_cases
+from axilla.report.manuscript.manuscript_tables import manuscript_tables
+from axilla.report.number_format import counted
 from axilla.report.page import Section, render_page
-from axilla.report.results import StudyResults, load_results
-from axilla.report.sections import build_sections, table_name
-from axilla.report.tables import performance_frame
-from axilla.report.wording import counted
+from axilla.report.sections.all_sections import build_sections, table_name
+from axilla.report.sections.failures import gallery_of
+from axilla.report.sections.section_inputs import Material
+from axilla.report.study_results import StudyResults, load_results
+from axilla.report.tables.performance_tables import performance_frame
 
 
 def write_report(config: StudyConfig, folder: RunFolder) -> Path:
@@ -52,7 +57,7 @@ def write_report(config: StudyConfig, folder: RunFolder) -> Path:
 
 def write_manuscript(config: StudyConfig, folder: RunFolder) -> Path:
     """Write tables.docx from results/, and return its path; raises as `write_report` does."""
-    from axilla.report.word_document import write_docx  # noqa: PLC0415 - python-docx is slow
+    from axilla.report.manuscript.word_document import write_docx  # noqa: PLC0415 - python-docx is slow
 
     path = folder.table("tables.docx")
     tables = manuscript_tables(load_results(config, folder))

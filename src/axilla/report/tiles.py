@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from axilla.records.estimates import Estimate
-from axilla.records.followed import HEADLINE_FUSION
-from axilla.report.lineup import FAMILY_TITLES, FamilyKey
-from axilla.report.standing import Scored, Standing
+from axilla.records.estimate import Estimate
+from axilla.records.prespecified import HEADLINE_FUSION
+from axilla.report.reported_models import FAMILY_TITLES, FamilyKey
+from axilla.report.tables.family_summary import Scored, Standing
 
 _CHANCE = 0.5
 

@@ -1,9 +1,9 @@
 """The fusion verdict: the study's question answered by a paired test, in plain sentences."""
 
-from axilla.evaluation.contests import READER, VERDICT, WORTH
-from axilla.report.contests import Compared, compared, p_text, verdict_row
-from axilla.report.results import StudyResults
-from axilla.report.wording import LEVEL, number, sentence
+from axilla.evaluation.comparisons.planned_comparisons import READER, VERDICT, WORTH
+from axilla.report.number_format import LEVEL, number, sentence
+from axilla.report.study_results import StudyResults
+from axilla.report.tables.comparison_rows import Compared, compared, p_text, verdict_row
 
 
 def verdict_sentence(results: StudyResults) -> str | None:

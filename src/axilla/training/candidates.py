@@ -7,10 +7,10 @@ from typing import TypeVar
 import torch
 from sklearn.metrics import log_loss, roc_auc_score
 
-from axilla.cohort.splits import Fold, Split
-from axilla.records.units import Modality
-from axilla.training.program import State
-from axilla.training.stacked import Trained
+from axilla.cohort.splits.folds import Fold, Split
+from axilla.records.types import Modality
+from axilla.training.heads.batched_heads import State
+from axilla.training.heads.batched_training import Trained
 
 Item = TypeVar("Item")
 

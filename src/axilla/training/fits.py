@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
-from axilla.cohort.splits import Split
+from axilla.cohort.splits.folds import Split
+from axilla.training.candidate_cache import save
 from axilla.training.candidates import assemble, best_of, inner_auc
-from axilla.training.kept import save
 
 
 @dataclass(frozen=True, slots=True)

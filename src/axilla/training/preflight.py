@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from axilla.config.study import ModelsSection, StudyConfig
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import fusions
 from axilla.models.pretrained import load_pretrained
 from axilla.records.errors import ConfigError, Problem, WeightsError
-from axilla.records.study import ModelsSection, StudyConfig
 
 CLINICAL_MODELS = ("logistic",)
 

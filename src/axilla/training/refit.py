@@ -9,27 +9,22 @@ import torch
 from numpy.typing import NDArray
 
 from axilla import __version__
+from axilla.config.study import StudyConfig
 from axilla.inference.bundle import Bundle, State, write_bundle
-from axilla.inference.familiarity import Reference, distances_between, fit_reference
-from axilla.inference.manifest import (
-    Manifest,
-    ModalityManifest,
-    Performance,
-    PreprocessingManifest,
-)
-from axilla.inference.parts import REFERENCE_TENSORS
+from axilla.inference.manifest import Manifest, ModalityManifest, Performance, PreprocessingManifest
+from axilla.inference.modality_networks import REFERENCE_TENSORS
+from axilla.inference.ood import Reference, distances_between, fit_reference
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.augment import count_served_views
-from axilla.records.folder import RunFolder
-from axilla.records.study import StudyConfig
-from axilla.records.units import SELECTED, Modality
+from axilla.records.run_folder import RunFolder
+from axilla.records.types import SELECTED, Modality
+from axilla.training.candidate_cache import Kept
 from axilla.training.candidates import Output
-from axilla.training.embeddings import fixed_backbone
-from axilla.training.finals import Final
-from axilla.training.fused import FusionCandidate, Selected
-from axilla.training.kept import Kept
-from axilla.training.results import operating_point
-from axilla.training.unimodal import is_trained
+from axilla.training.data.embeddings import fixed_backbone
+from axilla.training.fusion.fusion_heads import FusionCandidate, Selected
+from axilla.training.prediction_tables import operating_point
+from axilla.training.selected_models import Final
+from axilla.training.unimodal_training import is_trained
 
 FloatArray = NDArray[np.float64]
 

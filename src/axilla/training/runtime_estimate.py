@@ -8,25 +8,25 @@ from typing import Final
 
 import torch
 
-from axilla.cohort.opening import open_picture
-from axilla.cohort.quality.measuring import measure
-from axilla.cohort.splits import Fold
+from axilla.checks.images.inspected_image import measure
+from axilla.cohort.splits.folds import Fold
+from axilla.config.study import StudyConfig
+from axilla.imaging.open_image import open_picture
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.augment import count_served_views
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import PixelSettings, prepare, resized
 from axilla.records.errors import CohortError, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile, Patient
-from axilla.records.study import StudyConfig
-from axilla.records.units import IMAGE_MODALITIES, ImageModality
+from axilla.records.types import IMAGE_MODALITIES, ImageModality
 from axilla.training.candidates import all_splits
-from axilla.training.embeddings import fixed_backbone
-from axilla.training.local import start_worker
-from axilla.training.networks import Bags, fit_network
-from axilla.training.optimisation import of_network
-from axilla.training.stacked import steps_of
+from axilla.training.data.embeddings import fixed_backbone
+from axilla.training.engine.process_pool import start_worker
+from axilla.training.heads.batched_training import steps_of
+from axilla.training.networks.fit_network import Bags, fit_network
+from axilla.training.networks.optimisation import of_network
 from axilla.training.stage import choose_device, everybody_fold, plan_study
-from axilla.training.unimodal import head_search, is_trained, network_search
+from axilla.training.unimodal_training import head_search, is_trained, network_search
 
 _IMAGES: Final = 3
 """Images of a modality that are read. The fastest counts: the first also imports libraries."""

@@ -9,22 +9,27 @@ from typing import Any
 
 import torch
 
-from axilla.cohort.splits import Fold, Split, plan_folds, plan_inner, split_table
+from axilla.cohort.splits.folds import Fold, Split, plan_folds, plan_inner, split_table
+from axilla.config.study import StudyConfig
 from axilla.models.allocator import keep_freed_memory
 from axilla.records.digests import seed_of
 from axilla.records.errors import ConfigError, Problem
-from axilla.records.folder import RunFolder
 from axilla.records.patients import Cohort, Patient
 from axilla.records.progress import Progress
-from axilla.records.study import StudyConfig
-from axilla.records.units import BEST_SINGLE, SELECTED, Modality
-from axilla.training.finals import Final, FinalModels, Trained, best_fusion, select_all
-from axilla.training.fused import select_unimodal
-from axilla.training.fusions import train_fusions
+from axilla.records.run_folder import RunFolder
+from axilla.records.types import BEST_SINGLE, SELECTED, Modality
+from axilla.training.engine.workers import open_engine
+from axilla.training.fusion.fusion_heads import select_unimodal
+from axilla.training.fusion.fusion_training import train_fusions
+from axilla.training.prediction_tables import (
+    Scored,
+    availability_table,
+    prediction_table,
+    search_table,
+)
 from axilla.training.preflight import require_models
-from axilla.training.results import Scored, availability_table, prediction_table, search_table
-from axilla.training.unimodal import Material, Unimodal, train_unimodal
-from axilla.training.workplace import open_engine
+from axilla.training.selected_models import Final, FinalModels, Trained, best_fusion, select_all
+from axilla.training.unimodal_training import Material, Unimodal, train_unimodal
 
 _REPORTED_VERSIONS = (
     "axilla", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "scikit-image",

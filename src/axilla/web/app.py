@@ -11,20 +11,20 @@ from fastapi.staticfiles import StaticFiles
 
 from axilla import RESEARCH_USE_ONLY, __version__
 from axilla.records.errors import Problem
-from axilla.web.access.origin import BodyLimit, Doorkeeper
-from axilla.web.api import accounts as accounts_api
-from axilla.web.api import pictures as pictures_api
-from axilla.web.api import predict as predict_api
-from axilla.web.api import predictions as predictions_api
-from axilla.web.api import reading_study, readings, results
-from axilla.web.api import rois as rois_api
-from axilla.web.api.answers import install_answers, told
-from axilla.web.pages import forms
-from axilla.web.pages.plain import plain_page
-from axilla.web.services import Web, open_web
-from axilla.web.settings import ServeSettings
-from axilla.web.store.accounts import has_users
-from axilla.web.words import language_of
+from axilla.web.accounts import accounts_api, sign_in
+from axilla.web.accounts.account_store import has_users
+from axilla.web.core.api_errors import install_answers, told
+from axilla.web.core.middleware import BodyLimit, Doorkeeper
+from axilla.web.core.plain_pages import plain_page
+from axilla.web.core.settings import ServeSettings
+from axilla.web.core.words import language_of
+from axilla.web.prediction import prediction_api as predict_api
+from axilla.web.prediction import previews_api as pictures_api
+from axilla.web.prediction import saved_predictions_api as predictions_api
+from axilla.web.reader_study import lead_api, reader_api
+from axilla.web.results import results_api
+from axilla.web.rois import roi_api as rois_api
+from axilla.web.state import Web, open_web
 
 _UPLOAD_PATHS = ("/api/predict", "/api/pictures")
 
@@ -55,9 +55,9 @@ def create_app(settings: ServeSettings, *, pages: bool = True) -> FastAPI:
     install_answers(app)
     app.include_router(accounts_api.router)
     app.include_router(rois_api.router)
-    app.include_router(readings.router)
-    app.include_router(reading_study.router)
-    app.include_router(results.router)
+    app.include_router(reader_api.router)
+    app.include_router(lead_api.router)
+    app.include_router(results_api.router)
     app.include_router(pictures_api.router)
     app.include_router(predict_api.router)
     app.include_router(predictions_api.router)
@@ -82,10 +82,10 @@ def _first_run(web: Web) -> str | None:
 
 
 def _install_pages(app: FastAPI, web: Web, *, whole: bool) -> None:
-    app.include_router(forms.router)
+    app.include_router(sign_in.router)
     app.add_exception_handler(Exception, _broken)
     if whole:
-        from axilla.web.pages.site import install  # noqa: PLC0415 - a second to import
+        from axilla.web.site import install  # noqa: PLC0415 - a second to import
 
         install(app, web)
 

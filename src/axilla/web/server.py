@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from axilla.records.errors import ConfigError, Problem
 from axilla.web.app import create_app
-from axilla.web.settings import ServeSettings
+from axilla.web.core.settings import ServeSettings
 
 Announce = Callable[[str, str | None], None]
 

@@ -9,7 +9,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 
-from axilla.cohort.images import decode
+from axilla.imaging.raster import decode
 
 CENTIMETRES = 3
 

@@ -9,7 +9,7 @@ from pydicom import uid
 from pydicom.datadict import DicomDictionary, dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
 
-from axilla.cohort.dicom.reading import read_dicom
+from axilla.imaging.dicom.dicom_reader import read_dicom
 from axilla.records.errors import UnreadableImage
 
 MARKER = "SECRETMARIA"

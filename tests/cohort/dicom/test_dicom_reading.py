@@ -10,9 +10,9 @@ from pydicom import uid
 from pydicom.encaps import get_frame
 from pydicom.pixels import apply_color_lut
 
-from axilla.cohort.dicom.reading import dicom_size, frames_in, read_dicom
-from axilla.cohort.dicom.sharpness import sharpest, sharpness
-from axilla.cohort.dicom.signature import is_dicom
+from axilla.imaging.dicom.dicom_reader import dicom_size, frames_in, read_dicom
+from axilla.imaging.dicom.sharpness import sharpest, sharpness
+from axilla.imaging.dicom.signature import is_dicom
 from axilla.records.errors import UnreadableImage
 
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -123,7 +123,7 @@ def test_long_clips_are_searched_in_steps(monkeypatch, breast, clearest):
         asked.append(index)
         return blurred[abs(index - clearest)][:, :200]
 
-    monkeypatch.setattr("axilla.cohort.dicom.sharpness._MAX_COMPARED_PIXELS", 240 * 200 * 10)
+    monkeypatch.setattr("axilla.imaging.dicom.sharpness._MAX_COMPARED_PIXELS", 240 * 200 * 10)
     index, pixels = sharpest(frame, 41, parts=())
     assert index == clearest
     assert np.array_equal(pixels, breast[:, :200])
@@ -241,9 +241,9 @@ def test_jpeg_in_rgb_without_any_marker(tmp_path, colourful, make):
 
 def test_twelve_bit_jpeg():
     """Values that the JPEG reference software gives for this frame (420, 140 and 230, 120)."""
-    from axilla.cohort.dicom.codecs import decoder_of  # noqa: PLC0415
-    from axilla.cohort.dicom.header import read_header  # noqa: PLC0415
-    from axilla.cohort.dicom.layout import layout_of  # noqa: PLC0415
+    from axilla.imaging.dicom.codecs import decoder_of  # noqa: PLC0415
+    from axilla.imaging.dicom.header import read_header  # noqa: PLC0415
+    from axilla.imaging.dicom.pixel_format import layout_of  # noqa: PLC0415
 
     path = SHIPPED / "JPGExtended.dcm"
     with path.open("rb") as stream:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from axilla.cohort.dicom.reading import read_dicom
+from axilla.imaging.dicom.dicom_reader import read_dicom
 
 
 def read(make, tmp_path, pixels, *regions, **changes):

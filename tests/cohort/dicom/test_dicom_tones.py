@@ -10,7 +10,7 @@ from pydicom.pixels import (
     convert_color_space,
 )
 
-from axilla.cohort.dicom.reading import read_dicom
+from axilla.imaging.dicom.dicom_reader import read_dicom
 from axilla.records.errors import UnreadableImage
 
 RNG = np.random.default_rng(3)

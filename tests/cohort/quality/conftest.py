@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 import axilla
-from axilla.cohort.cells import Cell
-from axilla.cohort.image_row import Listed
-from axilla.cohort.images import decode
-from axilla.cohort.picture import Picture
-from axilla.cohort.quality.inspection import inspect_images
+from axilla.checks.images.inspection import inspect_images
+from axilla.cohort.image_columns import Listed
+from axilla.cohort.values.cells import Cell
+from axilla.imaging.decoded_image import Picture
+from axilla.imaging.raster import decode
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Silent
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 SAMPLE = Path(axilla.__file__).parent / "sample"
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from axilla.cohort.quality.copies import MIRRORED, TURNED, find_copies
-from axilla.cohort.quality.descriptors import describe, describe_windows, windows
-from axilla.cohort.quality.measuring import gray_of, thumbnail_of
+from axilla.checks.images.descriptors import describe, describe_windows, windows
+from axilla.checks.images.duplicates import MIRRORED, TURNED, find_copies
+from axilla.checks.images.inspected_image import gray_of, thumbnail_of
 from axilla.records.patients import ImageFile
 
 

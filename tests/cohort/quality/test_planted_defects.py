@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from axilla.cohort.quality.lettering import lines_in
-from axilla.cohort.quality.measuring import gray_of, measure
-from axilla.cohort.quality.pictures import judge_picture
+from axilla.checks.images.burned_in_text import lines_in
+from axilla.checks.images.image_checks import judge_picture
+from axilla.checks.images.inspected_image import gray_of, measure
 
 LABELS = Path(__file__).with_name("lettering.csv")
 SHARP = ("P019", "P022", "P028", "P046", "P102", "P114")

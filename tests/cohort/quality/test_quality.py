@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 from skimage.measure import regionprops
 
-from axilla.cohort.images import decode_mask
-from axilla.cohort.picture import Picture
+from axilla.imaging.decoded_image import Picture
+from axilla.imaging.raster import decode_mask
 from axilla.records.errors import Problem
-from axilla.records.roi import Roi
-from axilla.records.units import IMAGE_MODALITIES
+from axilla.records.roi_rectangle import Roi
+from axilla.records.types import IMAGE_MODALITIES
 
 
 @pytest.fixture

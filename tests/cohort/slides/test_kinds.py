@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 from pydicom.data import get_testdata_file
 
-from axilla.cohort.slides import identity, is_slide, slide_digest
+from axilla.imaging.slides import identity, is_slide, slide_digest
 from axilla.records.digests import digest_of_files
 
 

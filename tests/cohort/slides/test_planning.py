@@ -5,14 +5,14 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from axilla.cohort.slides import NoTissue, plan_microscope_tiles
-from axilla.cohort.slides.grid import Grid
-from axilla.cohort.slides.plan import plan_tiles
-from axilla.cohort.slides.spread import hilbert_position, strata
-from axilla.cohort.slides.tissue import find_tissue
+from axilla.config.sections import TilesSection
+from axilla.imaging.slides import NoTissue, plan_microscope_tiles
+from axilla.imaging.slides.spread import hilbert_position, strata
+from axilla.imaging.slides.tile_grid import Grid
+from axilla.imaging.slides.tiling import plan_tiles
+from axilla.imaging.slides.tissue import find_tissue
 from axilla.records.errors import UnreadableImage
-from axilla.records.intake import TilesSection
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 TILES = TilesSection()
 INKS = {

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from skimage.transform import downscale_local_mean
 
-from axilla.cohort.slides.plan import plan_tiles
-from axilla.cohort.slides.tiles import _shares, read_tile, slide_size, thumbnail
+from axilla.config.sections import TilesSection
+from axilla.imaging.slides.slide_reader import _shares, read_tile, slide_size, thumbnail
+from axilla.imaging.slides.tiling import plan_tiles
 from axilla.records.errors import UnreadableImage
-from axilla.records.intake import TilesSection
-from axilla.records.roi import Roi
+from axilla.records.roi_rectangle import Roi
 
 TILE = Roi(998, 1147, 224, 224)
 GIANT_SIDE_PX = 100_000
@@ -131,9 +131,9 @@ def test_without_openslide_the_error_names_the_package(svs, monkeypatch):
 GIANT = """
 import resource, sys
 from pathlib import Path
-from axilla.cohort.slides.plan import plan_tiles
-from axilla.cohort.slides.tiles import read_tile, thumbnail
-from axilla.records.intake import TilesSection
+from axilla.imaging.slides.tiling import plan_tiles
+from axilla.imaging.slides.slide_reader import read_tile, thumbnail
+from axilla.config.sections import TilesSection
 path = Path(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 plan = plan_tiles(path, settings=TilesSection(), side_px=224)

@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
-from axilla.cohort.slides.kinds import lists_all_tiles
-from axilla.cohort.slides.tiles import slide_size
+from axilla.imaging.slides.slide_files import lists_all_tiles
+from axilla.imaging.slides.slide_reader import slide_size
 from axilla.records.errors import UnreadableImage
 
 WIDTH, HEIGHT, TILE_OFFSETS = 256, 257, 324

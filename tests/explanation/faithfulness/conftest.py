@@ -9,8 +9,8 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from axilla.explanation.case_model import CaseModel
-from axilla.explanation.maps import Explainer, Maps
+from axilla.explanation.methods.case_model import CaseModel
+from axilla.explanation.methods.explainer import Explainer, Maps
 from axilla.inference.bundle import Bundle
 from axilla.inference.manifest import Manifest, ModalityManifest, PreprocessingManifest
 from axilla.models.backbones import find_backbone

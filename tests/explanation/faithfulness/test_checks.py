@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 import torch
 
-from axilla.explanation.faithfulness.checks import table, verdicts
 from axilla.explanation.faithfulness.curve_table import curve_table
-from axilla.explanation.faithfulness.measured import Measured
-from axilla.explanation.faithfulness.measuring import measure
-from axilla.explanation.maps import Explainer
-from axilla.records.tables import FAITHFULNESS, FAITHFULNESS_CURVES
+from axilla.explanation.faithfulness.faithfulness_scores import Measured
+from axilla.explanation.faithfulness.faithfulness_tests import measure
+from axilla.explanation.faithfulness.verdicts import table, verdicts
+from axilla.explanation.methods.explainer import Explainer
+from axilla.records.table_columns import FAITHFULNESS, FAITHFULNESS_CURVES
 
 CHECKS = [
     "deletion_vs_random",

@@ -3,8 +3,8 @@ import pytest
 from scipy.stats import t
 from scipy.stats import t as student
 
-from axilla.explanation.faithfulness.interval import clustered_mean
-from axilla.explanation.faithfulness.measured import Measured, estimate_of
+from axilla.explanation.faithfulness.clustered_mean import clustered_mean
+from axilla.explanation.faithfulness.faithfulness_scores import Measured, estimate_of
 
 
 def interval(values, groups):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from axilla.explanation.faithfulness.chosen import cases_of, drawn, top_images
-from axilla.explanation.faithfulness.lesion import REGIONS, lesion_enrichment
+from axilla.explanation.faithfulness.case_selection import cases_of, drawn, top_images
+from axilla.explanation.faithfulness.lesion_enrichment import REGIONS, lesion_enrichment
 from axilla.explanation.faithfulness.stability import likeness_when_altered
 
 SIDE = 120

@@ -4,11 +4,11 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from axilla.explanation.faithfulness.chosen import top_images
+from axilla.explanation.faithfulness.case_selection import top_images
 from axilla.explanation.faithfulness.edges import edge_strength
+from axilla.explanation.faithfulness.model_randomisation import described_by, shuffled
 from axilla.explanation.faithfulness.randomisation import likeness, shuffles
-from axilla.explanation.faithfulness.ranks import rank_correlations
-from axilla.explanation.faithfulness.shuffling import described_by, shuffled
+from axilla.explanation.faithfulness.rank_correlation import rank_correlations
 
 
 def test_rank_correlations_are_scipys_ties_and_all():

@@ -1,5 +1,5 @@
 """Files of annotation tools: COCO, LabelMe, Label Studio, CVAT for images, QuPath."""
 
-from axilla.annotation.formats.detection import AnnotationFile, read_annotations
+from axilla.annotation.formats.sniff import AnnotationFile, read_annotations
 
 __all__ = ["AnnotationFile", "read_annotations"]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from axilla.annotation.formats.fields import (
+from axilla.annotation.formats.field_validation import (
     EXPORT_AGAIN,
     Corners,
     Name,
@@ -17,8 +17,8 @@ from axilla.annotation.formats.fields import (
     checked,
     ring_of,
 )
-from axilla.annotation.outlines import Bitmap, Box, Drawing, DrawnImage, Part, Polygon
-from axilla.annotation.run_lengths import decode_coco
+from axilla.annotation.outline_shapes import Bitmap, Box, Drawing, DrawnImage, Part, Polygon
+from axilla.annotation.rle import decode_coco
 from axilla.records.errors import CohortError, Problem
 
 _Id = int | str

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from pydantic import field_validator
 
-from axilla.annotation.formats.fields import (
+from axilla.annotation.formats.field_validation import (
     EXPORT_AGAIN,
     Corners,
     Length,
@@ -18,7 +18,7 @@ from axilla.annotation.formats.fields import (
     checked,
     ring_of,
 )
-from axilla.annotation.outlines import (
+from axilla.annotation.outline_shapes import (
     Bitmap,
     Drawing,
     DrawnImage,
@@ -27,7 +27,7 @@ from axilla.annotation.outlines import (
     Polygon,
     rotated_box,
 )
-from axilla.annotation.run_lengths import decode_rows
+from axilla.annotation.rle import decode_rows
 from axilla.records.errors import CohortError, Problem
 
 # Tags and attributes are words about an image or a shape, not something drawn.

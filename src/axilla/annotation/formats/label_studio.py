@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import AliasChoices, Field
 
-from axilla.annotation.formats.fields import (
+from axilla.annotation.formats.field_validation import (
     EXPORT_AGAIN,
     Corners,
     Length,
@@ -20,7 +20,7 @@ from axilla.annotation.formats.fields import (
     checked,
     ring_of,
 )
-from axilla.annotation.outlines import (
+from axilla.annotation.outline_shapes import (
     Bitmap,
     Drawing,
     DrawnImage,
@@ -30,7 +30,7 @@ from axilla.annotation.outlines import (
     Size,
     rotated_box,
 )
-from axilla.annotation.run_lengths import decode_brush
+from axilla.annotation.rle import decode_brush
 from axilla.records.errors import CohortError, Problem
 
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from axilla.annotation.formats.fields import (
+from axilla.annotation.formats.field_validation import (
     EXPORT_AGAIN,
     Name,
     Pixels,
@@ -22,7 +22,7 @@ from axilla.annotation.formats.fields import (
     checked,
     ring_of,
 )
-from axilla.annotation.outlines import (
+from axilla.annotation.outline_shapes import (
     Bitmap,
     Box,
     Drawing,
@@ -31,7 +31,7 @@ from axilla.annotation.outlines import (
     Part,
     Polygon,
 )
-from axilla.cohort.images import MAX_PIXELS
+from axilla.imaging.raster import MAX_PIXELS
 from axilla.records.errors import CohortError, Problem, RoiError
 
 _POINTS = {

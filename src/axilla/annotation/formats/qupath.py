@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from axilla.annotation.formats.fields import Name, Number, Record, checked, ring_of
-from axilla.annotation.outlines import Drawing, DrawnImage, Polygon
+from axilla.annotation.formats.field_validation import Name, Number, Record, checked, ring_of
+from axilla.annotation.outline_shapes import Drawing, DrawnImage, Polygon
 from axilla.records.errors import CohortError, Problem
 
 # GeoJSON allows a height after x and y.

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
+from axilla.evaluation.audit.interpretations import Windows
 from axilla.evaluation.audit.matrices import weigh
-from axilla.evaluation.audit.readings import Windows
 
 _SHIFT: Final = 0.1  # figures stay in the neighbourhood of the printed ones
 _DRAWS: Final = 100

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from axilla.evaluation.audit.readings import (
+from axilla.evaluation.audit.interpretations import (
     FRACTIONS,
     MISPRINT,
     BoolArray,

@@ -6,9 +6,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final, Literal
 
+from axilla.evaluation.audit.interpretations import FRACTIONS, Rounding
 from axilla.evaluation.audit.matrices import Counts
-from axilla.evaluation.audit.readings import FRACTIONS, Rounding
-from axilla.evaluation.audit.table import Printed
+from axilla.evaluation.audit.reported_table import Printed
 
 Halves = Literal["to even", "up", "both ways", "not told", "cut off"]
 

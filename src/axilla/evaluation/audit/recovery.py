@@ -7,15 +7,15 @@ from typing import Final
 
 import numpy as np
 
-from axilla.evaluation.audit.auc import AucBounds, auc_bounds
+from axilla.evaluation.audit.auc_bounds import AucBounds, auc_bounds
+from axilla.evaluation.audit.interpretations import BoolArray, Reading, windows_of
 from axilla.evaluation.audit.matrices import Counts, heaviest_matrices
 from axilla.evaluation.audit.misprints import Halves, Misprint, fraction, halves_of, misprint
-from axilla.evaluation.audit.readings import BoolArray, Reading, windows_of
+from axilla.evaluation.audit.reported_table import Printed, ReportedModel
 from axilla.evaluation.audit.search import Explanation, Found
-from axilla.evaluation.audit.shortlist import complete
-from axilla.evaluation.audit.table import Printed, ReportedModel
-from axilla.evaluation.confusion import PROPORTIONS, proportion
-from axilla.evaluation.intervals import wilson
+from axilla.evaluation.audit.test_set_search import complete
+from axilla.evaluation.intervals.confidence_intervals import wilson
+from axilla.evaluation.metrics.confusion import PROPORTIONS, proportion
 
 _RATES: Final = ("accuracy", "recall", "specificity")
 _FEWEST_EXPLAINED: Final = 2  # one figure alone does not determine a matrix

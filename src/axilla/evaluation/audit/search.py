@@ -7,16 +7,16 @@ from typing import Final
 import numpy as np
 from scipy.special import logsumexp
 
-from axilla.evaluation.audit.matrices import weigh
-from axilla.evaluation.audit.readings import (
+from axilla.evaluation.audit.interpretations import (
     FloatArray,
     IntArray,
     Reading,
     readings_of,
     windows_of,
 )
-from axilla.evaluation.audit.shortlist import Shortlist, shortlist
-from axilla.evaluation.audit.table import ReportedModel
+from axilla.evaluation.audit.matrices import weigh
+from axilla.evaluation.audit.reported_table import ReportedModel
+from axilla.evaluation.audit.test_set_search import Shortlist, shortlist
 
 _MOST_WEIGHED: Final = 40
 _TOO_FAR: Final = 8.0  # log10 below the best: not weighed

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
-from axilla.evaluation.intervals import NORMAL_QUANTILE
-from axilla.evaluation.planning.auc import Plan, fewest, too_many
+from axilla.evaluation.intervals.confidence_intervals import NORMAL_QUANTILE
 from axilla.evaluation.planning.requirements import require_at_least, require_between
+from axilla.evaluation.planning.sample_size import Plan, fewest, too_many
 
 FloatArray = NDArray[np.float64]
 

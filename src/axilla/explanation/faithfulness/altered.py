@@ -2,9 +2,9 @@
 
 import torch
 
-from axilla.explanation.case_model import CaseModel, Described
+from axilla.explanation.methods.case_model import CaseModel, Described
 from axilla.preprocessing.prepare import resized
-from axilla.records.units import ImageModality
+from axilla.records.types import ImageModality
 
 _BATCH = 8
 _SHOWN: dict[ImageModality, int] = {"ultrasound": 1, "pathology": 3}

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from axilla.explanation.faithfulness.measured import Measured, mean_over_patients
-from axilla.records.tables import FAITHFULNESS_CURVES
+from axilla.explanation.faithfulness.faithfulness_scores import Measured, mean_over_patients
+from axilla.records.table_columns import FAITHFULNESS_CURVES
 
 
 def curve_table(measured: Sequence[Measured]) -> pd.DataFrame:

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from scipy.ndimage import sobel
 
-from axilla.explanation.case_model import CaseModel
-from axilla.records.units import ImageModality
+from axilla.explanation.methods.case_model import CaseModel
+from axilla.records.types import ImageModality
 
 _COLOURS = 3
 

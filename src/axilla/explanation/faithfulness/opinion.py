@@ -5,10 +5,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from axilla.explanation.case_model import Described
 from axilla.explanation.faithfulness.randomisation import Explains
-from axilla.explanation.faithfulness.ranks import rank_correlations
-from axilla.explanation.maps import Maps
+from axilla.explanation.faithfulness.rank_correlation import rank_correlations
+from axilla.explanation.methods.case_model import Described
+from axilla.explanation.methods.explainer import Maps
 
 
 def agreement(maps: Maps, other: Explains, described: Described) -> NDArray[np.float64]:

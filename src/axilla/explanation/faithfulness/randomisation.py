@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from axilla.explanation.case_model import CaseModel, Described
-from axilla.explanation.faithfulness.ranks import rank_correlations
-from axilla.explanation.faithfulness.shuffling import described_by, shuffled
-from axilla.explanation.maps import Maps
+from axilla.explanation.faithfulness.model_randomisation import described_by, shuffled
+from axilla.explanation.faithfulness.rank_correlation import rank_correlations
+from axilla.explanation.methods.case_model import CaseModel, Described
+from axilla.explanation.methods.explainer import Maps
 
 SHUFFLES: Final = 2
 
 
 class Explains(Protocol):
-    """Whatever draws maps of a model's images, as `axilla.explanation.maps.Explainer` does."""
+    """Whatever draws maps of a model's images, as `Explainer` does."""
 
     @property
     def method(self) -> str:

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from axilla.explanation.case_model import Described
 from axilla.explanation.faithfulness.altered import shown_planes
 from axilla.explanation.faithfulness.randomisation import Explains
-from axilla.explanation.faithfulness.ranks import rank_correlations
-from axilla.explanation.maps import Maps
-from axilla.records.units import ImageModality
+from axilla.explanation.faithfulness.rank_correlation import rank_correlations
+from axilla.explanation.methods.case_model import Described
+from axilla.explanation.methods.explainer import Maps
+from axilla.records.types import ImageModality
 
 SHIFT_SHARE: Final = 4 / 224
 """Shift as a share of the side: 4 px of 224, an eighth of a cell of a map of 7 x 7."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from axilla.report.results import StudyResults
+from axilla.report.study_results import StudyResults
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.report.checklists.evidence import Evidence, Finder, method_place
-from axilla.report.methods import has_images, is_clustered
-from axilla.report.results import StudyResults
-from axilla.report.wording import counted, listed
+from axilla.report.number_format import counted, listed
+from axilla.report.sections.methods import has_images, is_clustered
+from axilla.report.study_results import StudyResults
 
 _SCHEMES = {
     "nested_cv": "Nested cross-validation",

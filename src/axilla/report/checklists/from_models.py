@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from axilla.report.checklists.evidence import Evidence, Finder, method_place
-from axilla.report.methods import has_images
-from axilla.report.results import StudyResults
-from axilla.report.wording import counted
+from axilla.report.number_format import counted
+from axilla.report.sections.methods import has_images
+from axilla.report.study_results import StudyResults
 
 
 def _models(results: StudyResults) -> Evidence:

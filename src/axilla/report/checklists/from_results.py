@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from axilla.report.answer import answer_of
 from axilla.report.checklists.evidence import Evidence, Finder, method_place
-from axilla.report.errors_made import errors_made
-from axilla.report.explained import method_label
 from axilla.report.limitations import limitations_of
-from axilla.report.results import StudyResults
-from axilla.report.standing import headline_of
-from axilla.report.wording import counted, listed, sentence, with_interval
+from axilla.report.number_format import counted, listed, sentence, with_interval
+from axilla.report.sections.failure_gallery import errors_made
+from axilla.report.study_results import StudyResults
+from axilla.report.tables.explained import method_label
+from axilla.report.tables.family_summary import headline_of
 
 
 def _answer(results: StudyResults) -> Evidence:

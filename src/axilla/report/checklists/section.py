@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from axilla.report.checklists.filled import Filled
+from axilla.report.checklists.checklist import Filled
 from axilla.report.page import Section, render
 
 

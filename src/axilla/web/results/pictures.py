@@ -7,19 +7,19 @@ from typing import Final
 
 from PIL import Image
 
+from axilla.cohort.cohort_reader import study_wanted
 from axilla.cohort.lookup import ImagesOf, look_up_images
-from axilla.cohort.reading import study_wanted
 from axilla.explanation.heatmap_file import Heatmap, read_heatmaps
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile
-from axilla.records.units import ImageModality
-from axilla.report.heatmap_views import views_of
-from axilla.report.thumbnails import Thumbnail, encoded, thumbnail_of
-from axilla.web.refusals import NotFound
-from axilla.web.results.cases import modalities_of
-from axilla.web.results.desk import PictureKind
-from axilla.web.results.shapes import Pictured
-from axilla.web.results.view import View
+from axilla.records.types import ImageModality
+from axilla.report.images.heatmap_views import views_of
+from axilla.report.images.thumbnails import Thumbnail, encoded, thumbnail_of
+from axilla.web.core.http_errors import NotFound
+from axilla.web.results.case_lists import modalities_of
+from axilla.web.results.results_cache import PictureKind
+from axilla.web.results.results_schemas import Pictured
+from axilla.web.results.results_view import View
 
 _MOST_KEPT: Final = 1000
 _Name = tuple[str, ImageModality, PictureKind]

@@ -1,0 +1,1 @@
+"""Checks of image quality, duplicates and burned-in text."""

@@ -1,0 +1,1 @@
+"""Checks for leakage of the outcome through metadata and missing values."""

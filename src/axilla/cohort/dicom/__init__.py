@@ -1,1 +1,0 @@
-"""Ultrasound DICOM files: what they show, and nothing of whom."""

@@ -1,0 +1,1 @@
+"""Eligibility criteria, rules and the inclusion flow."""

@@ -1,0 +1,220 @@
+"""What one row writes beside its images: masks, rectangles, frames and pixel sizes, one each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from axilla.cohort.tables.columns import ROI
+from axilla.cohort.tables.spreadsheet import Row, Sheet
+from axilla.cohort.values.cells import Cell, as_number, cell_in, number_in
+from axilla.imaging.open_image import picture_size, require_frame, require_ultrasound
+from axilla.records.errors import RoiError, UnreadableImage
+from axilla.records.findings import Finding
+from axilla.records.roi_rectangle import Roi
+
+MASK = "ultrasound_mask"
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file that the table lists; `cell.text` is its path as written there."""
+
+    path: Path
+    cell: Cell
+    kind: Literal["image", "mask"]
+
+
+@dataclass(slots=True)
+class ImageRow:
+    """One row of a table, and what its image cells yield; its paths are relative to `folder`."""
+
+    row: Row
+    sheet: Sheet
+    folder: Path
+    listed: list[Listed] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def text(self, column: str) -> str:
+        """Return what the row says in a column, nothing if the table has no such column."""
+        return self.row.cells.get(column, "")
+
+    def file(self, column: str, *, text: str) -> Path | None:
+        """Return the file that a cell names, or note that there is none."""
+        for spelling in dict.fromkeys((text, text.replace("\\", "/"))):
+            path = self.folder / spelling
+            if _is_file(path):
+                return path
+        remedy = "Paths are relative to the table's folder; correct the path, or add the file."
+        cell = self.part(column, text)
+        self.findings.append(cell.refuse("file_missing", "an existing file", remedy=remedy))
+        return None
+
+    def size(self, column: str, *, path: Path | None, text: str) -> Size | None:
+        """Return the size of a file that can be opened and list it, or note why it cannot."""
+        if path is None:
+            return None
+        cell = self.part(column, text)
+        try:
+            if column == "ultrasound":
+                require_ultrasound(path)
+            size = picture_size(path)
+        except UnreadableImage as error:
+            self.findings.append(unreadable(cell, error))
+            return None
+        self.listed.append(Listed(path, cell, "mask" if column == MASK else "image"))
+        return size
+
+    def part(self, column: str, text: str) -> Cell:
+        """Return the cell of a column as if `text` were all that it holds."""
+        cell = cell_in(self.sheet, self.row, column)
+        return cell if cell.text == text else replace(cell, text=text)
+
+    def rectangle(self) -> Cell:
+        """Return the four cells of a rectangle as one."""
+        cell = cell_in(self.sheet, self.row, ", ".join(ROI))
+        return replace(cell, text="; ".join(map(self.text, ROI)))
+
+
+def pieces_of(text: str) -> list[str]:
+    """Return what a cell joins by semicolons."""
+    return [piece.strip() for piece in text.split(";")]
+
+
+def unreadable(cell: Cell, error: UnreadableImage) -> Finding:
+    """Return the error that the file which `cell` names cannot be read."""
+    problem = error.problems[0]
+    found = f"{cell.text!r}, {problem.found}"
+    return cell.refuse("image_unreadable", problem.expected, remedy=problem.remedy, found=found)
+
+
+def read_masks(row: ImageRow, sizes: Sequence[Size | None]) -> list[Path | None]:
+    """Return each ultrasound image's mask file, if it has one of the image's own size."""
+    masks: list[Path | None] = []
+    for text, size in zip(_aligned(row, MASK, count=len(sizes)), sizes, strict=True):
+        path = row.file(MASK, text=text) if text else None
+        mask_size = row.size(MASK, path=path, text=text)
+        if mask_size and size and mask_size != size:
+            row.findings.append(
+                row.part(MASK, text).refuse(
+                    "mask_size",
+                    f"the size of its image, {size[0]} x {size[1]} px",
+                    found=f"{text!r}, {mask_size[0]} x {mask_size[1]} px",
+                    remedy="Export image and mask at the same size.",
+                )
+            )
+        masks.append(path if mask_size else None)
+    return masks
+
+
+def read_rois(row: ImageRow, sizes: Sequence[Size | None]) -> list[Roi | None]:
+    """Return each ultrasound image's rectangle, if its four cells hold one inside the image."""
+    columns = [_aligned(row, column, count=len(sizes)) for column in ROI]
+    rois = [
+        _roi(row, numbers, size=size)
+        for numbers, size in zip(zip(*columns, strict=True), sizes, strict=True)
+    ]
+    row.findings.extend(roi for roi in rois if isinstance(roi, Finding))
+    return [roi if isinstance(roi, Roi) else None for roi in rois]
+
+
+def read_scales(row: ImageRow, column: str, *, count: int, what: str) -> list[float | None]:
+    """Return the pixel size of each image; one value in the cell holds for all of them."""
+    whole = row.text(column)
+    one_for_all = whole and ";" not in whole
+    texts = [whole] * count if one_for_all else _aligned(row, column, count=count)
+    scales: list[float | None] = []
+    for text in filter(None, dict.fromkeys(texts)):
+        size = number_in(row.part(column, text))
+        if isinstance(size, Finding) or (size is not None and size <= 0):
+            expected = f"the side of a pixel in {what}, above 0, or an empty cell"
+            row.findings.append(row.part(column, text).refuse("unknown_value", expected))
+    for text in texts:
+        size = as_number(text) if text else None
+        scales.append(size if size and size > 0 else None)
+    return scales
+
+
+def read_frames(
+    row: ImageRow,
+    column: str,
+    *,
+    paths: Sequence[Path | None],
+    sizes: Sequence[Size | None],
+) -> list[int | None]:
+    """Return the frame to read of each image, counted from 1, where the cell names one.
+
+    `sizes` are None of files that cannot be opened: their frames are not asked for.
+    """
+    frames: list[int | None] = []
+    texts = _aligned(row, column, count=len(paths))
+    for text, path, size in zip(texts, paths, sizes, strict=True):
+        number = as_number(text) if text else None
+        frame = int(number) if number is not None and number.is_integer() else None
+        if text and frame is None:
+            expected = "the number of a frame, counted from 1, or an empty cell"
+            row.findings.append(row.part(column, text).refuse("unknown_value", expected))
+        elif frame is not None and path is not None and size is not None:
+            try:
+                require_frame(path, frame)
+            except UnreadableImage as error:
+                problem = error.problems[0]
+                row.findings.append(
+                    row.part(column, text).refuse(
+                        "unknown_value", problem.expected, remedy=problem.remedy
+                    )
+                )
+                frame = None
+        frames.append(frame)
+    return frames
+
+
+def _aligned(row: ImageRow, column: str, *, count: int) -> list[str]:
+    """Return one text per image; all empty if the cell is, or holds another number of them."""
+    text = row.text(column)
+    if not text:
+        return [""] * count
+    pieces = pieces_of(text)
+    if len(pieces) == count:
+        return pieces
+    modality = "pathology" if column.startswith("pathology") else "ultrasound"
+    row.findings.append(
+        row.part(column, text).refuse(
+            "count",
+            f"as many values as the row has {modality} images ({count})",
+            remedy="Join several values with ';', in the order of the images.",
+        )
+    )
+    return [""] * count
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long a name, a folder that may not be entered, a NUL
+        return False
+
+
+def _roi(row: ImageRow, texts: Sequence[str], *, size: Size | None) -> Roi | Finding | None:
+    if not any(texts):
+        return None
+    numbers = [as_number(text) for text in texts]
+    whole = [int(n) for n in numbers if n is not None and n.is_integer()]
+    found = ", ".join(text or "empty" for text in texts)
+    if len(whole) < len(ROI):
+        expected = "four whole numbers in pixels of the original image, or four empty cells"
+        return row.rectangle().refuse("roi", expected, found=found)
+    try:
+        roi = Roi(*whole)
+    except RoiError:
+        return row.rectangle().refuse("roi", "a width and height of at least 1 px", found=found)
+    if size is None or roi.inside(width_px=size[0], height_px=size[1]):
+        return roi
+    return row.rectangle().refuse(
+        "roi",
+        f"a rectangle inside its image of {size[0]} x {size[1]} px",
+        found=f"{found} (left, top, width, height)",
+        remedy="Measure it on the original image, from its top left corner.",
+    )

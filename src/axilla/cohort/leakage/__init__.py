@@ -1,1 +1,0 @@
-"""Ways in which a study could know the outcome without looking at the disease."""

@@ -1,1 +1,0 @@
-"""How good the images of a cohort are, and whether some of them are the same."""

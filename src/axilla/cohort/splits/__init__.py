@@ -1,0 +1,1 @@
+"""Folds and splits by patient and group."""

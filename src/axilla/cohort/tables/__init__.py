@@ -1,0 +1,1 @@
+"""Cohort tables: CSV and Excel files, encodings and columns."""

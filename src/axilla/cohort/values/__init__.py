@@ -1,0 +1,1 @@
+"""Values of single cells and of derived columns."""

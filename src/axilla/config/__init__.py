@@ -1,0 +1,1 @@
+"""study.toml: its sections, presets and how it is loaded."""

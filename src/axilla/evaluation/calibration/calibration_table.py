@@ -1,0 +1,123 @@
+"""What a calibration plot draws: bins with intervals, a smooth curve, and a histogram."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from axilla.evaluation.calibration.smoothing import smooth_outcomes
+from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.intervals.confidence_intervals import effective_sample, wilson
+from axilla.evaluation.prediction_arrays import ModelPredictions
+from axilla.records.table_columns import CALIBRATION
+
+FloatArray = NDArray[np.float64]
+_Row = tuple[str, str, float, float, float, float, float]
+
+BINS: Final = 10
+FEWEST_IN_BIN: Final = 10
+HISTOGRAM_BINS: Final = 20
+_POINTS: Final = 61
+_SHOWN: Final = (0.01, 0.99)
+
+
+def calibration_table(material: Material) -> pd.DataFrame | None:
+    """Return calibration.csv of every model that gives probabilities; None without one.
+
+    `bin`: tenths of the predictions (fewer bins where they would hold under ten patients), the
+    mean prediction, the share with the outcome and its clustered Wilson interval; ties stay
+    together. `smooth`: the local linear curve with pointwise bounds, between the 1st and 99th
+    percentile of the predictions. `histogram`: the middle of twentieths of the scale, the class in
+    `observed`, its patients in `n`. Predictions of all repeats are pooled, `n` is per repeat, and
+    a patient stays one patient.
+    """
+    models = [model for model in material.models.values() if model.kind != "reader"]
+    if not models:
+        return None
+    rows = [row for model in models for row in calibration_rows(model)]
+    return pd.DataFrame(rows, columns=list(CALIBRATION))
+
+
+def calibration_rows(predictions: ModelPredictions) -> Iterator[_Row]:
+    """Yield the rows of one model, in the columns of calibration.csv."""
+    pooled = _Pooled(predictions)
+    yield from _bins(pooled)
+    yield from _smooth(pooled)
+    yield from _histogram(pooled)
+
+
+class _Pooled:
+    """Predictions of all repeats in one row (n,): who, in which cluster, what, and the outcome."""
+
+    def __init__(self, predictions: ModelPredictions) -> None:
+        tested = ~np.isnan(predictions.probabilities)
+        self.model = predictions.model
+        self.repeats = len(tested)
+        self.patients = np.nonzero(tested)[1]
+        self.probabilities = predictions.probabilities[tested]
+        self.labels = predictions.labels[self.patients].astype(np.float64)
+        self.clusters = predictions.clusters[self.patients]
+        self.independent = self.repeats == 1 and not predictions.clustered
+
+    def per_repeat(self, count: int) -> float:
+        """Return patients per repeat, a whole number where there is one repeat."""
+        return count if self.repeats == 1 else count / self.repeats
+
+
+def bins_of(probabilities: FloatArray, *, patients: int) -> NDArray[np.int64]:
+    """Return the bin of each prediction, (n,), numbered from 0 as their rows follow each other."""
+    bins = int(np.clip(patients // FEWEST_IN_BIN, 1, BINS))
+    edges = np.quantile(probabilities, np.linspace(0, 1, bins + 1)[1:-1])
+    return np.unique(np.searchsorted(edges, probabilities), return_inverse=True)[1]
+
+
+def _bins(pooled: _Pooled) -> Iterator[_Row]:
+    patients = len(np.unique(pooled.patients))
+    bin_of = bins_of(pooled.probabilities, patients=patients)
+    for number in range(int(bin_of.max()) + 1):
+        inside = bin_of == number
+        share = float(pooled.labels[inside].mean())
+        low, high = _bounds(pooled, inside, share=share)
+        predicted = float(pooled.probabilities[inside].mean())
+        n = pooled.per_repeat(int(inside.sum()))
+        yield pooled.model, "bin", predicted, share, low, high, n
+
+
+def _bounds(pooled: _Pooled, inside: NDArray[np.bool_], *, share: float) -> tuple[float, float]:
+    if pooled.independent:
+        return wilson(share, float(inside.sum()))
+    among = inside.astype(np.float64)[None]
+    sample = effective_sample(among * pooled.labels, among, clusters=pooled.clusters)
+    if sample is None:
+        return np.nan, np.nan
+    patients = len(np.unique(pooled.patients[inside]))
+    return wilson(share, min(sample.trials, patients), quantile=sample.quantile)
+
+
+def _smooth(pooled: _Pooled) -> Iterator[_Row]:
+    low, high = np.quantile(pooled.probabilities, _SHOWN)
+    if low == high:
+        return
+    curve = smooth_outcomes(
+        pooled.labels,
+        pooled.probabilities,
+        clusters=pooled.clusters,
+        at=np.linspace(low, high, _POINTS),
+    )
+    n = pooled.per_repeat(len(pooled.labels))
+    columns = (values.tolist() for values in (curve.at, curve.observed, curve.low, curve.high))
+    for predicted, observed, lower, upper in zip(*columns, strict=True):
+        yield pooled.model, "smooth", predicted, observed, lower, upper, n
+
+
+def _histogram(pooled: _Pooled) -> Iterator[_Row]:
+    edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
+    middles = (edges[:-1] + edges[1:]) / 2
+    for label in (0.0, 1.0):
+        counts, _ = np.histogram(pooled.probabilities[pooled.labels == label], edges)
+        for middle, count in zip(middles, counts, strict=True):
+            if count:
+                n = pooled.per_repeat(int(count))
+                yield pooled.model, "histogram", float(middle), label, np.nan, np.nan, n

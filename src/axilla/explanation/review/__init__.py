@@ -1,1 +1,0 @@
-"""The blinded reader study: cases drawn, packets written, answers read."""

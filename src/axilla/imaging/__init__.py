@@ -1,0 +1,1 @@
+"""Image files of hospitals, decoded to pixels and metadata."""

@@ -1,0 +1,115 @@
+"""Ultrasound DICOM files to pictures; every failure names the file and nothing inside it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axilla.imaging.decoded_image import Picture
+from axilla.imaging.dicom.dicom_errors import DAMAGED, Refused, damaged
+from axilla.imaging.dicom.frames import frames_of
+from axilla.imaging.dicom.header import Header, read_header
+from axilla.imaging.dicom.kinds import refuse_others
+from axilla.imaging.dicom.pixel_format import Layout, layout_of
+from axilla.imaging.dicom.pixel_spacing import Remark
+from axilla.imaging.dicom.sharpness import Frames, sharpest
+from axilla.imaging.dicom.tags import tags_of
+from axilla.imaging.dicom.us_regions import Regions, regions_in
+from axilla.records.errors import Problem, UnreadableImage
+from axilla.records.roi_rectangle import Roi
+
+
+def read_dicom(path: Path, *, frame: int | None = None) -> Picture:
+    """Return a frame of an ultrasound file, black outside its B-mode regions.
+
+    `frame` counts from 1; without it the sharpest is read: the one with the largest variance of
+    the Laplacian within the B-mode regions. `tags` are technical values by DICOM keyword, and
+    "Frame", the frame that was read. Remarks: doppler, split_screen, calibration,
+    burned_in_text. Raises `UnreadableImage`.
+    """
+    with _opened(path) as (header, layout):
+        regions = regions_in(header.attributes, layout, place=path.name)
+        frames = frames_of(header, layout)
+        index, pixels = _chosen(frames, layout, frame, regions)
+        tags = tags_of(header.attributes, layout, syntax=header.syntax)
+        return Picture(
+            pixels=_framed(pixels, regions.parts),
+            region=regions.whole,
+            pixel_mm=regions.pixel_mm,
+            tags={**tags, "Frame": str(index + 1)},
+            remarks=(*regions.remarks, *_burned_in(tags, regions, path.name)),
+        )
+
+
+def dicom_size(path: Path) -> tuple[int, int]:
+    """Return (width, height) in pixels, reading the header only; raise `UnreadableImage`."""
+    with _opened(path) as (_, layout):
+        return layout.width_px, layout.height_px
+
+
+def frames_in(path: Path) -> int:
+    """Return the number of frames, reading the header only; raise `UnreadableImage`."""
+    with _opened(path) as (_, layout):
+        return layout.frames
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Header, Layout]]:
+    try:
+        with _file(path).open("rb") as stream:
+            header = read_header(stream)
+            refuse_others(header.attributes, header.sop_class)
+            yield header, layout_of(header.attributes)
+    except Refused as error:
+        raise _unreadable(path, error) from error
+    except DAMAGED as error:
+        # Not chained: these messages may quote what stands in the file, or its whole path.
+        raise _unreadable(path, damaged(f"a damaged file ({type(error).__name__})")) from None
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        remedy = "Correct the path, or add the file."
+        raise Refused("no such file", expected="an ultrasound DICOM file", remedy=remedy)
+    return path
+
+
+def _unreadable(path: Path, refused: Refused) -> UnreadableImage:
+    return UnreadableImage(Problem(path.name, refused.found, refused.expected, refused.remedy))
+
+
+def _chosen(
+    frames: Frames, layout: Layout, frame: int | None, regions: Regions
+) -> tuple[int, NDArray[np.uint8]]:
+    if frame is None:
+        return sharpest(frames, layout.frames, parts=regions.parts)
+    if not 1 <= frame <= layout.frames:
+        raise Refused(
+            f"{layout.frames} frames and number {frame} asked for",
+            expected=f"a frame from 1 to {layout.frames}",
+            remedy="Correct the frame in the table, or leave it empty for the sharpest.",
+        )
+    return frame - 1, frames(frame - 1)
+
+
+def _framed(pixels: NDArray[np.uint8], parts: tuple[Roi, ...]) -> NDArray[np.uint8]:
+    """Return RGB pixels (H, W, 3), black outside `parts` if there are any."""
+    height, width = pixels.shape[:2]
+    framed = np.zeros((height, width, 3), np.uint8)
+    for part in parts or (Roi(0, 0, width, height),):
+        rows = slice(part.top_px, part.bottom_px)
+        columns = slice(part.left_px, part.right_px)
+        cut = pixels[rows, columns]
+        framed[rows, columns] = cut if cut.ndim == 3 else cut[:, :, np.newaxis]  # noqa: PLR2004
+    return framed
+
+
+def _burned_in(tags: Mapping[str, str], regions: Regions, place: str) -> list[Remark]:
+    """Return a remark where the file says that text is burned in, and no region cuts it off."""
+    if tags.get("BurnedInAnnotation") != "YES" or regions.parts:
+        return []
+    remedy = "Cut the image to the B-mode region before it leaves the hospital."
+    found, expected = "text burned into the image, by its own word", "pixels without a name"
+    return [("burned_in_text", Problem(place, found, expected, remedy))]

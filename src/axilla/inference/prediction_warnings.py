@@ -1,0 +1,37 @@
+"""What a prediction warns of, in sentences that can be said again in another language."""
+
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:  # scikit-learn, which pages need not wait for
+    from axilla.inference.ood import Familiarity
+
+NO_MODALITY: Final = "no {modality}: predicted from the rest, which was not validated"
+NO_MASK: Final = "no lesion mask: the ROI rectangle stands in, unlike in training"
+NO_ROI: Final = "no ROI and no mask: the whole ultrasound image stands in for the lesion"
+FURTHEST: Final = "{modality}: further from the training patients than each of all {patients}"
+FURTHER: Final = "{modality}: further from the training patients than {share} of them"
+NEW_LEVEL: Final = "{column}: a level that no training patient had; it counts as unknown"
+OUTSIDE: Final = "{column}: {value} is outside the training patients' {low} to {high}"
+TEMPLATES: Final = (NO_MODALITY, NO_MASK, NO_ROI, FURTHEST, FURTHER, NEW_LEVEL, OUTSIDE)
+"""Every sentence, its values in braces."""
+
+
+class Caution(str):
+    """A warning: a string, made of a `template` and the `values` that stand in its braces."""
+
+    __slots__ = ("template", "values")
+    template: str
+    values: dict[str, str]
+
+    def __new__(cls, template: str, **values: str) -> Self:
+        """Fill `template` with `values`."""
+        made = super().__new__(cls, template.format(**values))
+        made.template, made.values = template, values
+        return made
+
+
+def unlike_training(modality: str, found: "Familiarity") -> Caution:
+    """Say how far a case lies from the training patients."""
+    if found.furthest:
+        return Caution(FURTHEST, modality=modality, patients=str(found.patients))
+    return Caution(FURTHER, modality=modality, share=f"{1 - found.p:.1%}")

@@ -1,0 +1,1 @@
+"""Images and thumbnails in the report."""

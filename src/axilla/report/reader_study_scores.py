@@ -1,0 +1,158 @@
+"""What a scored reading says: rows that people read, summary.md, and a record for scripts."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from axilla import RESEARCH_USE_ONLY
+from axilla.evaluation.agreement.reader_study import ALL
+from axilla.records.run_folder import RunFolder, write_bytes
+from axilla.report.number_format import DECIMALS, counted, number, p_value, signed
+from axilla.report.review_scoring import Scored
+
+_QUESTIONS = {"present": "present", "attention_matches": "attention matches"}
+_COMPARED = {
+    "share_real": "real maps",
+    "share_decoy": "decoy maps",
+    "real_decoy": "real less decoy, same cases",
+    "real_decoy_real_first": "of these, real map first",
+    "real_decoy_decoy_first": "of these, decoy map first",
+    "right_wrong": "model right less wrong",
+}
+_ABOUT_AGREEMENT = (
+    "Estimates with 95 % intervals. Agreement is told from real maps; whether attention matches is "
+    "compared where every reader saw the finding. Kappa is low where a finding is rare or nearly "
+    "always there, even if readers hardly ever differ; AC1 is not."
+)
+_ABOUT_DECOYS = (
+    "Maps that explain something match what readers see more often than decoys, the maps of a "
+    "model with shuffled weights, do on the same cases."
+)
+_AGREED = ("percent agreement", "kappa", "AC1")
+
+
+def write_scores(folder: RunFolder, scored: Scored) -> None:
+    """Write agreement.csv, comparison.csv, summary.json and summary.md into results/review."""
+    folder.write_table("review/agreement.csv", scored.agreement)
+    folder.write_table("review/comparison.csv", scored.comparison)
+    folder.write_json("review/summary.json", as_record(scored))
+    write_bytes(folder.table("review/summary.md"), summary_text(scored).encode())
+
+
+def summary_text(scored: Scored) -> str:
+    """Return summary.md."""
+    lines = [
+        "# Blinded reading of heatmaps",
+        "",
+        _basis(scored),
+        "",
+        _ABOUT_AGREEMENT,
+        "",
+        *_markdown(
+            ("modality", "criterion", "question", "n", "yes, by reader", *_AGREED),
+            agreement_rows(scored.agreement),
+        ),
+        "",
+        _ABOUT_DECOYS,
+        "",
+        *_markdown(
+            ("modality", "share of matches", "estimate", "p", "cases"),
+            comparison_rows(scored.comparison),
+        ),
+        "",
+        "By criterion, with methods and p-values after Holm: agreement.csv, comparison.csv.",
+    ]
+    faults = (*scored.answers.faults, *scored.answers.missing)
+    if faults:
+        lines += ["", "## Answers that are missing or not valid", ""]
+        lines += [f"- {problem}" for problem in faults]
+    lines += [f"- {note}" for note in scored.notes]
+    return "\n".join([*lines, "", RESEARCH_USE_ONLY, ""])
+
+
+def as_record(scored: Scored) -> dict[str, Any]:
+    """Return summary.json."""
+    items = scored.key.items
+    return {
+        "notice": RESEARCH_USE_ONLY,
+        "packet": scored.key.packet,
+        "model": scored.key.model,
+        "readers": sorted(scored.ratings["reader"].unique()),
+        "cases": int(scored.ratings["patient"].nunique()),
+        "decoys": sum(item.map == "decoy" for item in items),
+        "ratings": len(scored.ratings),
+        "model_right": sum(scored.right.values()),
+        "model_known": len(scored.right),
+        "faults": [str(problem) for problem in scored.answers.faults],
+        "missing": [str(problem) for problem in scored.answers.missing],
+        "agreement": _records(scored.agreement),
+        "comparison": _records(scored.comparison),
+    }
+
+
+def _basis(scored: Scored) -> str:
+    readers = scored.ratings["reader"].nunique()
+    decoys = sum(item.map == "decoy" for item in scored.key.items)
+    right = f"{sum(scored.right.values())} of {len(scored.right)}"
+    return (
+        f"{counted(readers, 'reader')}, {counted(scored.ratings['patient'].nunique(), 'case')}, "
+        f"{decoys} of them shown once more with a decoy map; "
+        f"{counted(len(scored.ratings), 'valid rating')}. "
+        f"Model {scored.key.model}, right in {right} of these cases where its call is known."
+    )
+
+
+def agreement_rows(table: pd.DataFrame, *, decimals: int = DECIMALS) -> Iterator[tuple[str, ...]]:
+    """Yield modality, criterion, question, n, shares of yes by reader, and three coefficients."""
+    places = ["modality", "criterion", "question"]
+    for place, part in table.groupby(places, sort=False):
+        modality, criterion, question = map(str, place)
+        own = part[part["measure"] == "prevalence"]
+        together = part[part["measure"].isin(_AGREED)].set_index("measure")
+        if own.empty:
+            continue
+        n = "" if together.empty else str(together["n"].iloc[0])
+        values = [
+            _interval(together.loc[name].to_dict(), decimals=decimals)
+            if name in together.index
+            else ""
+            for name in _AGREED
+        ]
+        shares = ", ".join(
+            f"{row['reader']} {row['value'] * 100:.0f} %" for row in own.to_dict("records")
+        )
+        yield modality, criterion, _QUESTIONS[question], n, shares, *values
+
+
+def comparison_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """Yield modality, name, estimate, p and number of cases, over all criteria."""
+    for row in table[table["criterion"] == ALL].to_dict("records"):
+        name = _COMPARED[row["comparison"]] + (f", {row['reader']}" if row["reader"] else "")
+        share = row["comparison"].startswith("share")
+        p = "" if share else p_value(row["p"])
+        yield row["modality"], name, _interval(row, plain=share), p, str(row["n_cases"])
+
+
+def _interval(row: dict[Any, Any], *, plain: bool = True, decimals: int = DECIMALS) -> str:
+    value = row["value"] if "value" in row else row["estimate"]
+    shown = [
+        (number(one) if plain else signed(one)) if decimals == DECIMALS else f"{one:z.{decimals}f}"
+        for one in (value, row["low"], row["high"])
+    ]
+    if math.isnan(row["low"]):
+        return f"{shown[0]} (no interval)"
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
+def _markdown(titles: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> list[str]:
+    lines = [f"| {' | '.join(titles)} |", f"|{' --- |' * len(titles)}"]
+    return lines + [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows]
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, object]]:
+    return [
+        {str(key): None if pd.isna(value) else value for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]

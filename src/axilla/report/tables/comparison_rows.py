@@ -1,0 +1,104 @@
+"""comparisons.csv as the report reads it: who was compared, the difference, and its test."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from axilla.evaluation.comparisons.planned_comparisons import VERDICT
+from axilla.report.number_format import LEVEL, p_value, signed
+from axilla.report.study_results import StudyResults
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One row of comparisons.csv: first model minus second by one test."""
+
+    first: str
+    second: str
+    family: str
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str
+    p: float
+    p_holm: float
+
+    @property
+    def decided(self) -> bool:
+        """Tell whether the difference differs from 0 at the 5 % level, before any correction."""
+        return self.p < SIGNIFICANT
+
+    def __str__(self) -> str:
+        return f"{signed(self.value)} ({LEVEL} interval {self.bounds}; {p_text(self.p)})"
+
+    @property
+    def bounds(self) -> str:
+        """Print the interval."""
+        if not math.isfinite(self.low):
+            return "no interval"
+        return f"{signed(self.low)} to {signed(self.high)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Two models in one family: the difference of their AUCs and of their accuracies."""
+
+    first: str
+    second: str
+    auc: Compared | None
+    accuracy: Compared | None
+
+
+def compared(results: StudyResults, *, test: str, family: str | None = None) -> list[Compared]:
+    """Return the rows of one test, in the table's order; of one family if given."""
+    rows = results.comparisons
+    rows = rows[rows["test"] == test]
+    if family is not None:
+        rows = rows[rows["family"] == family]
+    return [_compared(row) for row in rows.to_dict("records")]
+
+
+def families(results: StudyResults) -> Iterator[tuple[str, list[Contest]]]:
+    """Yield each family's name and its contests, in the table's order."""
+    for family in results.comparisons["family"].drop_duplicates():
+        areas = {(c.first, c.second): c for c in compared(results, test="delong", family=family)}
+        shares = {(c.first, c.second): c for c in compared(results, test="mcnemar", family=family)}
+        pairs = dict.fromkeys([*areas, *shares])
+        yield (
+            str(family),
+            [Contest(*pair, areas.get(pair), shares.get(pair)) for pair in pairs],
+        )
+
+
+def verdict_row(results: StudyResults) -> Compared | None:
+    """Return fusion minus the best single modality, or None where the study has no such pair."""
+    rows = compared(results, test="delong", family=VERDICT)
+    known = [row for row in rows if math.isfinite(row.value)]
+    return known[0] if known else None
+
+
+def p_text(p: float) -> str:
+    """Print a p-value in a sentence."""
+    text = p_value(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def _compared(row: dict[Any, Any]) -> Compared:
+    return Compared(
+        first=str(row["model_a"]),
+        second=str(row["model_b"]),
+        family=str(row["family"]),
+        value=float(row["estimate"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        n=int(row["n"]),
+        method="" if pd.isna(row["method"]) else str(row["method"]),
+        p=float(row["p"]),
+        p_holm=float(row["p_holm"]),
+    )

@@ -1,0 +1,187 @@
+"""What the faithfulness table says, in words: verdicts on methods, and where attention lies."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from axilla.records.estimate import Estimate
+from axilla.report.number_format import listed, sentence
+from axilla.report.tables.explained import method_label
+
+_CHECKS: Final[Mapping[str, str]] = {
+    "deletion_vs_random": "Deletion against random orders",
+    "deletion_vs_edges": "Deletion against the image's edges",
+    "insertion_vs_random": "Insertion against random orders",
+    "insertion_vs_edges": "Insertion against the image's edges",
+    "randomisation_signed": "Likeness to maps of shuffled weights",
+    "randomisation_absolute": "The same, without signs",
+    "stability_shift": "Likeness after a small shift",
+    "stability_brightness": "Likeness when slightly darker",
+    "agreement_integrated": "Likeness to integrated gradients",
+}
+_MEASURES: Final[Mapping[str, str]] = {
+    "deletion": "difference of areas; has to be above 0",
+    "insertion": "difference of areas; has to be above 0",
+    "randomisation": "has to be below 0.5",
+    "stability": "has to be above 0.5",
+    "agreement": "no mark: a second opinion",
+}
+_UNSHOWN: Final = "were not shown to beat"
+# What a failed check means, as the end of a sentence about the maps.
+_FAILURES: Final[Mapping[str, str]] = {
+    "deletion_vs_random": f"{_UNSHOWN} random orders when what they mark was removed",
+    "deletion_vs_edges": f"{_UNSHOWN} the image's own edges when what they mark was removed",
+    "insertion_vs_random": f"{_UNSHOWN} random orders when only what they mark was shown",
+    "insertion_vs_edges": f"{_UNSHOWN} the image's own edges when only what they mark was shown",
+    "randomisation_signed": "look much the same when the model's weights are shuffled",
+    "randomisation_absolute": "mark much the same places when the model's weights are shuffled",
+    "stability_shift": "change when the image moves a little",
+    "stability_brightness": "change when the image gets a little darker",
+}
+_REGIONS: Final[Mapping[str, str]] = {
+    "lesion": "Lesion",
+    "core": "Lesion without its rim",
+    "rim_inside": "Rim, inside the border",
+    "rim_outside": "Rim, outside the border",
+    "surroundings": "Around lesion and rim",
+}
+_KINDS: Final = ("positive", "absolute")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what was measured, and the verdict; None without enough patients."""
+
+    name: str
+    title: str
+    measure: str
+    estimate: Estimate
+    passed: bool | None
+    said: str
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words."""
+        if self.passed is None:
+            return "finding" if self.name.startswith("agreement_") else "no verdict"
+        return "passes" if self.passed else "fails"
+
+
+@dataclass(frozen=True, slots=True)
+class Faith:
+    """All checks of one method on one modality."""
+
+    modality: str
+    method: str
+    checks: tuple[Check, ...]
+
+    @property
+    def title(self) -> str:
+        """The method and where it was used, as a heading."""
+        return sentence(f"{method_label(self.method)} on {self.modality}")
+
+    @property
+    def judged(self) -> tuple[Check, ...]:
+        """The checks that have a verdict."""
+        return tuple(check for check in self.checks if check.passed is not None)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that the maps failed."""
+        return tuple(check for check in self.checks if check.passed is False)
+
+    @property
+    def verdict(self) -> str:
+        """One or two sentences on what the checks came to."""
+        if not self.judged:
+            return f"{self.title} could not be judged: too few patients or groups."
+        if not self.failed:
+            return (
+                f"{self.title} passes {_all(len(self.judged))}: its maps show what moves this "
+                "model, which need not be what matters in the patient."
+            )
+        faults = listed([_FAILURES.get(c.name, f"fail “{c.title}”") for c in self.failed])
+        return (
+            f"{self.title} fails {len(self.failed)} of {len(self.judged)} checks: its maps "
+            f"{faults}. Do not read them as the model's reasons."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How much more attention a region gets than its area would: by what, and what is odd."""
+
+    whose: str
+    region: str
+    estimates: tuple[Estimate | None, ...]
+    remark: str
+
+
+def faiths_of(table: pd.DataFrame) -> tuple[Faith, ...]:
+    """Return the checks of faithfulness.csv by modality and method, in the table's order."""
+    found: dict[tuple[str, str], list[Check]] = {}
+    for row in table.to_dict("records"):
+        name = str(row["check"])
+        if _region_of(name) is None:
+            found.setdefault((str(row["modality"]), str(row["method"])), []).append(_check(row))
+    return tuple(Faith(*who, tuple(checks)) for who, checks in found.items())
+
+
+def findings_of(table: pd.DataFrame) -> tuple[Finding, ...]:
+    """Return where attention lies, a row per method and region of faithfulness.csv."""
+    rows: dict[tuple[str, str], dict[str, dict[Any, Any]]] = {}
+    for row in table.to_dict("records"):
+        place = _region_of(str(row["check"]))
+        if place is not None:
+            region, kind = place
+            whose = sentence(f"{method_label(str(row['method']))} on {row['modality']}")
+            rows.setdefault((whose, region), {})[kind] = row
+    return tuple(
+        Finding(
+            whose,
+            _REGIONS[region],
+            tuple(_estimate(kinds[kind]) if kind in kinds else None for kind in _KINDS),
+            remark="; ".join(dict.fromkeys(_remarks(kinds.values()))),
+        )
+        for (whose, region), kinds in rows.items()
+    )
+
+
+def _check(row: Mapping[Any, Any]) -> Check:
+    name, note = str(row["check"]), "" if pd.isna(row["note"]) else str(row["note"])
+    head, _, said = note.partition("; ")
+    passed = None if pd.isna(row["passed"]) else str(row["passed"]).casefold() in ("true", "1")
+    # The verdict stands in its own column; of a contest, what it adds to one word stays.
+    more = head.partition(": ")[2] if passed is False and "_vs_" in name else ""
+    return Check(
+        name,
+        _CHECKS.get(name, sentence(name.replace("_", " "))),
+        _MEASURES.get(name.split("_", 1)[0], ""),
+        _estimate(row),
+        passed,
+        "; ".join(part for part in (more, said) if part),
+    )
+
+
+def _region_of(check: str) -> tuple[str, str] | None:
+    """Return region and kind of a finding's name; None of a check."""
+    region, _, kind = check.rpartition("_")
+    return (region, kind) if region in _REGIONS and kind in _KINDS else None
+
+
+def _remarks(rows: Any) -> Iterator[str]:
+    for row in rows:
+        note = "" if pd.isna(row["note"]) else str(row["note"])
+        yield from (part for part in note.split("; ")[1:] if part)
+
+
+def _estimate(row: Mapping[Any, Any]) -> Estimate:
+    return Estimate(
+        float(row["value"]), float(row["low"]), float(row["high"]), int(row["n"]), 0, ""
+    )
+
+
+def _all(count: int) -> str:
+    return "its only check" if count == 1 else f"all {count} checks"

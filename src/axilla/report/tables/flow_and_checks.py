@@ -1,0 +1,194 @@
+"""What flow.json, check.json and provenance.json say, in rows that a page can print."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from axilla.report.number_format import counted
+from axilla.report.reported_models import model_label
+
+_SHOWN_PATIENTS = 8
+_SHOWN_SITES = 12
+_ORDER = {"error": 0, "warning": 1, "accepted": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStep:
+    """One line of the inclusion flow; classes are None where the step does not tell them apart."""
+
+    label: str
+    count: int
+    positive: int | None = None
+    negative: int | None = None
+    part: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One finding of `axilla check`."""
+
+    severity: str
+    place: str
+    found: str
+    expected: str
+    remedy: str
+    patients: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The models that the inner splits of one fold chose."""
+
+    fold: str
+    models: tuple[str, ...]
+
+
+def flow_steps(flow: Any) -> tuple[FlowStep, ...]:
+    """Return the steps of flow.json; a part stands below the patients it is a part of."""
+    if not isinstance(flow, Mapping):
+        return ()
+    modalities, sites = _mapping(flow.get("modalities")), _mapping(flow.get("sites"))
+    steps = [
+        _counted("In the cohort table", flow.get("in_table")),
+        *(_excluded(item) for item in _list(flow.get("excluded"))),
+        _counted("Outcome unknown, left out", flow.get("without_outcome"), positive_only=True),
+        _classes("Outcome known", flow),
+    ]
+    if len(modalities) > 1:
+        steps += [_classes(f"with {name}", had, part=True) for name, had in modalities.items()]
+        steps.append(_classes("with all of these", flow.get("all_modalities"), part=True))
+    if 1 < len(sites) <= _SHOWN_SITES:
+        steps += [_classes(f"at {site}", found, part=True) for site, found in sites.items()]
+    steps.append(_counted("kept apart as external", flow.get("external"), positive_only=True))
+    return tuple(step for step in steps if step is not None)
+
+
+def flow_notes(flow: Any, *, group: str) -> tuple[str, ...]:
+    """Return what else flow.json counts: groups, sites too many to list, criteria left open."""
+    known = _mapping(flow)
+    groups, sites = known.get("groups"), _mapping(known.get("sites"))
+    notes = []
+    if group and isinstance(groups, int):
+        notes.append(f"They form {counted(groups, 'group')} by {group}.")
+    if len(sites) > _SHOWN_SITES:
+        notes.append(f"They come from {len(sites)} sites.")
+    unknown = {
+        reason: count
+        for reason, count in _mapping(known.get("not_assessed")).items()
+        if isinstance(count, int) and count
+    }
+    if unknown:
+        parts = "; ".join(f"{reason}: {count:,}" for reason, count in unknown.items())
+        notes.append(f"Cells left open whether a criterion excludes, and these stayed: {parts}.")
+    return tuple(notes)
+
+
+def remarks(check: Any) -> tuple[Remark, ...]:
+    """Return the findings of check.json, errors first and accepted last, each as text."""
+    found = []
+    for item in _findings(check):
+        patients = [str(patient) for patient in item.get("patients") or ()]
+        rest = len(patients) - _SHOWN_PATIENTS
+        shown = ", ".join(patients[:_SHOWN_PATIENTS]) + (f" and {rest} more" if rest > 0 else "")
+        found.append(
+            Remark(
+                severity=str(item.get("severity") or item.get("level") or "warning"),
+                place=str(item.get("place") or item.get("code") or ""),
+                found=str(item.get("found") or item.get("message") or ""),
+                expected=str(item.get("expected") or ""),
+                remedy=str(item.get("remedy") or ""),
+                patients=shown,
+                reason=str(item.get("reason") or ""),
+            )
+        )
+    return tuple(sorted(found, key=lambda remark: _ORDER.get(remark.severity, 1)))
+
+
+def choices(
+    provenance: Mapping[str, Any], *, without: Collection[str] = ()
+) -> tuple[tuple[str, ...], tuple[Choice, ...]]:
+    """Return what was chosen (each modality, fusion) and, per fold, the model that was.
+
+    Families in `without` are left out: those whose only model was no choice.
+    """
+    selected = [item for item in _list(provenance.get("selected")) if isinstance(item, Mapping)]
+    left_out = {*_FOLD_KEYS, *without}
+    modalities = tuple(dict.fromkeys(k for item in selected for k in item if k not in left_out))
+    rows = tuple(
+        Choice(
+            fold=str(item.get("name") or item.get("fold", "")),
+            models=tuple(_chosen(item.get(modality)) for modality in modalities),
+        )
+        for item in selected
+    )
+    return modalities, rows
+
+
+def tally(modalities: Iterable[str], rows: Iterable[Choice]) -> tuple[str, ...]:
+    """Return, per modality, how often each model was chosen, the most frequent first."""
+    rows = tuple(rows)
+    lines = []
+    for index, modality in enumerate(modalities):
+        counts = Counter(row.models[index] for row in rows if row.models[index])
+        parts = [f"{name} in {n} of {len(rows)} folds" for name, n in counts.most_common()]
+        lines.append(f"{modality.capitalize()}: {', '.join(parts) or 'none'}.")
+    return tuple(lines)
+
+
+_FOLD_KEYS = ("repeat", "fold", "name")
+
+
+def _chosen(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_chosen(part) for part in value)
+    return model_label(str(value)) if value else ""
+
+
+def _findings(check: Any) -> list[Mapping[str, Any]]:
+    if isinstance(check, Mapping):
+        pairs = (
+            ("errors", "error"),
+            ("warnings", "warning"),
+            ("accepted", "accepted"),
+            ("findings", None),
+        )
+        return [
+            item if severity is None else {"severity": severity, **item}
+            for key, severity in pairs
+            for item in _list(check.get(key))
+            if isinstance(item, Mapping)
+        ]
+    return [item for item in _list(check) if isinstance(item, Mapping)]
+
+
+def _counted(label: str, count: Any, *, positive_only: bool = False) -> FlowStep | None:
+    if not isinstance(count, int) or (positive_only and not count):
+        return None
+    return FlowStep(label, count)
+
+
+def _excluded(item: Any) -> FlowStep | None:
+    found = _mapping(item)
+    step = _counted(f"Excluded: {found.get('reason')}", found.get("count"), positive_only=True)
+    classes = _classes("", found)
+    if step is None or classes is None:
+        return step
+    return FlowStep(step.label, step.count, classes.positive, classes.negative)
+
+
+def _classes(label: str, found: Any, *, part: bool = False) -> FlowStep | None:
+    known = _mapping(found)
+    positive, negative = known.get("positive"), known.get("negative")
+    if not (isinstance(positive, int) and isinstance(negative, int)):
+        return None
+    return FlowStep(label, positive + negative, positive, negative, part)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

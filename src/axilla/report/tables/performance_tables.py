@@ -1,0 +1,120 @@
+"""Performance tables in the manner of the paper's Tables 2 to 4, as data and as page rows."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from axilla.records.estimate import Estimate
+from axilla.report.number_format import listed, overlap
+from axilla.report.reported_models import Entry
+from axilla.report.study_results import StudyResults
+
+COLUMNS = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1-score",
+    "accuracy": "Accuracy",
+    "specificity": "Specificity",
+    "auc": "AUC",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model of a table: its estimates by metric, and the metrics in which it is highest."""
+
+    entry: Entry
+    estimates: dict[str, Estimate | None]
+    highest: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceTable:
+    """One family's table; `note` says what the marked values do not mean."""
+
+    rows: tuple[Row, ...]
+    sizes: tuple[tuple[int, int], ...]
+    note: str
+
+
+def performance_frame(results: StudyResults, entries: Sequence[Entry]) -> pd.DataFrame:
+    """Return the table as written to CSV: each metric with its interval, at full precision."""
+    records = []
+    for entry in entries:
+        rows = results.metrics[results.metrics["model"] == entry.name]
+        record: dict[str, object] = {"model": entry.name, "modality": entry.modality}
+        for metric in COLUMNS:
+            estimate = results.estimate(entry.name, metric)
+            record[metric] = estimate.value if estimate else math.nan
+            record[f"{metric}_low"] = estimate.low if estimate else math.nan
+            record[f"{metric}_high"] = estimate.high if estimate else math.nan
+        for column in ("n", "n_positive", "threshold_rule"):
+            known = rows[column].dropna()
+            record[column] = known.iloc[0] if len(known) else ""
+        records.append(record)
+    return pd.DataFrame.from_records(records)
+
+
+def performance_table(results: StudyResults, entries: Sequence[Entry]) -> PerformanceTable:
+    """Return the table as the page shows it: the highest AUC first, baselines and readers last."""
+    estimates = {
+        entry.name: {metric: results.estimate(entry.name, metric) for metric in COLUMNS}
+        for entry in entries
+    }
+    ranked = results.ranked(entries)
+    compared = [entry.name for entry in ranked if entry.competes]
+    highest = {metric: _highest(estimates, compared, metric=metric) for metric in COLUMNS}
+    rows = tuple(
+        Row(
+            entry=entry,
+            estimates=estimates[entry.name],
+            highest=frozenset(m for m, names in highest.items() if entry.name in names),
+        )
+        for entry in ranked
+    )
+    known = [e for row in rows for e in row.estimates.values() if e is not None]
+    return PerformanceTable(
+        rows=rows,
+        sizes=tuple(sorted({(e.n, e.n_positive) for e in known})),
+        note=_note(estimates, compared),
+    )
+
+
+def _highest(
+    estimates: dict[str, dict[str, Estimate | None]], names: Sequence[str], *, metric: str
+) -> frozenset[str]:
+    known = {name: e.value for name in names if (e := estimates[name][metric]) is not None}
+    if len(known) < 2:  # noqa: PLR2004
+        return frozenset()
+    top = max(known.values())
+    return frozenset(name for name, value in known.items() if value == top)
+
+
+def _note(estimates: dict[str, dict[str, Estimate | None]], names: Sequence[str]) -> str:
+    apart = []
+    for metric, title in COLUMNS.items():
+        known = sorted(
+            (e for name in names if (e := estimates[name][metric]) is not None),
+            key=lambda estimate: -estimate.value,
+        )
+        if len(known) < 2:  # noqa: PLR2004
+            continue
+        if not overlap(known[0], known[1]):
+            apart.append(title)
+    if len(names) < 2:  # noqa: PLR2004
+        return ""
+    marked = (
+        "Bold: the highest model of a column, picked after the fact "
+        "(baselines, readers and what the folds chose do not compete)."
+    )
+    if not apart:
+        return (
+            f"{marked} In every column its interval overlaps that of the next model, "
+            "so the table does not rank them."
+        )
+    return (
+        f"{marked} Only in {listed(apart)} is its interval clear of that of the next model; "
+        "elsewhere the intervals overlap and the table does not rank the models."
+    )

@@ -1,0 +1,1 @@
+"""Trials, the processes that run them, and their cache."""

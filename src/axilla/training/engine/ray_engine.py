@@ -1,0 +1,216 @@
+"""Trials on a Ray cluster, whose nodes may come, go, and have no file of the study."""
+
+import os
+import shutil
+import socket
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+# Read when ray is imported: no statistics leave the machine, no tips are printed.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import numpy as np
+import ray
+import torch
+from ray.exceptions import AuthenticationError, RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from axilla.records.errors import Problem, StudyError
+from axilla.training.engine.cache_files import stored
+from axilla.training.engine.engine import Trial
+from axilla.training.engine.process_pool import start_worker
+from axilla.training.engine.relocation import Parcel, run_relocated, scratch_folder
+
+_CANCEL_S = 5
+_CONNECT_S = 10
+_PATIENCE_S = 60
+_SWEEP_S = 20
+
+
+class RayWorkers:
+    """The nodes of a Ray cluster; the driver alone needs the study's folder."""
+
+    def __init__(self, run: str, *, gpus: float, retries: int) -> None:
+        """Name the run, and say what a trial takes and how often a lost one starts again."""
+        self._run = run
+        self._gpus = gpus
+        self._task = ray.remote(
+            num_cpus=1, num_gpus=gpus, max_retries=retries, retry_exceptions=False
+        )(_work)
+        self._sent: dict[Path, Parcel] = {}
+
+    def run(self, trials: Sequence[Trial], device: torch.device) -> Iterator[Trial]:
+        """Yield trials as their results arrive; one's own error is raised as it was there."""
+        waiting = deque(trials)
+        running: dict[Any, Trial] = {}
+        places = self._places()
+        try:
+            while waiting or running:
+                # More than run at once would only lose their order, and results their pace.
+                while waiting and len(running) < 2 * places:
+                    trial = waiting.popleft()
+                    running[self._start(trial, device)] = trial
+                done, _ = ray.wait(list(running), timeout=_PATIENCE_S)
+                for reference in done:
+                    trial = running.pop(reference)
+                    _write(trial.path, _result(reference))
+                    yield trial
+                places = self._places()
+        finally:
+            for reference in running:
+                ray.cancel(reference)
+            if running:
+                ray.wait(list(running), num_returns=len(running), timeout=_CANCEL_S)
+
+    def _places(self) -> int:
+        """Return how many trials the cluster runs at once; raise `StudyError` if none."""
+        has = ray.cluster_resources()
+        places = has.get("CPU", 0.0)
+        if self._gpus:
+            places = min(places, has.get("GPU", 0.0) / self._gpus)
+        if places < 1:
+            found = f"{has.get('CPU', 0):g} processors and {has.get('GPU', 0):g} GPUs"
+            needs = f"1 processor and {self._gpus:g} GPUs for a trial"
+            remedy = "Add a node with `ray start --address`; finished trials are kept."
+            raise StudyError(Problem("the Ray cluster", found, needs, remedy))
+        return int(places)
+
+    def _start(self, trial: Trial, device: torch.device) -> Any:
+        parcels = tuple(self._parcel(path) for path in trial.inputs)
+        return self._task.remote(
+            _Errand(trial, trial.path.name, parcels, self._run, device, version("axilla"))
+        )
+
+    def _parcel(self, path: Path) -> Parcel:
+        """Put a file into the object store once, whatever number of trials read it."""
+        if path not in self._sent:
+            content = np.fromfile(path, np.uint8)
+            self._sent[path] = Parcel(path, content.size, ray.put(content))
+        return self._sent[path]
+
+
+@contextmanager
+def ray_workers(address: str, *, jobs: int, gpus: float, retries: int) -> Iterator[RayWorkers]:
+    """Connect to the cluster at `address`, or start one of `jobs` processors here.
+
+    A cluster that was started ends with the block; another is left as it was found.
+    """
+    _connect(address, jobs=jobs)
+    run = uuid4().hex[:12]
+    try:
+        yield RayWorkers(run, gpus=gpus, retries=retries)
+    finally:
+        _sweep(run)
+        ray.shutdown()
+
+
+def _connect(address: str, *, jobs: int) -> None:
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address == "auto":
+        try:
+            ray.init("auto", **quiet)
+        except ConnectionError:
+            address = "local"
+        else:
+            return
+    if address == "local":
+        ray.init("local", num_cpus=jobs, include_dashboard=False, **quiet)
+        return
+    host, port = address.rsplit(":", 1)
+    try:
+        # Ray itself tries for minutes, then ends the process.
+        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
+        ray.init(address, **quiet)
+    except (OSError, RuntimeError, AuthenticationError, SystemExit) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise StudyError(
+            Problem(
+                f"compute.address {address}",
+                reason,
+                "a Ray cluster of the same versions, whose token is known here",
+                "Start one with `ray start --head`, or share its token (RAY_AUTH_MODE=token).",
+            )
+        ) from error
+
+
+def _sweep(run: str) -> None:
+    """Delete what the run left on the nodes that are still there."""
+    delete = ray.remote(num_cpus=0, max_retries=0)(_delete)
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    sweeps = [
+        delete.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+            run
+        )
+        for node in nodes
+    ]
+    ray.wait(sweeps, num_returns=len(sweeps), timeout=_SWEEP_S)
+
+
+def _result(reference: Any) -> bytes:
+    """Return the bytes of a finished trial; raise its own error, or `StudyError` if it was lost."""
+    try:
+        content: bytes = ray.get(reference)
+    except RayTaskError as error:
+        raise error.cause from error
+    except RayError as error:
+        raise StudyError(
+            Problem(
+                "training",
+                f"a trial that was lost with its node or process ({type(error).__name__})",
+                "an answer, after [compute] trial_retries attempts",
+                "Finished trials are kept: run again, with more memory or fewer CPUs per node.",
+            )
+        ) from error
+    return content
+
+
+def _write(path: Path, content: bytes) -> None:
+    with stored(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """A trial as it travels, with what the driver knows of itself."""
+
+    trial: Trial
+    name: str
+    parcels: tuple[Parcel, ...]
+    run: str
+    device: torch.device
+    version: str
+
+
+def _work(errand: _Errand) -> bytes:
+    """Run a trial on the node that this is called on; return the bytes of its result."""
+    if (found := version("axilla")) != errand.version:
+        remedy = "Install the same version on every node."
+        raise StudyError(
+            Problem("a node of the cluster", f"axilla {found}", errand.version, remedy)
+        )
+    _start_once()
+    return run_relocated(
+        errand.trial,
+        errand.parcels,
+        name=errand.name,
+        scratch=scratch_folder(errand.run),
+        device=errand.device,
+        fetch=ray.get,
+    )
+
+
+@cache
+def _start_once() -> None:
+    start_worker()
+
+
+def _delete(run: str) -> None:
+    shutil.rmtree(scratch_folder(run), ignore_errors=True)

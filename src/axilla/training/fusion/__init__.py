@@ -1,0 +1,1 @@
+"""Fusion strategies, on embeddings or trained jointly."""

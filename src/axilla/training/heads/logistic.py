@@ -1,0 +1,119 @@
+"""Logistic regression on a few features: the clinical model and the trivial baselines."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from axilla.cohort.splits.folds import Fold, Split
+from axilla.config.study import StudyConfig
+from axilla.preprocessing.clinical import ClinicalEncoder, Values, fit_encoder
+from axilla.records.patients import Patient
+from axilla.records.types import Modality
+from axilla.training.candidates import Candidate, Output, SearchRow, all_splits, by_fold, pick
+from axilla.training.heads.batched_training import Trained
+from axilla.training.heads.frozen_heads import with_modality
+from axilla.training.heads.hyperparameter_grid import Tried, search_rows
+
+PENALTIES = (0.01, 0.1, 1.0)
+"""Inverse L2 penalties tried inside each fold."""
+
+_MAX_ITERATIONS = 1000
+
+
+def train_logistic(
+    model: str,
+    modality: Modality,
+    features: Sequence[torch.Tensor],
+    *,
+    present: torch.Tensor,
+    labels: torch.Tensor,
+    folds: Sequence[Fold],
+) -> tuple[list[Candidate], list[SearchRow]]:
+    """Fit a ridge-penalised logistic regression in every fold, its penalty chosen inside it.
+
+    `features` holds one (N, K) per split in the order of `all_splits(folds)`, encoded with that
+    split's training patients; `present` (N,) tells who has any.
+    """
+    tried = _tried(features, present, labels, folds)
+    candidates, rows = [], []
+    for chosen, (inner, outer) in zip(
+        pick(folds, tried.models, labels, present=present), by_fold(folds, features), strict=True
+    ):
+        outputs = [
+            Output(x.unsqueeze(1), trained.logits.where(present, torch.nan))
+            for x, trained in zip([*inner, outer], [*chosen.inner, chosen.outer], strict=True)
+        ]
+        candidates.append(
+            Candidate(
+                model,
+                modality,
+                chosen.fold,
+                inner=tuple(outputs[:-1]),
+                outer=outputs[-1],
+                inner_logits=chosen.inner_logits,
+                inner_score=chosen.inner_scores[chosen.point],
+                parts={"classifier": chosen.outer.state},
+            )
+        )
+        rows += search_rows(model, chosen, tried, folds=len(folds))
+    return candidates, rows
+
+
+def _tried(
+    features: Sequence[torch.Tensor],
+    present: torch.Tensor,
+    labels: torch.Tensor,
+    folds: Sequence[Fold],
+) -> Tried:
+    trains = [with_modality(split, present) for split in all_splits(folds)]
+    models, seconds = [], []
+    for penalty in PENALTIES:
+        start = time.perf_counter()
+        models.append(
+            [
+                _fit(x, labels, train, penalty=penalty)
+                for x, train in zip(features, trains, strict=True)
+            ]
+        )
+        seconds.append(time.perf_counter() - start)
+    return Tried(tuple(f"C {penalty:g}" for penalty in PENALTIES), models, seconds)
+
+
+def _fit(x: torch.Tensor, labels: torch.Tensor, train: torch.Tensor, *, penalty: float) -> Trained:
+    """Fit one regression, whose state is that of a linear layer.
+
+    Where few patients bring the modality, a split may hold one class of them: its model then says
+    everybody's smoothed odds, which ranks nobody.
+    """
+    truth = labels[train]
+    if 0 < float(truth.sum()) < len(truth):
+        regression = LogisticRegression(C=penalty, max_iter=_MAX_ITERATIONS)
+        regression.fit(x[train].double().numpy(), truth.numpy())
+        weight = torch.from_numpy(regression.coef_.astype(np.float32))
+        bias = torch.from_numpy(regression.intercept_.astype(np.float32))
+    else:
+        weight = torch.zeros(1, x.shape[1])
+        bias = ((truth.sum() + 0.5) / (len(truth) - truth.sum() + 0.5)).log().reshape(1)
+    state = {"weight": weight, "bias": bias}
+    return Trained(state, logits=(x @ weight.T + bias).squeeze(1))
+
+
+def standardised(features: torch.Tensor, present: torch.Tensor, split: Split) -> torch.Tensor:
+    """Scale features (N, K) by the mean and sd of a split's training patients; absent become 0."""
+    train = features[with_modality(split, present)]
+    scaled = (features - train.mean(0)) / train.std(0, correction=0).clamp(min=1e-6)
+    return scaled.where(present.unsqueeze(1), 0.0)
+
+
+def encoders_of(
+    patients: Sequence[Patient], config: StudyConfig, folds: Sequence[Fold]
+) -> list[ClinicalEncoder]:
+    """Fit one clinical encoder per split, on that split's training patients."""
+    values: list[Values] = [patient.clinical for patient in patients]
+    return [
+        fit_encoder([values[position] for position in split.train], config.clinical)
+        for split in all_splits(folds)
+    ]

@@ -1,0 +1,69 @@
+"""Roles of people, and what each allows."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+from axilla.records.errors import Problem
+from axilla.web.core.http_errors import Invalid
+
+
+class Role(StrEnum):
+    """What somebody is in the study; one person may be several."""
+
+    LEAD = "lead"
+    ANNOTATOR = "annotator"
+    REVIEWER = "reviewer"
+    READER = "reader"
+    VIEWER = "viewer"
+
+
+class Permission(StrEnum):
+    """One thing that can be done."""
+
+    ANNOTATE = "annotate"
+    REVIEW = "review"
+    SETTLE = "settle"
+    PREDICT = "predict"
+    READ = "read"
+    SCORE = "score"
+    SEE_RESULTS = "see_results"
+    EXPORT = "export"
+    MANAGE = "manage"
+    AUDIT = "audit"
+
+
+GRANTED: Final[dict[Role, frozenset[Permission]]] = {
+    Role.LEAD: frozenset(
+        {
+            *(Permission.SETTLE, Permission.PREDICT, Permission.SCORE, Permission.SEE_RESULTS),
+            *(Permission.EXPORT, Permission.MANAGE, Permission.AUDIT),
+        }
+    ),
+    Role.ANNOTATOR: frozenset({Permission.ANNOTATE}),
+    Role.REVIEWER: frozenset({Permission.REVIEW}),
+    Role.READER: frozenset({Permission.READ}),
+    Role.VIEWER: frozenset({Permission.SEE_RESULTS, Permission.PREDICT}),
+}
+# Whoever sees outcomes or predictions is not blind any more.
+_UNBLINDED: Final = (Role.LEAD, Role.VIEWER)
+
+
+def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
+    """Return all that these roles allow."""
+    return frozenset[Permission]().union(*(GRANTED[role] for role in roles))
+
+
+def checked_roles(names: Iterable[str]) -> tuple[Role, ...]:
+    """Return roles by their names; raise `Invalid` for unknown ones, and for readers who see."""
+    given = set(names)
+    known = [role for role in Role if role in given]
+    if not known or len(known) < len(given):
+        unknown = ", ".join(sorted(given - set(known))) or "none"
+        raise Invalid(Problem("roles", unknown, f"some of {', '.join(Role)}"))
+    if Role.READER in known and (seen := [role for role in known if role in _UNBLINDED]):
+        remedy = "Give this person two accounts only if somebody else reads."
+        found = f"reader and {seen[0]}"
+        expected = "readers who cannot see outcomes or predictions"
+        raise Invalid(Problem("roles", found, expected, remedy))
+    return tuple(known)

@@ -1,1 +1,0 @@
-"""The REST API: what programs, and the pages themselves, ask for."""

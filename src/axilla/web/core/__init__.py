@@ -1,0 +1,1 @@
+"""Settings, database, sessions, languages and page layout."""

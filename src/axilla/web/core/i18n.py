@@ -1,0 +1,106 @@
+"""Refusals in the language of who reads them; programs get the English parts beside that."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from babel.messages.pofile import read_po
+
+from axilla.records.errors import AxillaError, Problem
+from axilla.web.core.words import N_, words_of
+
+_SOURCES: Final = {"zh": "zh_CN.refusals.po"}
+_LOCALE: Final = files("axilla.web") / "locale"
+_SENTENCE: Final = N_("{place}: found {found}; expected {expected}. {remedy}")
+_FIELD: Final = re.compile(r"\{(\d)\}")
+_LISTED: Final = re.compile(r", | or | and ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """A text with values in it, as what stands around them, and its translation with {0}."""
+
+    literals: tuple[str, ...]
+    translation: str
+
+    def values_in(self, text: str) -> list[str] | None:
+        """Return the values of a text of this kind, None for another.
+
+        No regular expression: a hostile text can hold it up for minutes.
+        """
+        first, *between, last = self.literals
+        if not (text.startswith(first) and text.endswith(last)):
+            return None
+        begin, end, values = len(first), len(text) - len(last), []
+        for literal in between:
+            at = text.find(literal, begin + 1, end)
+            if at < 0:
+                return None
+            values.append(text[begin:at])
+            begin = at + len(literal)
+        return [*values, text[begin:end]] if begin < end else None
+
+    def filled(self, values: Sequence[str]) -> str:
+        """Return the translation with its values."""
+        return _FIELD.sub(lambda field: values[int(field[1])], self.translation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Catalogue:
+    """What refusals say, in one language: whole texts, and texts with values in them."""
+
+    texts: dict[str, str]
+    templates: tuple[_Template, ...]
+
+    def say(self, text: str) -> str:
+        """Return the translation; the text itself if there is none."""
+        if text in self.texts:
+            return self.texts[text]
+        for template in self.templates:
+            if values := template.values_in(text):
+                return template.filled([self._named(value) for value in values])
+        return self._named(text)
+
+    def _named(self, value: str) -> str:
+        """Return a value; where it lists what has a name here, the names."""
+        parts = [self.texts.get(part) for part in _LISTED.split(value)]
+        names = [part for part in parts if part is not None]
+        return "、".join(names) if len(names) == len(parts) else value
+
+
+def spoken(problem: Problem, language: str) -> str:
+    """Return a problem as a sentence, in English where a part has no translation."""
+    catalogue = _catalogue(language)
+    if catalogue is None:
+        return str(problem)
+    parts = {
+        part: catalogue.say(text) if (text := getattr(problem, part)) else ""
+        for part in ("place", "found", "expected", "remedy")
+    }
+    return words_of(language).gettext(_SENTENCE).format_map(parts).rstrip()
+
+
+def spoken_of(error: AxillaError, language: str) -> str:
+    """Return all problems of an error, each on its line."""
+    return "\n".join(spoken(one, language) for one in error.problems) or str(error)
+
+
+@cache
+def _catalogue(language: str) -> _Catalogue | None:
+    source = _SOURCES.get(language)
+    if source is None:
+        return None
+    with (_LOCALE / source).open("rb") as stream:
+        messages = read_po(stream, locale=language)
+    texts = {str(message.id): str(message.string) for message in messages if message.id}
+    return _Catalogue(texts, tuple(_templates(texts)))
+
+
+def _templates(texts: dict[str, str]) -> Iterator[_Template]:
+    """Yield the texts with values, those with most words of their own first."""
+    for text in sorted(texts, key=lambda text: -len(_FIELD.sub("", text))):
+        if _FIELD.search(text):
+            yield _Template(tuple(_FIELD.split(text)[::2]), texts[text])

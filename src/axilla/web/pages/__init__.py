@@ -1,1 +1,0 @@
-"""What people see; everything that changes something goes through the API or the store."""

@@ -1,0 +1,54 @@
+"""Predictions over the API: what the bundle knows, and what it says of a case."""
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.concurrency import run_in_threadpool
+
+from axilla.web.accounts.actor import Actor
+from axilla.web.accounts.roles import Permission
+from axilla.web.core import audit_log
+from axilla.web.core.api_errors import WebPart, allowed, refusals
+from axilla.web.prediction.case_form import FORM, case_of
+from axilla.web.prediction.prediction_schemas import (
+    BundleTold,
+    Prediction,
+    bundle_told,
+    prediction_told,
+)
+from axilla.web.prediction.recent import Made
+from axilla.web.prediction.uploads import form_of
+from axilla.web.prediction.waiting import answered
+from axilla.web.prediction.worker.messages import Message
+from axilla.web.state import Web
+
+router = APIRouter(prefix="/api", responses=refusals(404, 503))
+Predicts = Annotated[Actor, Depends(allowed(Permission.PREDICT))]
+
+
+@router.get("/bundle")
+def bundle(web: WebPart, _actor: Predicts) -> BundleTold:
+    """Return what the served bundle predicts, from what, and how well that was measured."""
+    return bundle_told(web.desks.bundle.known(), name=web.desks.bundle.name)
+
+
+@router.post("/predict", openapi_extra=FORM)
+async def predict(request: Request, web: WebPart, actor: Predicts) -> Prediction:
+    """Predict one case; what is uploaded stays in memory and is gone with the answer."""
+    known = await run_in_threadpool(web.desks.bundle.known)
+    async with form_of(request, web) as form:
+        message = (await case_of(form, known.manifest)).message()
+        del form
+        answer = await answered(web.desks.predictions.submit(message))
+    at = time.time()
+    await run_in_threadpool(_record, web, actor, answer)
+    key = web.desks.recent.keep(Made(actor.user_id, at, answer))
+    return prediction_told(answer, key=key, made_at=at)
+
+
+def _record(web: Web, actor: Actor, answer: Message) -> None:
+    """Write that somebody predicted, with which bundle and from what, and no patient's data."""
+    used = answer.content["used"]
+    with web.database.writing() as session:
+        audit_log.record(session, actor, "predict", answer.content["digest"], detail={"used": used})

@@ -1,0 +1,1 @@
+"""The blinded reader study in the browser."""

@@ -1,0 +1,1 @@
+"""Annotation and review of ROIs."""

@@ -1,0 +1,258 @@
+"""Drawings: one per image, with a version that only the one who saw it may follow up."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from axilla.records.errors import Problem
+from axilla.records.roi_rectangle import Roi
+from axilla.web.accounts.account_store import User
+from axilla.web.accounts.actor import Actor
+from axilla.web.core.http_errors import Conflict, Invalid
+from axilla.web.rois.roi_tables import RoiDrawing, RoiRevision, State, roi_of, written
+
+SAVE: Final = "save"
+SUBMIT: Final = "submit"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a drawing is of: the key of pages, the table's path and patient, and its scale."""
+
+    key: str
+    path: str
+    patient_id: str
+    pixel_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What somebody drew: a rectangle, or none because there is no lesion to draw."""
+
+    roi: Roi | None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A drawing as people see it."""
+
+    version: int
+    state: State
+    roi: dict[str, int] | None
+    absent: bool
+    comment: str
+    annotator: str
+    saved_at: float
+    reviewer: str | None
+    decision: str | None
+    review_roi: dict[str, int] | None
+    review_absent: bool
+    review_comment: str
+    iou: float | None
+    reviewed_at: float | None
+    settler: str | None
+    standing: dict[str, int] | None
+    standing_absent: bool
+
+
+def save(
+    session: Session, actor: Actor, image: Image, content: Content, *, version: int
+) -> RoiDrawing:
+    """Save a drawing over `version`, 0 where there is none yet.
+
+    Raises `Conflict` with both versions if somebody else was faster, or if it was handed in.
+    """
+    values = {
+        "roi": written(content.roi),
+        "comment": content.comment,
+        "annotator_id": actor.user_id,
+        "pixel_mm": image.pixel_mm,
+        "saved_at": time.time(),
+    }
+    row = session.get(RoiDrawing, image.key, populate_existing=True)
+    if row is None and version == 0:
+        return _begin(session, actor, image, content, values=values)
+    return change(
+        session, actor, image.key, version=version, states=(State.DRAFT,), action=SAVE,
+        values=values, yours=content,
+    )  # fmt: skip
+
+
+def submit(session: Session, actor: Actor, key: str, *, version: int) -> RoiDrawing:
+    """Hand a drawing in for review; raise `Invalid` if it says neither where nor why not."""
+    row = session.get(RoiDrawing, key, populate_existing=True)
+    if row is not None and not row.roi and not row.comment.strip():
+        remedy = "Say in a few words why there is no lesion to draw."
+        raise Invalid(Problem("comment", "none", "a reason, or a rectangle", remedy))
+    return change(
+        session, actor, key, version=version, states=(State.DRAFT,), action=SUBMIT,
+        values={"state": State.SUBMITTED},
+    )  # fmt: skip
+
+
+def change(
+    session: Session,
+    actor: Actor,
+    key: str,
+    *,
+    version: int,
+    states: Iterable[str],
+    action: str,
+    values: Mapping[str, Any],
+    yours: Content | None = None,
+) -> RoiDrawing:
+    """Change the drawing that the actor saw, and write the change down.
+
+    Raises `Conflict`, with both versions, unless it still has that version and one of `states`.
+    """
+    row = session.get(RoiDrawing, key, populate_existing=True)
+    if row is None or row.version != version or row.state not in states:
+        raise _refused(session, row, version=version, action=action, yours=yours)
+    before = _all_of(row)
+    done = session.connection().execute(
+        update(RoiDrawing)
+        .where(RoiDrawing.image == key, RoiDrawing.version == version)
+        .values(version=version + 1, **values)
+    )
+    session.refresh(row)
+    if done.rowcount == 0:
+        raise _refused(session, row, version=version, action=action, yours=yours)
+    _write_down(session, actor, row, action=action, before=before)
+    return row
+
+
+def drawing_of(session: Session, key: str) -> RoiDrawing | None:
+    """Return the drawing of an image, if there is one."""
+    return session.get(RoiDrawing, key)
+
+
+def drawings(session: Session) -> dict[str, RoiDrawing]:
+    """Return all drawings by image."""
+    return {row.image: row for row in session.scalars(select(RoiDrawing))}
+
+
+def history(session: Session, key: str) -> tuple[RoiRevision, ...]:
+    """Return every change of a drawing, the oldest first."""
+    mine = select(RoiRevision).where(RoiRevision.image == key).order_by(RoiRevision.id)
+    return tuple(session.scalars(mine))
+
+
+def drawn_by(session: Session, actor: Actor) -> frozenset[str]:
+    """Return the images that somebody ever drew on as annotator."""
+    mine = select(RoiRevision.image).where(
+        RoiRevision.actor_id == actor.user_id, RoiRevision.action == SAVE
+    )
+    return frozenset(session.scalars(mine.distinct()))
+
+
+def names(session: Session) -> dict[int, str]:
+    """Return people's names by account number."""
+    return {number: name for number, name in session.execute(select(User.id, User.name))}  # noqa: C416 - rows, not pairs
+
+
+def shown(row: RoiDrawing, names: Mapping[int, str]) -> Shown:
+    """Return a drawing as people see it."""
+    return Shown(
+        version=row.version,
+        state=State(row.state),
+        roi=sides(row.roi),
+        absent=row.roi == "",
+        comment=row.comment,
+        annotator=names.get(row.annotator_id, ""),
+        saved_at=row.saved_at,
+        reviewer=names.get(row.reviewer_id) if row.reviewer_id else None,
+        decision=row.decision,
+        review_roi=sides(row.review_roi),
+        review_absent=row.review_roi == "",
+        review_comment=row.review_comment,
+        iou=row.iou,
+        reviewed_at=row.reviewed_at,
+        settler=names.get(row.settler_id) if row.settler_id else None,
+        standing=sides(row.standing),
+        standing_absent=row.standing == "",
+    )
+
+
+def sides(text: str | None) -> dict[str, int] | None:
+    """Return a rectangle of the database as the API's JSON has it."""
+    return sides_of(roi_of(text))
+
+
+def sides_of(roi: Roi | None) -> dict[str, int] | None:
+    """Return a rectangle as the API's JSON has it."""
+    if roi is None:
+        return None
+    return {
+        "left": roi.left_px,
+        "top": roi.top_px,
+        "width": roi.width_px,
+        "height": roi.height_px,
+    }
+
+
+def _begin(
+    session: Session, actor: Actor, image: Image, content: Content, *, values: Mapping[str, Any]
+) -> RoiDrawing:
+    row = RoiDrawing(
+        image=image.key,
+        path=image.path,
+        patient_id=image.patient_id,
+        version=1,
+        state=State.DRAFT,
+        review_comment="",
+        **values,
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError as error:  # somebody else's first drawing came between
+        theirs = session.get(RoiDrawing, image.key, populate_existing=True)
+        raise _refused(session, theirs, version=0, action=SAVE, yours=content) from error
+    _write_down(session, actor, row, action=SAVE, before={})
+    return row
+
+
+def _write_down(
+    session: Session, actor: Actor, row: RoiDrawing, *, action: str, before: Mapping[str, Any]
+) -> None:
+    session.add(
+        RoiRevision(
+            image=row.image,
+            version=row.version,
+            at=time.time(),
+            actor_id=actor.user_id,
+            action=action,
+            before=json.dumps(before, ensure_ascii=False),
+            after=json.dumps(_all_of(row), ensure_ascii=False),
+        )
+    )
+    session.flush()
+
+
+def _all_of(row: RoiDrawing) -> dict[str, Any]:
+    kept = ("image", "path", "patient_id", "filed")
+    return {
+        column.name: getattr(row, column.name)
+        for column in RoiDrawing.__table__.columns
+        if column.name not in kept
+    }
+
+
+def _refused(
+    session: Session, row: RoiDrawing | None, *, version: int, action: str, yours: Content | None
+) -> Conflict:
+    theirs = None if row is None else asdict(shown(row, names(session)))
+    mine: dict[str, Any] = {"version": version, "action": action}
+    if yours is not None:
+        mine |= {"roi": sides_of(yours.roi), "absent": yours.roi is None, "comment": yours.comment}
+    found = "no drawing" if row is None else f"version {row.version}, {row.state}"
+    remedy = "Look at both, and keep one."
+    problem = Problem("drawing", found, f"version {version}, as you saw it", remedy)
+    return Conflict(problem, more={"yours": mine, "theirs": theirs})

@@ -1,0 +1,106 @@
+"""The study's ultrasound images, by keys that tell nothing and lead to no other file."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from axilla.annotation.annotation_export import own_roi
+from axilla.annotation.image_index import StudyImage, study_images
+from axilla.cohort.roi_table import DrawnRoi, image_key, study_rois
+from axilla.config.load import read_study
+from axilla.config.study import StudyConfig
+from axilla.records.errors import AxillaError, Problem
+from axilla.records.roi_rectangle import Roi
+from axilla.records.run_folder import RunFolder
+from axilla.web.core.file_stamps import Stamp, stamp_of
+from axilla.web.core.http_errors import NotFound
+
+_KEY_BYTES: Final = 12
+KEY: Final = r"^[0-9a-f]{24}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """What the study lists, in the table's order."""
+
+    config: StudyConfig
+    images: Mapping[str, StudyImage]
+    places: Mapping[str, tuple[int, int]]
+    """Which of how many images of its patient each is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A rectangle that the study has already, and the file that it is from."""
+
+    roi: Roi
+    source: str
+
+
+class StudyImages:
+    """Reads study.toml and the table when they have changed; safe for threads."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.root = folder.root
+        self._lock = Lock()
+        self._listed: tuple[Stamp, Worklist] | None = None
+        self._drawn: tuple[Stamp, Mapping[str, DrawnRoi]] | None = None
+
+    def worklist(self) -> Worklist:
+        """Return what the study lists; raise `AxillaError` if its files are damaged."""
+        with self._lock:
+            config_file = self.root / "study.toml"
+            if self._listed is not None:
+                table = self.root / self._listed[1].config.cohort.table
+                if self._listed[0] == stamp_of((config_file, table)):
+                    return self._listed[1]
+            config = read_study(config_file)
+            stamp = stamp_of((config_file, self.root / config.cohort.table))
+            found = _listed(config, self.root)
+            self._listed = (stamp, found)
+            return found
+
+    def image(self, key: str) -> StudyImage:
+        """Return the image of a key; raise `NotFound`."""
+        found = self.worklist().images.get(key)
+        if found is None:
+            raise NotFound(Problem("image", "none of this key", "an image of the worklist"))
+        return found
+
+    def suggestion(self, image: StudyImage) -> Suggestion | None:
+        """Return the rectangle of rois.csv, or else of the table or its mask."""
+        config = self.worklist().config
+        try:
+            drawn = self._rois(config).get(image_key(image.text))
+            if drawn is not None:
+                return Suggestion(drawn.roi, drawn.table)
+            roi = own_roi(image)
+        except AxillaError:  # damaged files are `axilla check`'s to tell; drawing goes on
+            return None
+        return None if roi is None else Suggestion(roi, config.cohort.table)
+
+    def _rois(self, config: StudyConfig) -> Mapping[str, DrawnRoi]:
+        with self._lock:
+            stamp = stamp_of((self.root / config.cohort.rois,))
+            if self._drawn is None or self._drawn[0] != stamp:
+                self._drawn = (stamp, study_rois(config, self.root))
+            return self._drawn[1]
+
+
+def key_of(text: str) -> str:
+    """Return the key of an image, by its path as the table writes it."""
+    return hashlib.blake2b(image_key(text).encode(), digest_size=_KEY_BYTES).hexdigest()
+
+
+def _listed(config: StudyConfig, root: Path) -> Worklist:
+    images = {key_of(image.text): image for image in study_images(config, root)}
+    mine: dict[int, list[str]] = {}
+    for key, image in images.items():
+        mine.setdefault(image.row, []).append(key)
+    places = {
+        key: (number, len(keys)) for keys in mine.values() for number, key in enumerate(keys, 1)
+    }
+    return Worklist(config, images, places)

@@ -1,1 +1,0 @@
-"""What people enter: accounts, ROIs, readings, and the log of who saw and changed what."""
