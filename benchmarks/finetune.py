@@ -9,7 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
-from axilla.models.network import Network
+from axilla.models.networks import Network
 from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.normalise import network_input
 from axilla.training.data.pixels import Pixels

@@ -35,7 +35,7 @@ _BATCH = """
 import sys, time
 from pathlib import Path
 from axilla.cli.cohort_prediction import predict_cohort
-from axilla.cli.prediction import open_predictor
+from axilla.cli.cohort_prediction import open_predictor
 bundle, cohort, out = map(Path, sys.argv[1:])
 predictor = open_predictor(bundle)
 began = time.perf_counter()

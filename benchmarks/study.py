@@ -25,7 +25,7 @@ from axilla.cohort.splits.folds import Split, plan_folds, plan_inner
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
 from axilla.models.fusion import fusions
-from axilla.models.network import Network
+from axilla.models.networks import Network
 from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.augment import random_views
 from axilla.preprocessing.normalise import network_input

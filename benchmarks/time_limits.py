@@ -15,7 +15,7 @@ from axilla.evaluation.audit.reported_table import read_reported
 from axilla.evaluation.audit.table_audit import audit
 from axilla.evaluation.metrics.metrics_table import metrics_of_predictions
 from axilla.evaluation.prediction_arrays import ModelPredictions
-from axilla.imaging.slides.slide_reader import read_tile, thumbnail
+from axilla.imaging.slides.tile_pixels import read_tile, thumbnail
 from axilla.imaging.slides.tiling import plan_tiles
 from axilla.records.errors import Problem
 from axilla.web.core.i18n import spoken

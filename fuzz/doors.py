@@ -14,7 +14,7 @@ from axilla.config.sections import TilesSection
 from axilla.evaluation.audit.reported_table import read_reported
 from axilla.imaging.open_image import open_picture, picture_size
 from axilla.imaging.raster import decode_mask
-from axilla.imaging.slides.slide_reader import read_tile
+from axilla.imaging.slides.tile_pixels import read_tile
 from axilla.imaging.slides.tiling import plan_tiles
 from axilla.records.patients import ImageFile
 from axilla.records.table_columns import PREDICTIONS, read_results

@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from axilla.imaging.slides.slide_reader import thumbnail
+from axilla.imaging.slides.tile_pixels import thumbnail
 
 REAL_SLIDE = Path(__file__).parents[1] / "tests" / "cohort" / "data" / "cmu_small_region.svs"
 _UM_PER_PX = 0.5

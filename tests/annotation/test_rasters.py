@@ -10,8 +10,7 @@ from matplotlib.path import Path as Outline
 from skimage.draw import ellipse as scikit_ellipse
 
 from axilla.annotation.boxes import roi_from_extent, roi_from_mask
-from axilla.annotation.outline_shapes import Bitmap, Box, Ellipse, Polygon, rotated_box
-from axilla.annotation.rasters import fill_rings
+from axilla.annotation.outline_shapes import Bitmap, Box, Ellipse, Polygon, fill_rings, rotated_box
 from axilla.records.errors import RoiError
 from axilla.records.roi_rectangle import Roi
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from axilla.cli.check_summary import summarise
+from axilla.cli.check import summarise
 from axilla.cli.main import app
 
 

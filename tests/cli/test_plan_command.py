@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from axilla.cli.main import app
 from axilla.evaluation.planning.from_study import auc_precision, pair_precision
-from axilla.evaluation.planning.proportions import patients_for_proportion_width
 from axilla.evaluation.planning.sample_size import (
     PairedAucs,
     auc_width,
     patients_for_auc_width,
     patients_for_difference,
+    patients_for_proportion_width,
 )
 from axilla.evaluation.prediction_arrays import model_predictions
 from axilla.records.table_columns import PREDICTIONS

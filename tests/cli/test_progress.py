@@ -8,8 +8,13 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from axilla.cli.pipeline import describe_runtime
-from axilla.cli.progress import ConsoleProgress
-from axilla.cli.progress_display import RunningTask, bar_line, duration, format_rough_duration
+from axilla.cli.progress_display import (
+    ConsoleProgress,
+    RunningTask,
+    bar_line,
+    duration,
+    format_rough_duration,
+)
 
 LONG = "100% Embedding pathology with timm:vit_small_patch16_224.dino"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import axilla
-from axilla.records.codes import CODES, code_named
+from axilla.records.findings import CODES, code_named
 
 SOURCE = Path(axilla.__file__).parent
 DOCS = SOURCE.parents[1] / "docs" / "findings.md"

@@ -6,10 +6,8 @@ import pytest
 
 from axilla.cohort.cohort_reader import read_cases, read_table
 from axilla.cohort.cohort_schema import Wanted, wanted_by
-from axilla.cohort.eligibility.criteria import screen
-from axilla.cohort.eligibility.flow import inclusion_flow
-from axilla.cohort.eligibility.rules import RuleFault, parse_rule
-from axilla.cohort.eligibility.ruling import decide
+from axilla.cohort.eligibility.criteria import inclusion_flow, screen
+from axilla.cohort.eligibility.rules import RuleFault, decide, parse_rule
 from axilla.cohort.tables.spreadsheet import Row, Sheet
 from axilla.cohort.values.dates import dates_in, read_date
 from axilla.config.sections import EligibilitySection

@@ -3,8 +3,15 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
-from axilla.checks.leakage.chance import holm, p_by_chance, shuffled_outcomes
-from axilla.checks.leakage.crossfit_auc import Together, by_level, by_order, folds_by_group
+from axilla.checks.leakage.crossfit_auc import (
+    Together,
+    by_level,
+    by_order,
+    folds_by_group,
+    holm,
+    p_by_chance,
+    shuffled_outcomes,
+)
 
 
 def shuffles(labels, groups, *, draws=3000):

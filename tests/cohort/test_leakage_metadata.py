@@ -10,9 +10,9 @@ from axilla.checks.leakage.metadata_leakage import (
     TOGETHER,
     Metadata,
     metadata_findings,
+    metadata_of,
     metadata_relations,
 )
-from axilla.checks.leakage.origins import metadata_of
 from axilla.records.patients import ImageFile, Patient
 
 

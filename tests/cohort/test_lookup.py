@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from axilla.cohort.cohort_reader import look_up_images
 from axilla.cohort.cohort_schema import Wanted
-from axilla.cohort.lookup import look_up_images
 from axilla.records.errors import CohortError
 from axilla.records.roi_rectangle import Roi
 

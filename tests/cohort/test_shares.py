@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axilla.cohort.splits.shares import nested_share
+from axilla.cohort.splits.group_sampling import nested_share
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 

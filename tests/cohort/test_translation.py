@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from axilla.cohort.cohort_reader import read_cases, read_cohort, read_table
+from axilla.cohort.cohort_reader import look_up_images, read_cases, read_cohort, read_table
 from axilla.cohort.cohort_schema import Wanted, wanted_by
-from axilla.cohort.lookup import look_up_images
 from axilla.records.errors import CohortError
 
 CHINESE = {

@@ -6,13 +6,13 @@ from scipy.optimize import minimize
 from scipy.stats import chi2
 from sklearn.metrics import cohen_kappa_score
 
-from axilla.evaluation.agreement.agreement_likelihood import likelihood_interval
 from axilla.evaluation.agreement.kappa import (
     agreement_interval,
     cohen_kappa,
     fleiss_kappa,
     gwet_ac1,
     kappa,
+    likelihood_interval,
     percent_agreement,
     standard_error,
 )

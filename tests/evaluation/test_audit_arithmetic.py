@@ -14,12 +14,12 @@ from axilla.evaluation.audit.auc_bounds import (
     binormal_auc,
     pair_count,
 )
-from axilla.evaluation.audit.chance import explained_by_chance
 from axilla.evaluation.audit.interpretations import MISPRINT, Reading, readings_of, windows_of
 from axilla.evaluation.audit.matrices import heaviest_matrices, weigh
-from axilla.evaluation.audit.misprints import expected_figure, halves_of, slip_between
+from axilla.evaluation.audit.recovery import expected_figure, halves_of, slip_between
 from axilla.evaluation.audit.reported_table import FIGURES, Printed, ReportedModel
-from axilla.evaluation.audit.search import search
+from axilla.evaluation.audit.table_audit import explained_by_chance
+from axilla.evaluation.audit.test_set_search import search
 
 
 def share_of(name, tp, fp, fn, tn):

@@ -14,8 +14,8 @@ from axilla.evaluation.calibration.calibration_table import (
     BINS,
     calibration_rows,
     calibration_table,
+    smooth_outcomes,
 )
-from axilla.evaluation.calibration.smoothing import smooth_outcomes
 from axilla.evaluation.evaluation_inputs import Material
 from axilla.evaluation.intervals.confidence_intervals import wilson
 from axilla.evaluation.prediction_arrays import model_predictions

@@ -12,16 +12,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from axilla.evaluation.table1 import exact_tables
-from axilla.evaluation.table1.clustered_tests import (
+from axilla.evaluation.table1 import group_tests
+from axilla.evaluation.table1.group_tests import (
     compare_clustered_levels,
     compare_clustered_numbers,
-)
-from axilla.evaluation.table1.exact_tables import fisher_freeman_halton
-from axilla.evaluation.table1.group_tests import (
     compare_counts,
     compare_numbers,
     enough_expected,
+    fisher_freeman_halton,
     is_normal,
 )
 from axilla.evaluation.table1.smd import smd_of_counts, smd_of_numbers
@@ -114,7 +112,7 @@ def test_random_tables_agree_with_all_tables_and_with_scipy(monkeypatch):
         counts, method=stats.MonteCarloMethod(n_resamples=20_000, rng=np.random.default_rng(1))
     )
     assert every == pytest.approx(drawn.pvalue, abs=0.01)
-    monkeypatch.setattr(exact_tables, "_MOST_TABLES", 3)
+    monkeypatch.setattr(group_tests, "_MOST_TABLES", 3)
     first, second = fisher_freeman_halton(counts), fisher_freeman_halton(counts)
     assert first == second
     assert first[1] == "Fisher-Freeman-Halton exact, Monte Carlo"
@@ -123,7 +121,7 @@ def test_random_tables_agree_with_all_tables_and_with_scipy(monkeypatch):
 
 def test_every_table_is_listed_once():
     rows, columns = (3, 4, 5), (6, 4, 2)
-    logs = exact_tables._every_table(np.array(rows), np.array(columns))
+    logs = group_tests._every_table(np.array(rows), np.array(columns))
     by_hand = [
         (a, b, c, d)
         for a, b in product(range(4), repeat=2)

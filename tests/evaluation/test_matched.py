@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
 
-from axilla.evaluation.comparisons.matched import matched_difference
+from axilla.evaluation.comparisons.paired_tests import matched_difference
 from axilla.evaluation.prediction_arrays import model_predictions
 
 

@@ -11,7 +11,7 @@ from axilla.evaluation.metrics.metrics_table import (
     THRESHOLD_METRICS,
     metrics_of_predictions,
 )
-from axilla.evaluation.metrics.precision_recall import average_precision
+from axilla.evaluation.metrics.weighted_metrics import average_precision
 from axilla.evaluation.prediction_arrays import model_predictions
 from axilla.records.errors import StudyError
 

@@ -10,16 +10,18 @@ from scipy.stats import multivariate_normal, norm
 
 from axilla.evaluation.metrics.delong import auc_covariance as observed_covariance
 from axilla.evaluation.metrics.delong import auc_influence, auc_interval
-from axilla.evaluation.planning.auc_moments import auc_covariance, auc_variance, orthant_excess
 from axilla.evaluation.planning.from_study import auc_precision, pair_precision
-from axilla.evaluation.planning.proportions import patients_for_proportion_width
 from axilla.evaluation.planning.sample_size import (
     PairedAucs,
+    auc_covariance,
+    auc_variance,
     auc_width,
     design_effect,
     difference_power,
+    orthant_excess,
     patients_for_auc_width,
     patients_for_difference,
+    patients_for_proportion_width,
 )
 from axilla.evaluation.prediction_arrays import model_predictions
 from axilla.records.errors import ConfigError

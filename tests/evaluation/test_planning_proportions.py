@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from axilla.evaluation.planning.proportions import (
+from axilla.evaluation.planning.sample_size import (
     assurance_of_width,
+    class_sizes,
+    design_effect,
     expected_width,
     patients_for_proportion_width,
 )
-from axilla.evaluation.planning.sample_size import class_sizes, design_effect
 
 
 def test_design_effect_of_kish():

@@ -7,8 +7,14 @@ from scipy.optimize import curve_fit
 from scipy.stats import norm
 
 from axilla.evaluation.metrics.delong import auc_interval
-from axilla.evaluation.planning.learning_curve import FITTED, GAIN, MEASURED, learning_curve_table
-from axilla.evaluation.planning.power_law import fit_power_law, residual_spread
+from axilla.evaluation.planning.learning_curve import (
+    FITTED,
+    GAIN,
+    MEASURED,
+    fit_power_law,
+    learning_curve_table,
+    residual_spread,
+)
 from axilla.records.errors import ConfigError
 from axilla.records.table_columns import LEARNING_CURVE
 

@@ -6,8 +6,14 @@ import pytest
 from scipy.stats import permutation_test
 from sklearn.metrics import cohen_kappa_score
 
-from axilla.evaluation.agreement.reader_comparisons import COMPARISON, comparison_table
-from axilla.evaluation.agreement.reader_study import AGREEMENT, ALL, agreement_table, ratings_frame
+from axilla.evaluation.agreement.reader_study import (
+    AGREEMENT,
+    ALL,
+    COMPARISON,
+    agreement_table,
+    comparison_table,
+    ratings_frame,
+)
 from axilla.evaluation.intervals.clustered_proportions import (
     clustered_share,
     paired_share_difference,

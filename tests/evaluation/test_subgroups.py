@@ -10,9 +10,8 @@ from axilla.evaluation.evaluation_inputs import Material
 from axilla.evaluation.metrics.metrics_table import metrics_of_predictions
 from axilla.evaluation.prediction_arrays import model_predictions
 from axilla.evaluation.stage import evaluate
-from axilla.evaluation.subgroups.levels import levels_of
 from axilla.evaluation.subgroups.subgroup_interaction import equal_aucs, equal_proportions
-from axilla.evaluation.subgroups.subgroup_metrics import subgroup_table
+from axilla.evaluation.subgroups.subgroup_metrics import levels_of, subgroup_table
 from axilla.records.errors import StudyError
 from axilla.records.patients import Patient
 from axilla.records.run_folder import RunFolder

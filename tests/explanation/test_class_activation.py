@@ -6,8 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from axilla.explanation.methods.attention_rollout import attention_layers, rollout
-from axilla.explanation.methods.cam import class_activation
-from axilla.explanation.methods.class_activation import spatial_layer
+from axilla.explanation.methods.class_activation import class_activation, spatial_layer
 from axilla.explanation.methods.integrated_gradients import integrated_gradients
 from axilla.models.backbones import find_backbone
 from axilla.models.pretrained import load_pretrained

@@ -6,12 +6,19 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from axilla.config.review import ReviewSection
+from axilla.config.sections import ReviewSection
 from axilla.explanation.reader_study.answers import read_answers
 from axilla.explanation.reader_study.blinding_key import Key, as_json, read_key
 from axilla.explanation.reader_study.case_sampling import Candidate, draw_cases
-from axilla.explanation.reader_study.packets import COLUMNS, Packet, answered, template
-from axilla.explanation.reader_study.pictures import disguised, shown, usable_decoy
+from axilla.explanation.reader_study.packets import (
+    COLUMNS,
+    Packet,
+    answered,
+    disguised,
+    shown,
+    template,
+    usable_decoy,
+)
 from axilla.explanation.reader_study.reading_questions import criteria_of
 from axilla.records.errors import ConfigError, StudyError
 from axilla.records.roi_rectangle import Roi

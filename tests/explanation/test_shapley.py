@@ -9,8 +9,14 @@ import pytest
 import torch
 
 from axilla.explanation.methods.case_model import Described
-from axilla.explanation.shapley import clinical_importance, modality_shapley, shapley_values
-from axilla.explanation.shapley_tables import clinical_table, shapley_summary, shapley_table
+from axilla.explanation.shapley import (
+    clinical_importance,
+    clinical_table,
+    modality_shapley,
+    shapley_summary,
+    shapley_table,
+    shapley_values,
+)
 from axilla.models.fusion import fusions
 from axilla.preprocessing.clinical import fit_encoder
 from axilla.records.patients import Patient

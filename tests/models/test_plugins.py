@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 
 from axilla.models.backbones import backbones, find_backbone
 from axilla.models.fusion import fusions
-from axilla.models.network import Network
+from axilla.models.networks import Network
 from axilla.models.pretrained import identity_of, load_pretrained
 from axilla.training.networks.optimisation import Optimisation
 from axilla.training.heads.batched_training import Schedule, Trial, train_stacked

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from skimage.exposure import equalize_hist
 from torchvision.transforms.v2 import functional as transforms
 
-from axilla.preprocessing.harmonise import guide, harmonise
+from axilla.preprocessing.normalise import guide, harmonise
 
 RNG = np.random.default_rng(3)
 SPECKLE = RNG.integers(0, 256, (32, 32)).astype(np.float32)

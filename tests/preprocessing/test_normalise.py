@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from axilla.preprocessing.normalise import network_input
-from axilla.records.inputs import HALVES, IMAGENET
+from axilla.records.types import HALVES, IMAGENET
 
 MASKED = replace(IMAGENET, mask_channel=True)
 

@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from axilla.annotation.boxes import roi_from_mask, with_margin
 from axilla.config.study import PreprocessingSection
-from axilla.imaging.slides.slide_reader import read_tile
+from axilla.imaging.slides.tile_pixels import read_tile
 from axilla.preprocessing.prepare import PixelSettings, prepare, resized
 from axilla.preprocessing.stain import normalise_stain
 from axilla.records.errors import RoiError, UnreadableImage

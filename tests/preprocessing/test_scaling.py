@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as reference
 
-from axilla.preprocessing.scaling import resize, standardise
+from axilla.preprocessing.normalise import resize, standardise
 
 SHAPES = [(1, 40, 30), (2, 7, 90), (3, 224, 224), (5, 3, 64, 50), (4, 2, 33, 33)]
 

@@ -8,7 +8,7 @@ from PIL import Image
 from skimage.color import hed2rgb, rgb2hed, rgb2lab
 
 import axilla
-from axilla.imaging.slides.slide_reader import read_tile
+from axilla.imaging.slides.tile_pixels import read_tile
 from axilla.preprocessing.stain import normalise_stain
 from axilla.records.roi_rectangle import Roi
 

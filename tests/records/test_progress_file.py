@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from axilla.records.errors import Problem, StudyError
-from axilla.records.progress import Both, Silent
-from axilla.records.progress_file import NAME, ProgressFile, read_run
+from axilla.records.progress import NAME, Both, ProgressFile, Silent, read_run
 from axilla.records.run_folder import RunFolder
 
 

@@ -15,9 +15,9 @@ from axilla.records.errors import Problem
 from axilla.records.findings import by_severity, error, warning
 from axilla.records.roi_rectangle import Roi
 from axilla.records.run_folder import RunFolder
-from axilla.report.images import contact_cards
+from axilla.report.images import contact_sheet
 from axilla.report.images.contact_sheet import write_contact_sheet
-from axilla.report.images.overview import LONGEST_SIDE_PX, overview
+from axilla.report.images.thumbnails import OVERVIEW_SIDE_PX, overview
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_a_large_group_is_cut_and_counted(study):
     rows = table_of(study)
     page = sheet_of(study, [about(rows.loc[i % 24]) for i in range(60)])
     (article,) = page.iter("article")
-    assert len(pictured(article)) == contact_cards.MOST_PICTURES == 24
+    assert len(pictured(article)) == contact_sheet.MOST_PICTURES == 24
     assert len(article.xpath(".//ul[@class='lines']/li")) == 12
     assert "And 24 more, all in results/check.json." in text_of(article)
     assert page.xpath("//section[@id='clean']") == []
@@ -138,7 +138,7 @@ def test_a_large_group_is_cut_and_counted(study):
 
 def test_a_full_page_takes_no_more_images(study, monkeypatch):
     rows = table_of(study)
-    monkeypatch.setattr(contact_cards, "MOST_BYTES", 60_000)
+    monkeypatch.setattr(contact_sheet, "MOST_BYTES", 60_000)
     page = sheet_of(study, [about(rows.loc[i]) for i in range(24)])
     size = (study / "results" / "check.html").stat().st_size
     assert 4 <= len(pictured(page)) < 24
@@ -256,7 +256,7 @@ def yellow(thumbnail):
 def test_an_overview_shows_the_whole_image_with_its_rectangle():
     gray = np.full((480, 640, 3), 90, dtype=np.uint8)
     small = overview(gray, roi=Roi(160, 120, 320, 200))
-    assert (small.width_px, small.height_px) == (LONGEST_SIDE_PX, 120)
+    assert (small.width_px, small.height_px) == (OVERVIEW_SIDE_PX, 120)
     marked = yellow(small)
     assert marked.min(axis=0) == pytest.approx([30, 40], abs=1)
     assert marked.max(axis=0) == pytest.approx([79, 119], abs=1)

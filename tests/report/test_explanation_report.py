@@ -9,8 +9,11 @@ import pytest
 from explained import worst_and_best
 
 from axilla.config.study import StudyConfig
-from axilla.evaluation.agreement.reader_comparisons import comparison_table
-from axilla.evaluation.agreement.reader_study import agreement_table, ratings_frame
+from axilla.evaluation.agreement.reader_study import (
+    agreement_table,
+    comparison_table,
+    ratings_frame,
+)
 from axilla.records.run_folder import RunFolder
 from axilla.report.answer import answer_of
 from axilla.report.checklists.checklist import fill, read_checklist

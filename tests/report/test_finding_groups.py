@@ -1,5 +1,4 @@
-from axilla.report.tables.finding_groups import finding_groups, listed, patients_named
-from axilla.report.tables.flow_and_checks import remarks
+from axilla.report.tables.flow_and_checks import finding_groups, listed, patients_named, remarks
 
 
 def finding(code, *patients, place="cohort.csv, row 2", remedy="Do this.", **more):

@@ -13,8 +13,7 @@ from PIL import Image
 
 import axilla
 from axilla.cohort.cohort_schema import Wanted
-from axilla.cohort.eligibility.criteria import screen
-from axilla.cohort.eligibility.flow import inclusion_flow
+from axilla.cohort.eligibility.criteria import inclusion_flow, screen
 from axilla.cohort.tables.spreadsheet import Sheet, read_sheet
 from axilla.cohort.values.outcomes import outcome_labels
 from axilla.config.sections import EligibilitySection

@@ -17,8 +17,7 @@ from axilla.records.patients import ImageFile
 from axilla.records.roi_rectangle import Roi
 from axilla.records.run_folder import RunFolder
 from axilla.report.images.thumbnails import LONGEST_SIDE_PX, shrink, thumbnail_of
-from axilla.report.sections.failure_gallery import errors_made
-from axilla.report.sections.failures import gallery_of
+from axilla.report.sections.failure_gallery import errors_made, gallery_of
 from axilla.report.stage import write_report
 from axilla.report.study_results import load_results
 from axilla.report.tables.family_summary import headline_of

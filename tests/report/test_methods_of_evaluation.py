@@ -5,8 +5,7 @@ import dataclasses
 import pytest
 
 from axilla.config.study import StudyConfig
-from axilla.report.sections.methods import methods_of
-from axilla.report.sections.methods_of_evaluation import methods_of_evaluation
+from axilla.report.sections.methods import methods_of, methods_of_evaluation
 from axilla.report.study_results import load_results
 
 

@@ -9,8 +9,7 @@ from axilla.evaluation.table1.patient_table import table_one
 from axilla.records.table_columns import read_results
 from axilla.report.manuscript.manuscript_table import text_width
 from axilla.report.study_results import load_results
-from axilla.report.tables.table1_section import study_manuscript_table1
-from axilla.report.tables.table1_text import plain_text, printed_table
+from axilla.report.tables.table1_text import plain_text, printed_table, study_manuscript_table1
 
 
 def frame_of(*, groups=("a", "b"), clusters=None, missing=True):

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from axilla.report.answer import answer_of
+from axilla.report.answer import answer_of, verdict_sentence, worth_sentences
 from axilla.report.figures.all_figures import draw_figures
 from axilla.report.number_format import p_value, signed
 from axilla.report.sections.comparisons_section import comparisons_section
 from axilla.report.sections.section_inputs import Material
 from axilla.report.study_results import load_results
 from axilla.report.tables.comparison_rows import families, verdict_row
-from axilla.report.verdict import verdict_sentence, worth_sentences
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ import torch
 from safetensors import safe_open
 
 from axilla.cohort.splits.folds import Fold, Split
-from axilla.training.candidate_cache import load
+from axilla.training.candidate_cache import Fit, choose, load, read_fit
 from axilla.training.candidates import GridPoint
 from axilla.training.data.pixels import Pixels
 from axilla.training.engine.engine import is_finished
-from axilla.training.fits import Fit, choose, read_fit
 from axilla.training.networks.network_trials import NetworkPlan, NetworkSearch
 from axilla.training.networks.optimisation import Optimisation
 

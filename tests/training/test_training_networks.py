@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from axilla.models.network import Network
+from axilla.models.networks import Network
 from axilla.preprocessing.augment import random_views
 from axilla.preprocessing.normalise import network_input
-from axilla.records.inputs import HALVES
+from axilla.records.types import HALVES
 from axilla.training.heads.batched_training import shuffled_batches
 from axilla.training.networks.fit_network import Bags, Recipe, fit_network, predict_network, restore
 from axilla.training.networks.optimisation import Optimisation

@@ -11,7 +11,7 @@ from axilla.cohort.splits.folds import Fold, Split
 from axilla.records.errors import StudyError
 from axilla.training.candidate_cache import Kept, save
 from axilla.training.candidates import GridPoint
-from axilla.training.engine.relocation import Parcel, rerooted, run_relocated
+from axilla.training.engine.ray_engine import Parcel, rerooted, run_relocated
 from axilla.training.heads.hyperparameter_grid import HeadSearch
 
 CPU = torch.device("cpu")

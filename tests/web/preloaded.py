@@ -19,7 +19,6 @@ import argon2
 import PIL.Image
 
 PREDICTION_ONLY = {
-    "axilla.web.prediction.worker.drawing",
     "axilla.web.prediction.worker.bundle_runtime",
 }
 STARTUP_MODULES = (

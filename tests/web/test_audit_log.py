@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from axilla.web.core import audit_log
 from axilla.web.core.database import Database
-from axilla.web.opening import open_database
+from axilla.web.state import open_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -219,7 +219,7 @@ def test_a_study_without_a_bundle_says_what_to_do(office) -> None:
 def test_the_server_never_imports_torch() -> None:
     """Neither by itself nor in the process that decodes pictures."""
     program = (
-        "import sys, axilla.web.app, axilla.web.prediction.predict, "
+        "import sys, axilla.web.app, axilla.web.prediction.prediction_page, "
         "axilla.web.prediction.worker.image_preview;"
         "print([m for m in ('torch', 'torchvision', 'captum') if m in sys.modules])"
     )

@@ -23,9 +23,8 @@ from axilla.web.core.http_errors import Busy
 from axilla.web.core.settings import Limits, ServeSettings
 from axilla.web.prediction.uploaded_case import Held
 from axilla.web.prediction.worker import worker_process
-from axilla.web.prediction.worker.messages import Message
-from axilla.web.prediction.worker.pictures import show_for
-from axilla.web.prediction.worker.worker_process import Worker
+from axilla.web.prediction.worker.worker_main import show_for
+from axilla.web.prediction.worker.worker_process import Message, Worker
 from axilla.web.prediction.worker.worker_queue import Desk
 
 

@@ -17,7 +17,7 @@ from axilla.records.errors import ConfigError
 from axilla.records.run_folder import RunFolder
 from axilla.web.accounts import account_store, sessions
 from axilla.web.core.settings import Limits, ServeSettings
-from axilla.web.opening import open_database
+from axilla.web.state import open_database
 
 NETWORK = "192.0.2.7"
 

@@ -11,7 +11,7 @@ from axilla.records.errors import CohortError, Problem
 from axilla.records.types import MODALITIES
 from axilla.web.accounts.roles import Permission, Role
 from axilla.web.core.i18n import spoken, spoken_of
-from axilla.web.rois.roi_tables import State
+from axilla.web.rois.roi_store import State
 
 NAMED = {*Role, *Permission, *State, *MODALITIES}
 

@@ -14,7 +14,7 @@ from jinja2.ext import babel_extract
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.inference.prediction_warnings import TEMPLATES
-from axilla.web.core.words import LANGUAGES, words_of
+from axilla.web.core.i18n import LANGUAGES, words_of
 
 WEB = Path(str(files("axilla.web")))
 KEYWORDS = {"say": None, "N_": None, "_": None, "gettext": None}

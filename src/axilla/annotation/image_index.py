@@ -7,9 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from axilla.cohort.cohort_schema import wanted_by
 from axilla.cohort.roi_table import image_key
-from axilla.cohort.tables.columns import ROI
+from axilla.cohort.tables.columns import ROI, translate
 from axilla.cohort.tables.spreadsheet import Row, read_sheet
-from axilla.cohort.tables.translation import translate
 from axilla.cohort.values.cells import as_number
 from axilla.config.study import StudyConfig
 from axilla.imaging.open_image import picture_size

@@ -10,8 +10,8 @@ from typing import Final, Literal, get_args
 from axilla.cohort.tables.spreadsheet import Row, read_sheet
 from axilla.cohort.values.cells import as_number
 from axilla.records.errors import CohortError, Problem, RoiError
-from axilla.records.formulas import harmless
 from axilla.records.roi_rectangle import Roi
+from axilla.records.table_columns import harmless
 
 Decision = Literal["accepted", "redrawn", "disagreement", "settled"]
 

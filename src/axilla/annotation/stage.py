@@ -18,10 +18,9 @@ from axilla.cohort.roi_table import COLUMNS, DrawnRoi, image_key, read_rois
 from axilla.config.study import StudyConfig
 from axilla.imaging.raster import decode_mask
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
-from axilla.records.formulas import harmless
-from axilla.records.locks import locked
 from axilla.records.roi_rectangle import Roi
-from axilla.records.run_folder import write_bytes
+from axilla.records.run_folder import locked, write_bytes
+from axilla.records.table_columns import harmless
 
 Format = Literal["coco", "csv"]
 

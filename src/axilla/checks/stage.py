@@ -5,15 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from axilla.checks.cohort_warnings import remarks_on
+from axilla.checks.images.inspected_image import Look
 from axilla.checks.images.inspection import inspect_images
-from axilla.checks.images.look import Look
-from axilla.checks.leakage.metadata_leakage import metadata_findings
+from axilla.checks.leakage.metadata_leakage import metadata_findings, metadata_of
 from axilla.checks.leakage.missingness_leakage import missingness_findings
-from axilla.checks.leakage.origins import metadata_of
 from axilla.checks.waivers import accept, refuse_unacceptable
 from axilla.cohort.cohort_reader import Reading, cohort_of, read_table, study_wanted
 from axilla.cohort.cohort_schema import Wanted, wanted_by
-from axilla.cohort.eligibility.flow import inclusion_flow
+from axilla.cohort.eligibility.criteria import inclusion_flow
 from axilla.cohort.roi_table import unmatched_rois
 from axilla.cohort.splits.folds import plan_folds
 from axilla.config.study import StudyConfig

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 from axilla.cohort.tables.columns import nearest
 from axilla.config.sections import AcceptedFinding
-from axilla.records.codes import CODES, UNUSED, code_named
 from axilla.records.errors import ConfigError, Problem
-from axilla.records.findings import Finding, warning
+from axilla.records.findings import CODES, UNUSED, Finding, code_named, warning
 
 
 def refuse_unacceptable(

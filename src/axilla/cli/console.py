@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from axilla.cli.progress import ConsoleProgress
+from axilla.cli.progress_display import ConsoleProgress
 from axilla.records.errors import AxillaError
 from axilla.records.run_folder import RunFolder
 

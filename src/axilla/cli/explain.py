@@ -9,8 +9,7 @@ import typer
 from axilla.cli.console import out, progress, reporting, study_folder
 from axilla.cli.pipeline import require_same_cohort
 from axilla.cohort.cohort_reader import read_cohort
-from axilla.config.load import read_study
-from axilla.config.run_config import as_run
+from axilla.config.load import as_run, read_study
 from axilla.records.errors import Problem, StudyError
 from axilla.records.run_folder import RunFolder
 from axilla.report.stage import write_report

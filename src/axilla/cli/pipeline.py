@@ -14,8 +14,7 @@ from axilla.config.study import StudyConfig
 from axilla.evaluation.stage import evaluate
 from axilla.records.errors import Problem, StudyError
 from axilla.records.patients import Cohort, Patient
-from axilla.records.progress import Both
-from axilla.records.progress_file import ProgressFile
+from axilla.records.progress import Both, ProgressFile
 from axilla.records.run_folder import RunFolder
 from axilla.report.stage import write_report
 from axilla.training.engine.processes import call_in_background, start_server

@@ -11,8 +11,7 @@ from axilla.cli.console import err, progress
 from axilla.cli.pipeline import require_same_cohort
 from axilla.cli.plan_prospective import Answer
 from axilla.cohort.cohort_reader import read_cohort
-from axilla.config.load import read_study
-from axilla.config.run_config import as_run
+from axilla.config.load import as_run, read_study
 from axilla.config.study import StudyConfig
 from axilla.evaluation.planning.from_study import (
     AucPrecision,

@@ -4,22 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from axilla.evaluation.planning.auc_moments import Scores
-from axilla.evaluation.planning.proportions import expected_width, patients_for_proportion_width
-from axilla.evaluation.planning.requirements import (
-    require_at_least,
-    require_between,
-    require_choice,
-)
 from axilla.evaluation.planning.sample_size import (
     DEFAULT_CORRELATION,
     PairedAucs,
     Plan,
+    Scores,
     auc_width,
     design_effect,
     difference_power,
+    expected_width,
     patients_for_auc_width,
     patients_for_difference,
+    patients_for_proportion_width,
+    require_at_least,
+    require_between,
+    require_choice,
 )
 from axilla.records.errors import ConfigError, Problem
 

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from axilla.cli.console import out, progress, reporting, study_folder
-from axilla.config.load import read_study
-from axilla.config.run_config import as_run
+from axilla.config.load import as_run, read_study
 from axilla.report.stage import write_manuscript, write_report
 
 

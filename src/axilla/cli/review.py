@@ -5,16 +5,45 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
+from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import err, out, progress, reporting, show, study_folder
-from axilla.cli.review_summary import summarise
 from axilla.config.load import read_study
 from axilla.explanation.reader_study.blinding_key import KEY, PACKETS, WARNING
 from axilla.explanation.reader_study.stage import Exported, export_review
 from axilla.records.errors import StudyError
 from axilla.report.number_format import counted
-from axilla.report.reader_study_scores import as_record, write_scores
-from axilla.report.review_scoring import score_review
+from axilla.report.reader_study_scores import (
+    Scored,
+    agreement_rows,
+    as_record,
+    comparison_rows,
+    score_review,
+    write_scores,
+)
+
+
+def summarise(scored: Scored) -> None:
+    """Print agreement and comparisons; summary.md has the shares by reader, too."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("agreement", overflow="fold")
+    for title in ("n", "same", "kappa", "AC1"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for modality, criterion, question, n, _, same, *coefficients in agreement_rows(
+        scored.agreement, decimals=2
+    ):
+        table.add_row(f"{modality}: {criterion}, {question}", n, same.split(" ")[0], *coefficients)
+    out.print(table)
+    compared = Table(box=None, pad_edge=False)
+    compared.add_column("attention matches", overflow="fold")
+    for title in ("estimate", "p", "cases"):
+        compared.add_column(title, justify="right", no_wrap=True)
+    for modality, name, *cells in comparison_rows(scored.comparison):
+        compared.add_row(f"{modality}: {name}", *cells)
+    out.print(compared)
+    err.print(RESEARCH_USE_ONLY)
+
 
 _app = typer.Typer(
     help="Have heatmaps read blindly: write packets for readers, and score their answers.",

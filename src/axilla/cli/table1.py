@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from axilla.cli.console import err, out, reporting
-from axilla.cohort.splits.grouping import group_patients
+from axilla.cohort.splits.group_sampling import group_patients
 from axilla.cohort.tables.spreadsheet import Sheet, read_sheet
 from axilla.evaluation.table1.patient_table import table_one
 from axilla.evaluation.table1.table1_columns import (
@@ -24,8 +24,7 @@ from axilla.records.run_folder import write_bytes
 from axilla.report.manuscript.word_document import write_docx
 from axilla.report.number_format import counted, listed
 from axilla.report.page import render_page
-from axilla.report.tables.table1_section import section_of
-from axilla.report.tables.table1_text import plain_text, printed_table
+from axilla.report.tables.table1_text import plain_text, printed_table, section_of
 
 _SUFFIXES = (".csv", ".html", ".docx", ".txt")
 

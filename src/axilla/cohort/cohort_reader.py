@@ -1,6 +1,6 @@
-"""From a cohort table to patients, with every problem of the table at once."""
+"""Read a cohort table into patients, with every problem of the table at once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
@@ -11,11 +11,10 @@ from axilla.cohort.eligibility.criteria import Screening, screen
 from axilla.cohort.image_columns import Listed
 from axilla.cohort.patient_row import RowContent, read_row
 from axilla.cohort.roi_table import DrawnRoi, study_rois
-from axilla.cohort.splits.grouping import group_patients
-from axilla.cohort.tables.columns import check_columns
+from axilla.cohort.splits.group_sampling import group_patients
+from axilla.cohort.tables.columns import check_columns, translate
 from axilla.cohort.tables.spreadsheet import Row, Sheet, read_sheet
 from axilla.cohort.tables.table_limits import MOST_PATIENTS, too_large
-from axilla.cohort.tables.translation import translate
 from axilla.cohort.values.ages import with_ages
 from axilla.cohort.values.cells import name_of
 from axilla.cohort.values.derived_columns import with_derived
@@ -27,14 +26,14 @@ from axilla.cohort.values.outcomes import (
     reader_opinions,
 )
 from axilla.config.study import StudyConfig
-from axilla.imaging.slides.identity import slide_digest
+from axilla.imaging.slides.content_digest import slide_digest
 from axilla.records.digests import digest_of, digest_of_files
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, cohort_error, error, errors_in, warning
-from axilla.records.patients import Cohort, Patient
+from axilla.records.patients import Cohort, ImageFile, Patient
 from axilla.records.progress import Progress, Silent
 from axilla.records.run_folder import RunFolder
-from axilla.records.types import IMAGE_MODALITIES
+from axilla.records.types import IMAGE_MODALITIES, ImageModality
 
 _SILENT = Silent()
 _Item = TypeVar("_Item")
@@ -270,3 +269,36 @@ def _check_modalities(
             )
             kind = warning if strict and label is None else error
             yield kind("no_modality", problem, patients=(patient_id,))
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesOf:
+    """The images of one patient that are where the table says, and how many it says there are."""
+
+    files: Mapping[ImageModality, tuple[ImageFile, ...]]
+    listed: Mapping[ImageModality, int]
+
+
+def look_up_images(
+    table: Path, wanted: Wanted, *, patients: Collection[str]
+) -> dict[str, ImagesOf]:
+    """Return the images of `patients` by identifier; those whom the table lacks are left out.
+
+    Files that are gone or cannot be opened are left out too: only `listed` still counts them.
+    Raises `CohortError` if the file is not a table.
+    """
+    sheet, _ = translate(read_sheet(table), wanted)
+    found: dict[str, ImagesOf] = {}
+    for row in sheet.rows:
+        patient_id = row.cells.get("patient_id", "")
+        if patient_id in patients and patient_id not in found:
+            content = read_row(row, wanted, sheet=sheet, folder=table.parent)
+            found[patient_id] = ImagesOf(
+                files=content.images,
+                listed={
+                    modality: sum(bool(part.strip()) for part in row.cells[modality].split(";"))
+                    for modality in IMAGE_MODALITIES
+                    if modality in wanted.modalities and modality in row.cells
+                },
+            )
+    return found

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from axilla.cohort.cohort_schema import Wanted
-from axilla.cohort.image_cells import read_image_cells
-from axilla.cohort.image_columns import ImageRow, Listed
+from axilla.cohort.image_columns import ImageRow, Listed, read_image_cells
 from axilla.cohort.tables.spreadsheet import Row, Sheet
 from axilla.cohort.values.cells import cell_in, clinical_value
 from axilla.records.findings import Finding

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from axilla.cohort.splits.grouping import group_patients
+from axilla.cohort.splits.group_sampling import group_patients
 from axilla.cohort.tables.columns import nearest
 from axilla.cohort.tables.spreadsheet import Row, Sheet, read_sheet
 from axilla.cohort.values.cells import as_number

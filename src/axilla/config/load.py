@@ -1,5 +1,6 @@
-"""Reading study.toml: preset underneath, explicit settings on top, all faults in one error."""
+"""Load study.toml: preset underneath, explicit settings on top, all faults in one error."""
 
+import json
 import re
 import tomllib
 from difflib import get_close_matches
@@ -10,7 +11,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from axilla.config.study import StudyConfig
-from axilla.records.errors import ConfigError, Problem
+from axilla.records.errors import ConfigError, Problem, StudyError
+from axilla.records.run_folder import RunFolder
 
 _LARGEST_BYTES = 1 << 18
 # tomllib's time grows with the square of a dotted key's length.
@@ -174,3 +176,22 @@ def _section(location: list[str]) -> type[BaseModel]:
 def _nearest(name: object, known: tuple[str, ...]) -> str:
     near = get_close_matches(str(name), known, n=1)
     return f"Did you mean {near[0]}?" if near else ""
+
+
+def as_run(config: StudyConfig, folder: RunFolder) -> StudyConfig:
+    """Return the settings that the results were made with; title and description may be edited."""
+    provenance = folder.table("provenance.json")
+    if not provenance.is_file():
+        return config
+    try:
+        made = StudyConfig.model_validate(
+            json.loads(provenance.read_text(encoding="utf-8"))["config"]
+        )
+    except (ValueError, KeyError) as error:
+        raise StudyError(
+            Problem(
+                provenance.name, "no readable settings", "those of the run", "Run the study again."
+            )
+        ) from error
+    words = {"name": config.study.name, "about": config.study.about}
+    return made.model_copy(update={"study": made.study.model_copy(update=words)})

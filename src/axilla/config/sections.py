@@ -1,8 +1,32 @@
-"""The sections of study.toml about what comes in: table, eligibility, slides, readings."""
+"""Sections of study.toml: cohort table, eligibility, slides, ROIs, and the reader study."""
 
-from pydantic import Field
+from typing import Annotated
 
-from axilla.config.section import Code, Names, Section
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def as_text(value: object) -> object:
+    """Codes are compared as the table prints them: 1, "1" and 1.0 are one code, true is "1"."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else value
+
+
+def as_tuple(value: object) -> object:
+    """One value may stand without the brackets of a list."""
+    return (value,) if isinstance(value, str) else value
+
+
+Code = Annotated[str, BeforeValidator(as_text)]
+Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
+
+
+class Section(BaseModel):
+    """A frozen part of study.toml that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CohortSection(Section):
@@ -70,3 +94,33 @@ class ReaderSection(Section):
     column: str = Field(description="Column of the reading.")
     positive: tuple[Code, ...] = Field(min_length=1, description="Values that mean suspicious.")
     name: str | None = Field(None, description="How the report calls it; default: the column.")
+
+
+Line = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^\S[^\r\n]*$")]
+Lines = Annotated[tuple[Line, ...], BeforeValidator(as_tuple)]
+
+
+class ReviewSection(Section):
+    """The blinded reader study: criteria per modality, and how many decoy maps."""
+
+    ultrasound: Lines = Field(
+        ("tumour boundary", "low-echo area"),
+        description="What readers look for in ultrasound; none = do not show it.",
+    )
+    pathology: Lines = Field(
+        (
+            "invasive nests with irregular infiltrative border",
+            "desmoplastic stroma",
+            "dense collagen",
+            "lymphatic tumour emboli",
+            "peritumoural fibroblasts",
+        ),
+        description="What readers look for in pathology; none = do not show it.",
+    )
+    decoy_share: float = Field(
+        0.25,
+        ge=0,
+        le=0.5,
+        description="Share of the cases that appear once more, with the map of a model whose "
+        "weights are shuffled.",
+    )

@@ -4,13 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from axilla.config.review import ReviewSection
-from axilla.config.section import Code, Names, Section
 from axilla.config.sections import (
     AcceptedFinding,
+    Code,
     CohortSection,
     EligibilitySection,
+    Names,
     ReaderSection,
+    ReviewSection,
+    Section,
     TilesSection,
 )
 from axilla.records.types import Modality

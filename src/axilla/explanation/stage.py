@@ -10,7 +10,7 @@ import pandas as pd
 
 from axilla.config.study import StudyConfig
 from axilla.explanation.faithfulness.case_selection import drawn
-from axilla.explanation.faithfulness.curve_table import curve_table
+from axilla.explanation.faithfulness.faithfulness_scores import curve_table
 from axilla.explanation.faithfulness.verdicts import table, verdicts
 from axilla.explanation.heatmap_file import (
     FOLDER,
@@ -23,7 +23,7 @@ from axilla.explanation.heatmap_file import (
     write_legend,
 )
 from axilla.explanation.out_of_fold import FoldMaps, ImageRow, OutOfFold, Wishes, explain_fold
-from axilla.explanation.shapley_tables import clinical_table, shapley_summary, shapley_table
+from axilla.explanation.shapley import clinical_table, shapley_summary, shapley_table
 from axilla.records.digests import seed_of
 from axilla.records.patients import Patient
 from axilla.records.progress import Progress

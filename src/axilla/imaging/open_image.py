@@ -27,7 +27,7 @@ def open_picture(file: ImageFile) -> Picture:
     if file.tile is None:
         return _whole(file)
     if is_slide(file.path):
-        from axilla.imaging.slides.slide_reader import read_tile  # noqa: PLC0415 - SciPy
+        from axilla.imaging.slides.tile_pixels import read_tile  # noqa: PLC0415 - SciPy
 
         return Picture(read_tile(file.path, file.tile, side_px=_SHOWN_TILE_PX))
     picture, tile = _whole(file), file.tile
@@ -49,7 +49,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     Of a whole slide, its size at full resolution. Raises `UnreadableImage`.
     """
     if is_slide(path):
-        from axilla.imaging.slides.slide_reader import slide_size  # noqa: PLC0415 - SciPy
+        from axilla.imaging.slides.tile_pixels import slide_size  # noqa: PLC0415 - SciPy
 
         return slide_size(path)
     if is_dicom(path):

@@ -1,6 +1,12 @@
-"""Bags of cases pooled while their images are read, a batch at a time: no bag is ever in memory."""
+"""Bags of images of a case: slides cut into tiles, pooled batch by batch."""
+
+from collections.abc import Sequence
 
 import torch
+
+from axilla.imaging.slides.slide_bags import tiles_of
+from axilla.inference.manifest import Manifest
+from axilla.records.patients import ImageFile
 
 
 class CaseBags:
@@ -42,3 +48,17 @@ class CaseBags:
         for case, value in zip(owner.tolist(), share.tolist(), strict=True):
             shares[case].append(value)
         return shares
+
+
+def in_tiles(
+    files: Sequence[ImageFile], manifest: Manifest
+) -> tuple[tuple[ImageFile, ...], tuple[str, ...]]:
+    """Cut slides into tiles as in training; return them, and what is odd about a slide."""
+    settings = manifest.preprocessing
+    cut = [
+        tiles_of(file, settings.tiles, side_px=settings.image_size_px, kept=None) for file in files
+    ]
+    return (
+        tuple(tile for tiles, _ in cut for tile in tiles),
+        tuple(f"{p.place}: {p.found}. {p.remedy}" for _, remarks in cut for _, p in remarks),
+    )

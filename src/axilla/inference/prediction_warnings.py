@@ -1,9 +1,14 @@
-"""What a prediction warns of, in sentences that can be said again in another language."""
+"""Warnings that a prediction carries, as templates and their values."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Self
+
+from axilla.inference.manifest import ModalityManifest
+from axilla.records.patients import ClinicalValue
 
 if TYPE_CHECKING:  # scikit-learn, which pages need not wait for
     from axilla.inference.ood import Familiarity
+
 
 NO_MODALITY: Final = "no {modality}: predicted from the rest, which was not validated"
 NO_MASK: Final = "no lesion mask: the ROI rectangle stands in, unlike in training"
@@ -35,3 +40,23 @@ def unlike_training(modality: str, found: "Familiarity") -> Caution:
     if found.furthest:
         return Caution(FURTHEST, modality=modality, patients=str(found.patients))
     return Caution(FURTHER, modality=modality, share=f"{1 - found.p:.1%}")
+
+
+def unseen_values(values: Mapping[str, ClinicalValue], part: ModalityManifest) -> list[Caution]:
+    """Say which numbers lie outside the range of the training patients, and which levels are new.
+
+    A number is only judged if the bundle knows its range.
+    """
+    said = []
+    for column in part.encoder or ():
+        name = str(column["name"])
+        value = values.get(name)
+        if isinstance(value, str):
+            if value not in column.get("levels", ()):
+                said.append(Caution(NEW_LEVEL, column=name))
+        elif value is not None and name in (part.ranges or {}):
+            low, high = (part.ranges or {})[name]
+            if not low <= value <= high:
+                inside = {"low": f"{low:g}", "high": f"{high:g}"}
+                said.append(Caution(OUTSIDE, column=name, value=f"{value:g}", **inside))
+    return said

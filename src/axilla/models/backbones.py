@@ -14,11 +14,10 @@ import torch
 from torch import nn
 
 from axilla.models.plnet_ulnet import EMBEDDING_DIM as PLNET_DIM
-from axilla.models.plnet_ulnet import PLNet
+from axilla.models.plnet_ulnet import PLNet, ulnet
 from axilla.models.registry import Registry
-from axilla.models.ulnet import ulnet
 from axilla.records.errors import ConfigError, Problem
-from axilla.records.inputs import HALVES, IMAGENET, InputFormat
+from axilla.records.types import HALVES, IMAGENET, InputFormat
 
 TIMM_PREFIX = "timm:"
 VIT_RATE = 3e-5

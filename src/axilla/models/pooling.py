@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from axilla.models.network import DROPOUT
+from axilla.models.networks import DROPOUT
 from axilla.models.registry import Registry
 
 

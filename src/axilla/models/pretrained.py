@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from axilla.models.backbones import TIMM_PREFIX, backbones, find_backbone
-from axilla.models.ulnet import widen_first_convolution
+from axilla.models.plnet_ulnet import widen_first_convolution
 from axilla.records.errors import Problem, WeightsError
 
 State = dict[str, torch.Tensor]

@@ -12,8 +12,7 @@ from axilla.imaging.decoded_image import LUMA, Picture
 from axilla.imaging.open_image import open_picture
 from axilla.imaging.raster import decode_mask
 from axilla.imaging.slides import is_slide
-from axilla.preprocessing.harmonise import harmonise
-from axilla.preprocessing.scaling import resize
+from axilla.preprocessing.normalise import harmonise, resize
 from axilla.preprocessing.stain import StainMethod, normalise_stain
 from axilla.records.errors import Problem, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile
@@ -76,7 +75,7 @@ def resized(planes: torch.Tensor, side_px: int) -> torch.Tensor:
 def _prepare_pathology(file: ImageFile, settings: PixelSettings) -> torch.Tensor:
     side_px = settings.image_size_px
     if file.tile is not None and is_slide(file.path):
-        from axilla.imaging.slides.slide_reader import read_tile  # noqa: PLC0415 - SciPy, which is slow
+        from axilla.imaging.slides.tile_pixels import read_tile  # noqa: PLC0415 - SciPy, which is slow
 
         planes = _planes(read_tile(file.path, file.tile, side_px=side_px))
     else:

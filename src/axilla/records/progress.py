@@ -1,8 +1,17 @@
-"""How long work tells how far it is, without knowing who listens."""
+"""Progress of work, and results/progress.json for other programs."""
 
+import json
+import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any, Final, Literal, Protocol
+
+from axilla.records.errors import AxillaError
+from axilla.records.run_folder import RunFolder
 
 Advance = Callable[[int], None]
 
@@ -45,3 +54,193 @@ class Both:
                 second(steps)
 
             yield advance
+
+
+NAME: Final = "progress.json"
+State = Literal["running", "finished", "failed", "stopped", "lost"]
+
+_EVERY_S: Final = 1.0
+_LOST_AFTER_S: Final = 15.0
+_UNEXPECTED: Final = "It ended by an error of its own; what it printed tells more."
+_LONGEST: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A part of a stage that counts its steps; `seconds` is how long it has taken so far."""
+
+    name: str
+    done: int
+    total: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the study, and how long it took, or has taken so far."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is known of a study's last run; `lost` is one that gave no sign of life any more.
+
+    `stages` are those that are done, `stage` and `task` what is going on. Times are seconds since
+    1970, UTC.
+    """
+
+    state: State
+    started: float
+    seen: float
+    pid: int
+    message: str = ""
+    stage: Stage | None = None
+    task: Task | None = None
+    stages: tuple[Stage, ...] = ()
+    planned: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Now:
+    """What is going on, while it changes; began_* are of the monotonic clock."""
+
+    stage: str = ""
+    stage_began: float = 0.0
+    task: str = ""
+    task_began: float = 0.0
+    done: int = 0
+    total: int = 0
+    finished: list[Stage] = field(default_factory=list)
+
+
+class ProgressFile:
+    """Listens to a run and writes what it hears once a second; a full disk does not stop a run."""
+
+    def __init__(self, folder: RunFolder, *, stages: tuple[str, ...]) -> None:
+        """Write into `folder`; `stages` are those to come, in their order."""
+        self._path = folder.table(NAME)
+        self._planned = stages
+        self._lock = Lock()
+        self._now = _Now()
+        self._started = time.time()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Tell that the run goes on while the block runs, and how the block ended."""
+        stop = Event()
+        beat = Thread(target=self._beat, args=(stop,), name="progress", daemon=True)
+        state: State = "failed"
+        message = _UNEXPECTED
+        self._write("running")
+        beat.start()
+        try:
+            yield
+            state, message = "finished", ""
+        except AxillaError as error:
+            message = str(error)
+            raise
+        except OSError as error:
+            message = error.strerror or type(error).__name__
+            raise
+        except KeyboardInterrupt:
+            state, message = "stopped", ""
+            raise
+        finally:
+            stop.set()
+            beat.join()
+            self._write(state, message[:_LONGEST])
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Tell that a stage of the study goes on while the block runs."""
+        with self._lock:
+            self._now.stage, self._now.stage_began = name, time.monotonic()
+        yield
+        with self._lock:
+            took = time.monotonic() - self._now.stage_began
+            self._now.finished.append(Stage(name, round(took, 1)))
+            self._now.stage = self._now.task = ""
+
+    @contextmanager
+    def task(self, description: str, *, total: int) -> Iterator[Advance]:
+        """Tell of one task while the context is open."""
+        with self._lock:
+            now = self._now
+            now.task, now.task_began = description, time.monotonic()
+            now.done, now.total = 0, total
+
+        def advance(steps: int) -> None:
+            with self._lock:
+                self._now.done += steps
+
+        yield advance
+        with self._lock:
+            self._now.task = ""
+
+    def _beat(self, stop: Event) -> None:
+        while not stop.wait(_EVERY_S):
+            self._write("running")
+
+    def _write(self, state: State, message: str = "") -> None:
+        with self._lock:
+            run = self._told(state, message)
+        content = json.dumps(asdict(run), ensure_ascii=False)
+        # Not folder.write_json: once a second, nothing has to survive a power cut, and whoever is
+        # killed here may leave one small file behind, not one a time.
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            beside = self._path.with_name(f".{NAME}")
+            beside.write_text(f"{content}\n", encoding="utf-8")
+            beside.replace(self._path)
+
+    def _told(self, state: State, message: str) -> Run:
+        now, clock = self._now, time.monotonic()
+        stage = Stage(now.stage, round(clock - now.stage_began, 1)) if now.stage else None
+        seconds = round(clock - now.task_began, 1)
+        task = Task(now.task, now.done, now.total, seconds) if now.task else None
+        return Run(
+            state=state,
+            started=round(self._started, 3),
+            seen=round(time.time(), 3),
+            pid=os.getpid(),
+            message=message,
+            stage=stage,
+            task=task,
+            stages=tuple(now.finished),
+            planned=self._planned,
+        )
+
+
+def read_run(path: Path) -> Run | None:
+    """Return what progress.json tells of the last run; None without a readable one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        run = _run(content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    silent = time.time() - run.seen > _LOST_AFTER_S
+    return replace(run, state="lost") if run.state == "running" and silent else run
+
+
+def _run(content: dict[str, Any]) -> Run:
+    states: tuple[State, ...] = ("running", "finished", "failed", "stopped")
+    stage, task = content["stage"], content["task"]
+    return Run(
+        state=states[states.index(content["state"])],
+        started=float(content["started"]),
+        seen=float(content["seen"]),
+        pid=int(content["pid"]),
+        message=str(content["message"]),
+        stage=_stage(stage) if stage else None,
+        task=Task(str(task["name"]), int(task["done"]), int(task["total"]), float(task["seconds"]))
+        if task
+        else None,
+        stages=tuple(_stage(one) for one in content["stages"]),
+        planned=tuple(str(name) for name in content["planned"]),
+    )
+
+
+def _stage(content: dict[str, Any]) -> Stage:
+    return Stage(str(content["name"]), float(content["seconds"]))

@@ -1,7 +1,8 @@
-"""The results folder: every file appears whole or not at all."""
+"""The results folder: files are written atomically, under a lock where several programs write."""
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,3 +77,24 @@ class RunFolder:
         """Add keys to a JSON object that an earlier stage wrote."""
         content = json.loads((self.results / name).read_text(encoding="utf-8"))
         self.write_json(name, content | more)
+
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of `path` while its content is read, changed and written.
+
+    It ends with the block, and with the process, however that ends. Threads exclude each other too.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("a", encoding="utf-8") as stream:
+        if sys.platform == "win32":
+            msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

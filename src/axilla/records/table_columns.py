@@ -1,13 +1,14 @@
-"""The columns of every table in the results folder: the contract with other people's scripts."""
+"""The columns of every table in the results folder, and protection against CSV injection."""
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from axilla.records.errors import Problem, StudyError
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 _ESTIMATE = ("metric", "value", "low", "high", "n", "n_positive")
 SPLITS = ("patient_id", "repeat", "fold", "role")
@@ -165,3 +166,12 @@ def read_results(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
 def _damaged(path: Path) -> StudyError:
     remedy = "Run `axilla run` again, or restore the file."
     return StudyError(Problem(path.name, "a damaged table", "the table that axilla wrote", remedy))
+
+
+# Spreadsheets compute what begins with one of these.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def harmless(text: str, *, mark: str = "'") -> str:
+    """Return the text so that a spreadsheet does not compute it: after `mark` if it might."""
+    return f"{mark}{text}" if text.startswith(_FORMULA) else text

@@ -1,19 +1,120 @@
-"""The study's question answered in plain sentences, from metrics.csv and nothing else."""
+"""The answer to the study question in plain sentences, with headline numbers and fusion verdict."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from axilla.report.number_format import inside_sentence, listed, overlap, sentence, with_interval
-from axilla.report.reported_models import FamilyKey, of_family
-from axilla.report.study_results import StudyResults
-from axilla.report.tables.family_summary import Scored, Standing, headline_fusion, standing_of
-from axilla.report.tiles import Tile, tile_of
-from axilla.report.verdict import (
-    fold_sentences,
-    reader_match_sentences,
-    verdict_sentence,
-    worth_sentences,
+from axilla.evaluation.comparisons.planned_comparisons import READER, VERDICT, WORTH
+from axilla.records.estimate import Estimate
+from axilla.records.prespecified import HEADLINE_FUSION
+from axilla.report.number_format import (
+    LEVEL,
+    inside_sentence,
+    listed,
+    number,
+    overlap,
+    sentence,
+    with_interval,
 )
+from axilla.report.reported_models import FAMILY_TITLES, FamilyKey, of_family
+from axilla.report.study_results import StudyResults
+from axilla.report.tables.comparison_rows import Compared, compared, p_text, verdict_row
+from axilla.report.tables.family_summary import Scored, Standing, headline_fusion, standing_of
+
+
+def verdict_sentence(results: StudyResults) -> str | None:
+    """Say whether fusion beats the best single modality; None where they were not compared.
+
+    Both are what each fold chose on its inner splits, so neither was picked after the fact.
+    """
+    found = verdict_row(results)
+    if found is None:
+        return None
+    fusion, single = (results.estimate(name, "auc") for name in (found.first, found.second))
+    if not found.decided:
+        claim = "these patients do not show that fusion differs from the best single modality"
+    elif found.value > 0:
+        claim = "in these patients fusion predicts better than the best single modality"
+    else:
+        claim = "in these patients fusion predicts worse than the best single modality"
+    areas = (
+        f": AUC {number(fusion.value)} against {number(single.value)}" if fusion and single else ""
+    )
+    return (
+        f"{sentence(claim)}{areas}, a difference of {found}. Both were chosen in each fold before "
+        "its test patients were looked at."
+    )
+
+
+def fold_sentences(results: StudyResults) -> list[str]:
+    """Say the verdict's difference fold by fold, beside the pooled one."""
+    return [
+        f"Fold by fold, where models of different folds are never mixed, the difference of fusion "
+        f"and the best single modality is {row}."
+        for row in compared(results, test="delong_by_fold", family=VERDICT)
+    ]
+
+
+def worth_sentences(results: StudyResults) -> list[str]:
+    """Say how much the AUC loses without each modality."""
+    rows = [row for row in compared(results, test="delong") if row.family.startswith(WORTH)]
+    return [_worth(row) for row in rows]
+
+
+def reader_match_sentences(results: StudyResults) -> list[str]:
+    """Say how fusion does at the reader's own sensitivity."""
+    rows = [
+        row
+        for row in compared(results, test="specificity_at_equal_recall")
+        if row.family.startswith(READER)
+    ]
+    return [
+        f"At the sensitivity of the reader, the specificity of fusion differs from the reader's by "
+        f"{row}."
+        for row in rows[:1]
+        if "/" not in row.first
+    ]
+
+
+def _worth(row: Compared) -> str:
+    modality = row.family.removeprefix(WORTH)
+    if " without " in row.second:
+        modality = row.second.partition(" without ")[2]
+    moved = "falls" if row.value >= 0 else "rises"
+    remark = "" if row.decided else ", which may be chance"
+    return (
+        f"Without {modality} the AUC {moved} by {number(abs(row.value))} "
+        f"(change {row.bounds}, {LEVEL} interval; {p_text(row.p)}{remark})."
+    )
+
+
+_CHANCE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One headline number and what it is of."""
+
+    title: str
+    label: str
+    family: FamilyKey
+    auc: Estimate
+
+
+def tile_of(standing: Standing, scored: Scored) -> Tile:
+    """Return a model's tile; a model picked after the fact is called best."""
+    name = FAMILY_TITLES[standing.family]
+    named_before = scored.entry.chosen or scored.entry.name == HEADLINE_FUSION
+    picked = len(standing.models) > 1 and not named_before
+    title = f"Best {name.lower()}" if picked else name
+    return Tile(title, scored.entry.label, standing.family, scored.auc)
+
+
+def scale_of(tiles: Sequence[Tile]) -> tuple[float, float]:
+    """Return the common axis of the tiles' strips: from chance, or lower, to one."""
+    lows = [tile.auc.low for tile in tiles if math.isfinite(tile.auc.low)]
+    return math.floor(min([_CHANCE, *lows]) * 10) / 10, 1.0
+
 
 _SINGLES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical", "models")
 

@@ -8,8 +8,13 @@ from axilla.inference.manifest import read_manifest
 from axilla.inference.model_card import model_card
 from axilla.records.run_folder import RunFolder, write_bytes
 from axilla.report.answer import answer_of
-from axilla.report.checklists.checklist import CHECKLISTS, checklist_frame, fill, read_checklist
-from axilla.report.checklists.section import checklists_section
+from axilla.report.checklists.checklist import (
+    CHECKLISTS,
+    checklist_frame,
+    checklists_section,
+    fill,
+    read_checklist,
+)
 from axilla.report.figures.all_figures import (
     draw_figures,
     page_families,
@@ -21,7 +26,7 @@ from axilla.report.manuscript.manuscript_tables import manuscript_tables
 from axilla.report.number_format import counted
 from axilla.report.page import Section, render_page
 from axilla.report.sections.all_sections import build_sections, table_name
-from axilla.report.sections.failures import gallery_of
+from axilla.report.sections.failure_gallery import gallery_of
 from axilla.report.sections.section_inputs import Material
 from axilla.report.study_results import StudyResults, load_results
 from axilla.report.tables.performance_tables import performance_frame

@@ -34,7 +34,7 @@ from axilla.records.table_columns import (
 )
 from axilla.report.number_format import counted
 from axilla.report.reported_models import Entry, line_up
-from axilla.report.tables.explained import Explained, load_explained
+from axilla.report.tables.explanation_results import Explained, load_explained
 
 _REMEDY = "Run `axilla run` again: both files must come from one run."
 

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from axilla.cohort.splits.folds import Fold, Split, plan_inner
-from axilla.cohort.splits.shares import nested_share
+from axilla.cohort.splits.group_sampling import nested_share
 from axilla.config.study import StudyConfig
 from axilla.models.allocator import keep_freed_memory
 from axilla.records.digests import seed_of

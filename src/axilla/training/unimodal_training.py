@@ -23,13 +23,16 @@ from axilla.training.candidate_cache import Kept, digest_of_tensor, keep, load
 from axilla.training.candidates import GridPoint, SearchRow, all_splits
 from axilla.training.data.embeddings import EmbeddingPlan, store_embeddings
 from axilla.training.data.pixels import Pixels, store_pixels
-from axilla.training.engine.engine import Engine, is_finished
-from axilla.training.engine.plans import first_round, second_round
+from axilla.training.engine.engine import Engine, first_round, is_finished, second_round
 from axilla.training.engine.trials import FrozenTrial
 from axilla.training.heads.frozen_heads import with_modality
 from axilla.training.heads.hyperparameter_grid import HeadSearch
-from axilla.training.heads.logistic import encoders_of, standardised, train_logistic
-from axilla.training.heads.trivial import trivial_features
+from axilla.training.heads.logistic import (
+    encoders_of,
+    standardised,
+    train_logistic,
+    trivial_features,
+)
 from axilla.training.networks.amp import choose_precision
 from axilla.training.networks.network_trials import NetworkPlan, NetworkSearch
 from axilla.training.networks.optimisation import of_network

@@ -14,10 +14,10 @@ from axilla.records.errors import Problem
 from axilla.web.accounts import accounts_api, sign_in
 from axilla.web.accounts.account_store import has_users
 from axilla.web.core.api_errors import install_answers, told
+from axilla.web.core.i18n import language_of
 from axilla.web.core.middleware import BodyLimit, Doorkeeper
 from axilla.web.core.plain_pages import plain_page
 from axilla.web.core.settings import ServeSettings
-from axilla.web.core.words import language_of
 from axilla.web.prediction import prediction_api as predict_api
 from axilla.web.prediction import previews_api as pictures_api
 from axilla.web.prediction import saved_predictions_api as predictions_api

@@ -10,13 +10,12 @@ from nicegui import ui
 
 from axilla.web.accounts import account_page, administration_page
 from axilla.web.core.http_errors import NotSignedIn
-from axilla.web.core.page_layout import WAYS, framed
+from axilla.web.core.page_context import visit_of
+from axilla.web.core.page_layout import WAYS, framed, text
 from axilla.web.core.plain_pages import plain_page
-from axilla.web.core.text import text
-from axilla.web.core.visit import visit_of
-from axilla.web.prediction import predict
+from axilla.web.prediction import prediction_page
 from axilla.web.reader_study import lead_page, reader_page
-from axilla.web.results import results
+from axilla.web.results import results_page
 from axilla.web.rois import annotation_page, review_page
 from axilla.web.state import Web
 
@@ -24,9 +23,9 @@ _ROOMS: Final = (
     account_page,
     administration_page,
     annotation_page,
-    predict,
+    prediction_page,
     reader_page,
-    results,
+    results_page,
     review_page,
     lead_page,
 )

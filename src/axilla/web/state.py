@@ -1,29 +1,47 @@
-"""What pages and API share: settings, database, study, and the desk that predicts."""
+"""Application state: settings, database, study, prediction service."""
 
 import hmac
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from starlette.requests import HTTPConnection
 
 from axilla.records.errors import Problem, StudyError
 from axilla.web.accounts import sessions
-from axilla.web.accounts.account_store import User, find_user
-from axilla.web.accounts.actor import Actor
-from axilla.web.accounts.roles import Permission, Role
-from axilla.web.core.database import Database
+from axilla.web.accounts.account_store import FailedAttempt, User, find_user
+from axilla.web.accounts.roles import Actor, Permission, Role
+from axilla.web.accounts.sessions import ApiToken, BrowserSession
+from axilla.web.core.audit_log import AuditEntry
+from axilla.web.core.database import Base, Database, Fact
 from axilla.web.core.http_errors import NotAllowed, NotSignedIn
 from axilla.web.core.settings import ServeSettings
-from axilla.web.opening import open_database
 from axilla.web.prediction.prediction_service import Desks, open_desks
+from axilla.web.prediction.saved_predictions import SavedPicture, SavedPrediction
 from axilla.web.reader_study.packet_contents import Packets
 from axilla.web.reader_study.packet_exports import Exports
+from axilla.web.reader_study.reader_answers import ReadCase, ReadingPlace
 from axilla.web.results.results_cache import ResultsDesk
-from axilla.web.rois.pictures import Pictures
 from axilla.web.rois.roi_files import file_at_start
-from axilla.web.rois.study_images import StudyImages
+from axilla.web.rois.roi_store import RoiDrawing, RoiRevision
+from axilla.web.rois.study_images import Pictures, StudyImages
+
+# A table is made only if its class is known when the database is opened.
+TABLES: Final[tuple[type[Base], ...]] = (
+    *(Fact, User, BrowserSession, ApiToken, FailedAttempt),
+    AuditEntry,
+    *(RoiDrawing, RoiRevision),
+    *(ReadingPlace, ReadCase),
+    *(SavedPrediction, SavedPicture),
+)
+
+
+def open_database(url: str) -> Database:
+    """Connect and make what is missing of `TABLES`; raise `ConfigError` if that cannot be."""
+    return Database(url, TABLES)
+
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _BEARER = "bearer "

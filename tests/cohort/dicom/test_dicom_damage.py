@@ -11,8 +11,8 @@ from pydicom import uid
 from pydicom.encaps import encapsulate, get_frame
 
 from axilla.imaging.dicom import header, pixel_format
+from axilla.imaging.dicom.codecs import unpacked_segments
 from axilla.imaging.dicom.dicom_reader import dicom_size, frames_in, read_dicom
-from axilla.imaging.dicom.runs import unpacked_segments
 from axilla.records.errors import UnreadableImage
 
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -200,7 +200,7 @@ def test_frames_are_smaller_than_the_limit_of_images():
 @pytest.mark.parametrize("quick", [True, False])
 def test_runs(monkeypatch, quick):
     if not quick:
-        monkeypatch.setattr("axilla.imaging.dicom.runs._MAX_QUICK_BYTES", 0)
+        monkeypatch.setattr("axilla.imaging.dicom.codecs._MAX_QUICK_BYTES", 0)
     body = b"\x02abc\xfdZ\x80"
     stream = struct.pack("<16I", 1, 64, *[0] * 14) + body
     assert unpacked_segments(stream, segments=1, count=7).tobytes() == b"abcZZZZ"

@@ -11,7 +11,7 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import apply_color_lut
 
 from axilla.imaging.dicom.dicom_reader import dicom_size, frames_in, read_dicom
-from axilla.imaging.dicom.sharpness import sharpest, sharpness
+from axilla.imaging.dicom.frames import sharpest, sharpness
 from axilla.imaging.dicom.signature import is_dicom
 from axilla.records.errors import UnreadableImage
 
@@ -123,7 +123,7 @@ def test_long_clips_are_searched_in_steps(monkeypatch, breast, clearest):
         asked.append(index)
         return blurred[abs(index - clearest)][:, :200]
 
-    monkeypatch.setattr("axilla.imaging.dicom.sharpness._MAX_COMPARED_PIXELS", 240 * 200 * 10)
+    monkeypatch.setattr("axilla.imaging.dicom.frames._MAX_COMPARED_PIXELS", 240 * 200 * 10)
     index, pixels = sharpest(frame, 41, parts=())
     assert index == clearest
     assert np.array_equal(pixels, breast[:, :200])

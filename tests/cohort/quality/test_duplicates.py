@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from axilla.checks.images.descriptors import describe, describe_windows, windows
-from axilla.checks.images.duplicates import MIRRORED, TURNED, find_copies
+from axilla.checks.images.duplicates import (
+    MIRRORED,
+    TURNED,
+    describe,
+    describe_windows,
+    find_copies,
+    windows,
+)
 from axilla.checks.images.inspected_image import gray_of, thumbnail_of
 from axilla.records.patients import ImageFile
 

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 from pydicom.data import get_testdata_file
 
-from axilla.imaging.slides import identity, is_slide, slide_digest
+from axilla.imaging.slides import is_slide, slide_digest
 from axilla.records.digests import digest_of_files
 
 
@@ -74,7 +74,7 @@ def test_a_small_files_digest_is_its_contents(svs):
 
 
 def test_a_large_files_digest_notices_head_tail_and_middle(tmp_path, monkeypatch):
-    monkeypatch.setattr(identity, "WHOLE_BYTES", 100 << 20)
+    monkeypatch.setattr("axilla.imaging.slides.content_digest.WHOLE_BYTES", 100 << 20)
     path = tmp_path / "large.svs"
     size = 130 << 20
     with path.open("wb") as stream:

@@ -7,10 +7,9 @@ from scipy import ndimage
 
 from axilla.config.sections import TilesSection
 from axilla.imaging.slides import NoTissue, plan_microscope_tiles
-from axilla.imaging.slides.spread import hilbert_position, strata
-from axilla.imaging.slides.tile_grid import Grid
+from axilla.imaging.slides.tile_grid import Grid, hilbert_position, strata
 from axilla.imaging.slides.tiling import plan_tiles
-from axilla.imaging.slides.tissue import find_tissue
+from axilla.imaging.slides.tissue_mask import find_tissue
 from axilla.records.errors import UnreadableImage
 from axilla.records.roi_rectangle import Roi
 

@@ -9,7 +9,7 @@ import pytest
 from skimage.transform import downscale_local_mean
 
 from axilla.config.sections import TilesSection
-from axilla.imaging.slides.slide_reader import _shares, read_tile, slide_size, thumbnail
+from axilla.imaging.slides.tile_pixels import _shares, read_tile, slide_size, thumbnail
 from axilla.imaging.slides.tiling import plan_tiles
 from axilla.records.errors import UnreadableImage
 from axilla.records.roi_rectangle import Roi
@@ -132,7 +132,7 @@ GIANT = """
 import resource, sys
 from pathlib import Path
 from axilla.imaging.slides.tiling import plan_tiles
-from axilla.imaging.slides.slide_reader import read_tile, thumbnail
+from axilla.imaging.slides.tile_pixels import read_tile, thumbnail
 from axilla.config.sections import TilesSection
 path = Path(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

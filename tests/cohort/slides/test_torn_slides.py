@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from axilla.imaging.slides.slide_files import lists_all_tiles
-from axilla.imaging.slides.slide_reader import slide_size
+from axilla.imaging.slides.tile_pixels import slide_size
 from axilla.records.errors import UnreadableImage
 
 WIDTH, HEIGHT, TILE_OFFSETS = 256, 257, 324

@@ -3,8 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from axilla.explanation.faithfulness.curve_table import curve_table
-from axilla.explanation.faithfulness.faithfulness_scores import Measured
+from axilla.explanation.faithfulness.faithfulness_scores import Measured, curve_table
 from axilla.explanation.faithfulness.faithfulness_tests import measure
 from axilla.explanation.faithfulness.verdicts import table, verdicts
 from axilla.explanation.methods.explainer import Explainer

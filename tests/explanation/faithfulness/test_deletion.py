@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from axilla.explanation.faithfulness.altered import altered_logits
 from axilla.explanation.faithfulness.case_selection import top_images
 from axilla.explanation.faithfulness.clustered_mean import clustered_mean
-from axilla.explanation.faithfulness.deletion_insertion import curves_of
-from axilla.explanation.faithfulness.edges import edge_strength
+from axilla.explanation.faithfulness.deletion_insertion import (
+    altered_logits,
+    curves_of,
+    edge_strength,
+)
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,13 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from axilla.explanation.faithfulness.case_selection import top_images
-from axilla.explanation.faithfulness.edges import edge_strength
-from axilla.explanation.faithfulness.model_randomisation import described_by, shuffled
-from axilla.explanation.faithfulness.randomisation import likeness, shuffles
+from axilla.explanation.faithfulness.deletion_insertion import edge_strength
+from axilla.explanation.faithfulness.model_randomisation import (
+    described_by,
+    likeness,
+    shuffled,
+    shuffles,
+)
 from axilla.explanation.faithfulness.rank_correlation import rank_correlations
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from axilla.annotation.rasters import Ring
+from axilla.annotation.outline_shapes import Ring
 from axilla.records.errors import Problem
 
 _FARTHEST_PX = 1e6

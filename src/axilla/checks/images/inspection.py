@@ -1,4 +1,4 @@
-"""Look at every image once: what cannot be used, what looks wrong, what occurs twice."""
+"""Measure every image of a cohort once, and report all findings."""
 
 import hashlib
 from collections import defaultdict
@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from axilla.checks.images.inspected_image import measure, measure_mask
-from axilla.checks.images.judging import judge
-from axilla.checks.images.look import Look, Marked, Measures
+from axilla.checks.images.image_checks import (
+    judge_beside_others,
+    judge_picture,
+    judge_region,
+    judge_repeats,
+)
+from axilla.checks.images.inspected_image import Look, Marked, Measures, measure, measure_mask
 from axilla.checks.images.measurement_cache import KeptLooks
 from axilla.cohort.image_columns import Listed, unreadable
 from axilla.imaging.decoded_image import Picture
@@ -21,6 +25,16 @@ from axilla.records.findings import Finding
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
+
+
+def judge(looks: Sequence[Look]) -> Iterator[Finding]:
+    """Yield what there is to say: of each image in the table's order, then of all together."""
+    for look in looks:
+        yield from judge_picture(look)
+        yield from judge_region(look)
+    yield from judge_beside_others(looks)
+    yield from judge_repeats(looks)
+
 
 OpenPicture = Callable[[ImageFile], Picture]
 

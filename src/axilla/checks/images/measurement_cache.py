@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axilla.checks.images.burned_in_text import Line
-from axilla.checks.images.inspected_image import VERSION
-from axilla.checks.images.look import Marked, Measures
+from axilla.checks.images.inspected_image import VERSION, Marked, Measures
 from axilla.records.errors import Problem
 from axilla.records.roi_rectangle import Roi
 from axilla.records.run_folder import atomic

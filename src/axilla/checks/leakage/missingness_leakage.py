@@ -12,15 +12,15 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 
-from axilla.checks.leakage.chance import (
+from axilla.checks.leakage.crossfit_auc import (
     DRAWS,
+    Columns,
     FloatArray,
     IntArray,
     holm,
     p_by_chance,
     shuffled_outcomes,
 )
-from axilla.checks.leakage.crossfit_auc import Columns
 from axilla.cohort.cohort_schema import Wanted
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, warning

@@ -1,17 +1,19 @@
-"""Who belongs to the study: the paper's criteria (section 2.1), then the study's own rules."""
+"""Eligibility criteria (paper, section 2.1) and the inclusion flow."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from axilla.cohort.cohort_schema import Wanted
-from axilla.cohort.eligibility.rules import RuleFault, columns_of, parse_rule
-from axilla.cohort.eligibility.ruling import Verdicts, decide
+from axilla.cohort.eligibility.rules import RuleFault, Verdicts, columns_of, decide, parse_rule
 from axilla.cohort.tables.columns import nearest
 from axilla.cohort.tables.spreadsheet import Sheet
 from axilla.cohort.values.cells import UNKNOWN_WORDS, cell_in, code_of, name_of
 from axilla.cohort.values.dates import dates_in
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, error, warning
+from axilla.records.patients import Patient
+from axilla.records.types import Modality
 
 _YES_NO = {
     "contralateral_history": "contralateral breast cancer in the history",
@@ -225,3 +227,55 @@ def _nobody_left(wanted: Wanted, count: int) -> Finding:
         "Correct the rules or the cells, or set paper = false.",
     )
     return error("eligibility", problem)
+
+
+_NOBODY_LEFT_OUT = Screening()
+
+
+def inclusion_flow(
+    patients: Sequence[Patient],
+    modalities: Sequence[Modality],
+    *,
+    screening: Screening = _NOBODY_LEFT_OUT,
+) -> dict[str, Any]:
+    """Return the counts of flow.json; of a table that could not be read, all are 0.
+
+    `patients` are those who stay. `excluded` names reasons in the order in which they were
+    applied; each patient is counted once, and classes count those whose outcome is known.
+    """
+    labelled = [patient for patient in patients if patient.label is not None]
+    sites = sorted({patient.site for patient in patients if patient.site is not None})
+    return {
+        "in_table": len(patients) + sum(len(one.patients) for one in screening.excluded),
+        "excluded": [
+            {
+                "reason": one.reason,
+                "count": len(one.patients),
+                "positive": one.positive,
+                "negative": one.negative,
+            }
+            for one in screening.excluded
+        ],
+        "not_assessed": dict(screening.not_assessed),
+        "without_outcome": len(patients) - len(labelled),
+        "labelled": len(labelled),
+        **_classes(labelled),
+        "groups": len({patient.group for patient in labelled}),
+        "external": sum(patient.split == "external" for patient in labelled),
+        "modalities": {
+            modality: _classes(patient for patient in labelled if patient.has(modality))
+            for modality in modalities
+        },
+        "all_modalities": _classes(
+            patient for patient in labelled if all(patient.has(m) for m in modalities)
+        ),
+        "sites": {
+            site: _classes(patient for patient in labelled if patient.site == site)
+            for site in sites
+        },
+    }
+
+
+def _classes(patients: Iterable[Patient]) -> dict[str, int]:
+    labels = [patient.label for patient in patients]
+    return {"positive": labels.count(1), "negative": labels.count(0)}

@@ -1,10 +1,12 @@
-"""Random draws of test sets that keep groups whole and classes balanced."""
+"""Random samples of patients that keep groups whole and classes balanced."""
 
 import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from axilla.cohort.tables.spreadsheet import Sheet
 
 _CANDIDATES = 200
 
@@ -71,3 +73,60 @@ def _take(
             distance = nearer
             lack_positive, lack_negative = lack_positive - positive, lack_negative - negative
     return chosen, distance
+
+
+def nested_share(
+    positions: Sequence[int],
+    *,
+    labels: Sequence[int],
+    groups: Sequence[str],
+    share: float,
+    seed: int,
+) -> tuple[int, ...]:
+    """Return about `share` of the patients at `positions`, sorted; groups stay whole.
+
+    Groups are drawn in one random order per mix of outcomes (positive only, negative only, both),
+    and one is taken where its middle patient lies within the share. So classes keep their
+    proportion as well as groups allow, and with the same seed a smaller share is a part of a
+    larger one. `labels` and `groups` are those of all patients of the study.
+    """
+    members: dict[str, list[int]] = {}
+    for position in positions:
+        members.setdefault(groups[position], []).append(position)
+    mixes: dict[frozenset[int], list[list[int]]] = {}
+    for patients in members.values():
+        mixes.setdefault(frozenset(labels[p] for p in patients), []).append(patients)
+    rng = np.random.default_rng(seed)
+    taken: list[int] = []
+    for mix in sorted(mixes, key=sorted):
+        drawn = [mixes[mix][place] for place in rng.permutation(len(mixes[mix]))]
+        sizes = np.array([len(patients) for patients in drawn])
+        middles = (sizes.cumsum() - sizes / 2) / sizes.sum()
+        taken += [
+            p for patients, at in zip(drawn, middles, strict=True) if at <= share for p in patients
+        ]
+    return tuple(sorted(taken))
+
+
+def group_patients(
+    sheet: Sheet, columns: Sequence[str], *, patient_ids: Sequence[str]
+) -> tuple[str, ...]:
+    """Return each row's group: rows tied, directly or through others, by an equal cell.
+
+    A group is named after its first patient. Empty cells and absent columns tie nobody.
+    """
+    parents = list(range(len(sheet.rows)))
+    for column in columns:
+        first: dict[str, int] = {}
+        for index, row in enumerate(sheet.rows):
+            if text := row.cells.get(column, ""):
+                one, other = _root(parents, first.setdefault(text, index)), _root(parents, index)
+                parents[max(one, other)] = min(one, other)
+    return tuple(patient_ids[_root(parents, index)] for index in range(len(parents)))
+
+
+def _root(parents: list[int], index: int) -> int:
+    while parents[index] != index:
+        parents[index] = parents[parents[index]]
+        index = parents[index]
+    return index

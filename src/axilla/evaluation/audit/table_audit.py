@@ -1,4 +1,4 @@
-"""Audit of a published table: which test set and confusion matrices can its figures come from?
+"""Audit of a published table: possible test sets and confusion matrices, and a null model.
 
 A confusion matrix of n patients determines precision, recall, F1, accuracy, specificity and NPV,
 and few fractions have a given set of printed digits. So printed figures tell the test set they
@@ -7,17 +7,18 @@ of the GRIM test (Brown & Heathers, Soc Psychol Personal Sci 2017;8:363), for wh
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.random import Generator
 
 from axilla.evaluation.audit.auc_bounds import PairCount, pair_count
-from axilla.evaluation.audit.chance import Chance, explained_by_chance
-from axilla.evaluation.audit.interpretations import IntArray, readings_of, windows_of
-from axilla.evaluation.audit.misprints import Halves
+from axilla.evaluation.audit.interpretations import IntArray, Windows, readings_of, windows_of
+from axilla.evaluation.audit.matrices import weigh
 from axilla.evaluation.audit.recovery import (
     CompleteSet,
+    Halves,
     Recovered,
     SetAside,
     complete_sets,
@@ -25,9 +26,45 @@ from axilla.evaluation.audit.recovery import (
     set_aside,
 )
 from axilla.evaluation.audit.reported_table import ReportedModel, ReportedTable
-from axilla.evaluation.audit.search import Explanation, Found, search
-from axilla.evaluation.audit.test_set_search import complete
+from axilla.evaluation.audit.test_set_search import Explanation, Found, complete, search
 from axilla.records.errors import ConfigError, Problem
+
+_SHIFT: Final = 0.1  # figures stay in the neighbourhood of the printed ones
+_DRAWS: Final = 100
+_FEWEST_DRAWS: Final = 20
+_WORK: Final = 1 << 16  # models x TP values of all draws together
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """Figures explained in `draws` shifted copies of a table: their mean and their greatest."""
+
+    mean: float
+    greatest: int
+    draws: int
+
+
+def explained_by_chance(windows: Windows, *, n: int, positives: int, rng: Generator) -> Chance:
+    """Count what a test set explains of copies whose figures are moved by up to 0.1, each alone.
+
+    Copies are as long and as finely printed as the table but fit no test set, so what is explained
+    is what matrices of this size explain of anything. Large test sets are tried fewer times, at
+    least 20.
+    """
+    models = len(windows.shown)
+    draws = int(np.clip(_WORK // (models * (positives + 1)), _FEWEST_DRAWS, _DRAWS))
+    totals = []
+    for _ in range(draws):
+        units = windows.scale // 2
+        most = np.maximum((units * _SHIFT).astype(np.int64), 1)
+        places = (windows.low + 1) // 2 + rng.integers(-most, most + 1)
+        places = np.abs(places)
+        places = np.where(places > units, 2 * units - places, places)
+        moved = 2 * (places - (windows.low + 1) // 2)
+        copy = replace(windows, low=windows.low + moved, high=windows.high + moved)
+        totals.append(int(weigh(copy, n=n, positives=positives).explained.sum()))
+    return Chance(float(np.mean(totals)), max(totals), draws)
+
 
 Verdict = Literal[
     "consistent", "explained with faults", "partly explained", "contradicted", "not explained"

@@ -20,7 +20,7 @@ from axilla.evaluation.intervals.confidence_intervals import (
     no_interval,
     t_quantile,
 )
-from axilla.inference.likelihood import clipped_logit, fit_line
+from axilla.inference.recalibration import clipped_logit, fit_line
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from axilla.evaluation.comparisons.matched import Matched, matched_difference
 from axilla.evaluation.comparisons.paired_tests import (
     Difference,
+    Matched,
     Share,
     auc_difference,
     fold_auc_difference,
+    matched_difference,
     share_difference,
 )
 from axilla.evaluation.comparisons.planned_comparisons import Contest, planned_contests

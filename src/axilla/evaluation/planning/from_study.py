@@ -17,8 +17,7 @@ from axilla.evaluation.metrics.delong import (
     auc_interval,
     degrees_of_freedom,
 )
-from axilla.evaluation.planning.requirements import require_between
-from axilla.evaluation.planning.sample_size import fewest, logit_width, wald_power
+from axilla.evaluation.planning.sample_size import fewest, logit_width, require_between, wald_power
 from axilla.evaluation.prediction_arrays import ModelPredictions
 
 FloatArray = NDArray[np.float64]

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from axilla.evaluation.evaluation_inputs import Material
 from axilla.evaluation.intervals.confidence_intervals import wilson
-from axilla.evaluation.table1.clustered_tests import compare_clustered_levels
-from axilla.evaluation.table1.group_tests import Tested, compare_counts
+from axilla.evaluation.table1.group_tests import Tested, compare_clustered_levels, compare_counts
 from axilla.records.patients import Patient
 from axilla.records.table_columns import CONFOUNDING
 

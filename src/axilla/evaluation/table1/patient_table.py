@@ -11,10 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from axilla.cohort.values.cells import as_number, code_of
-from axilla.evaluation.table1.clustered_tests import (
-    compare_clustered_levels,
-    compare_clustered_numbers,
-)
 from axilla.evaluation.table1.formatting import (
     count_text,
     in_order,
@@ -28,6 +24,8 @@ from axilla.evaluation.table1.group_tests import (
     IntArray,
     SmallCounts,
     Tested,
+    compare_clustered_levels,
+    compare_clustered_numbers,
     compare_counts,
     compare_numbers,
     is_normal,

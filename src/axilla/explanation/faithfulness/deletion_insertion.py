@@ -1,4 +1,4 @@
-"""Deletion and insertion: does the logit hang on what the map marks, and only on that?"""
+"""Deletion and insertion tests of heatmaps, with random and edge baselines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,14 +6,60 @@ from typing import Final
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, sobel
 from torch.nn import functional
 
-from axilla.explanation.faithfulness.altered import altered_logits, served_planes, shown_planes
-from axilla.explanation.faithfulness.edges import edge_strength
 from axilla.explanation.methods.case_model import CaseModel, Described
 from axilla.explanation.methods.explainer import Maps
+from axilla.preprocessing.prepare import resized
 from axilla.records.types import ImageModality
+
+_BATCH = 8
+_SHOWN: dict[ImageModality, int] = {"ultrasound": 1, "pathology": 3}
+
+
+def shown_planes(modality: ImageModality) -> int:
+    """Return how many leading planes are picture; an ultrasound image's last is its lesion mask.
+
+    Tests alter the picture and leave the mask: where to look is given, not found.
+    """
+    return _SHOWN[modality]
+
+
+def served_planes(model: CaseModel, modality: ImageModality, planes: torch.Tensor) -> torch.Tensor:
+    """Return stored planes (B, C, S, S) at the side that the network sees, uint8."""
+    return resized(planes, model.parts[modality].manifest.side_px or planes.shape[-1])
+
+
+@torch.no_grad()
+def altered_logits(
+    model: CaseModel,
+    modality: ImageModality,
+    *,
+    described: Described,
+    image: int,
+    planes: torch.Tensor,
+) -> torch.Tensor:
+    """Return the logit (V,) of one image's case for each version (V, C, S, S) of that image."""
+    found = []
+    for part in planes.split(_BATCH):
+        score = model.score_of(modality, torch.full((len(part),), image), described)
+        found.append(score(model.embed(part, modality)).float().cpu())
+    return torch.cat(found)
+
+
+_COLOURS = 3
+
+
+def edge_strength(model: CaseModel, modality: ImageModality, planes: torch.Tensor) -> torch.Tensor:
+    """Return the strength of edges (B, S, S) in what the network sees of planes (B, C, S, S).
+
+    Sobel's gradient magnitude of the mean over colours, with what preprocessing dimmed dimmed.
+    """
+    seen = model.views(planes, modality)[: len(planes), :_COLOURS].mean(1).cpu().numpy()
+    across, down = (sobel(seen, axis=axis, mode="nearest") for axis in (2, 1))
+    return torch.from_numpy(np.hypot(across, down))
+
 
 CELLS: Final = 14
 """Cells along a side of the grid: 16 px of 224, as fine as a transformer's patches."""

@@ -1,20 +1,45 @@
-"""All tests of a model's maps on a few cases: one record per case and method."""
+"""All faithfulness tests of a few cases, and the agreement between methods."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
 
 from axilla.explanation.faithfulness.case_selection import top_images
 from axilla.explanation.faithfulness.deletion_insertion import curves_of
 from axilla.explanation.faithfulness.faithfulness_scores import Measured
 from axilla.explanation.faithfulness.lesion_enrichment import lesion_enrichment
-from axilla.explanation.faithfulness.opinion import agreement
-from axilla.explanation.faithfulness.randomisation import MakeExplains, likeness, shuffles
+from axilla.explanation.faithfulness.model_randomisation import (
+    Explains,
+    MakeExplains,
+    likeness,
+    shuffles,
+)
+from axilla.explanation.faithfulness.rank_correlation import rank_correlations
 from axilla.explanation.faithfulness.stability import likeness_when_altered
 from axilla.explanation.methods.case_model import CaseModel, Described
 from axilla.explanation.methods.explainer import Maps
 from axilla.models.allocator import keep_freed_memory
 from axilla.records.patients import Patient
 from axilla.records.types import ImageModality
+
+
+def agreement(maps: Maps, other: Explains, described: Described) -> NDArray[np.float64]:
+    """Return the rank correlation (I,) of maps with those of another method; NaN if one is flat.
+
+    Compared is what each gives the cells of the coarser of both maps.
+    """
+    theirs = other.explain(described, maps.which).values
+    rows = min(maps.values.shape[1], theirs.shape[1])
+    return rank_correlations(_coarse(maps.values, rows), _coarse(theirs, rows))
+
+
+def _coarse(values: torch.Tensor, rows: int) -> torch.Tensor:
+    return functional.adaptive_avg_pool2d(values.unsqueeze(1).float(), rows).squeeze(1)
+
 
 Decoys = Sequence[tuple[CaseModel, Described]]
 Opinions = Mapping[ImageModality, MakeExplains]

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from axilla.explanation.faithfulness.altered import shown_planes
-from axilla.explanation.faithfulness.randomisation import Explains
+from axilla.explanation.faithfulness.deletion_insertion import shown_planes
+from axilla.explanation.faithfulness.model_randomisation import Explains
 from axilla.explanation.faithfulness.rank_correlation import rank_correlations
 from axilla.explanation.methods.case_model import Described
 from axilla.explanation.methods.explainer import Maps

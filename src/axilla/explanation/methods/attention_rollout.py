@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from axilla.explanation.methods.cam import Explained, Score
+from axilla.explanation.methods.class_activation import Explained, Score
 
 
 def attention_layers(network: nn.Module) -> tuple[nn.Module, ...]:

@@ -7,8 +7,7 @@ from typing import Self
 
 import torch
 
-from axilla.explanation.methods.cam import Score
-from axilla.explanation.methods.class_activation import spatial_layer
+from axilla.explanation.methods.class_activation import Score, spatial_layer
 from axilla.inference.bundle import Bundle
 from axilla.inference.modality_networks import Part, fusion_of, misfit, part_of, pixel_settings
 from axilla.models.allocator import keep_freed_memory

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from axilla.explanation.methods.attention_rollout import attention_layers, rollout
-from axilla.explanation.methods.cam import Explained, Score, class_activation
 from axilla.explanation.methods.case_model import CaseModel, Described
+from axilla.explanation.methods.class_activation import Explained, Score, class_activation
 from axilla.explanation.methods.integrated_gradients import integrated_gradients
 from axilla.preprocessing.augment import count_served_views
 from axilla.records.types import ImageModality

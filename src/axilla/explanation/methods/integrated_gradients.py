@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from axilla.explanation.methods.cam import Explained, Score
+from axilla.explanation.methods.class_activation import Explained, Score
 from axilla.preprocessing.augment import flip
 
 STEPS = 8

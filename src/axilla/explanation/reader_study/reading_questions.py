@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from axilla.config.review import ReviewSection
+from axilla.config.sections import ReviewSection
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
 

@@ -7,8 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from axilla.cohort.cohort_reader import study_wanted
-from axilla.cohort.lookup import ImagesOf, look_up_images
+from axilla.cohort.cohort_reader import ImagesOf, look_up_images, study_wanted
 from axilla.config.study import StudyConfig
 from axilla.explanation.heatmap_file import (
     FOLDER,
@@ -21,8 +20,17 @@ from axilla.explanation.heatmap_file import (
 )
 from axilla.explanation.reader_study.blinding_key import KEY, Key, as_json, packet_name, read_key
 from axilla.explanation.reader_study.case_sampling import Candidate, Drawn, Item, draw_cases
-from axilla.explanation.reader_study.packets import PAGE, Packet, answered, template, write_packet
-from axilla.explanation.reader_study.pictures import Shown, disguised, shown, usable_decoy
+from axilla.explanation.reader_study.packets import (
+    PAGE,
+    Packet,
+    Shown,
+    answered,
+    disguised,
+    shown,
+    template,
+    usable_decoy,
+    write_packet,
+)
 from axilla.explanation.reader_study.reading_questions import Criteria, criteria_of
 from axilla.imaging.open_image import open_picture
 from axilla.records.errors import Problem, StudyError

@@ -1,9 +1,10 @@
-"""Compressed frames to pixel values: one decoder per family, and none that the header misleads.
+"""Decode compressed frames: one decoder per family, checked against the header.
 
 JPEG: Pillow; JPEG lossless and 12-bit JPEG: GDCM; JPEG-LS: CharLS; JPEG 2000: OpenJPEG.
 """
 
 import io
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from openjpeg.utils import decode as decode_jpeg2000
 from PIL import Image
 from pydicom import uid
+from rle.rle import decode_segment  # type: ignore[import-not-found]
 
 from axilla.imaging.dicom.codestream_headers import (
     Codestream,
@@ -25,7 +27,57 @@ from axilla.imaging.dicom.codestream_headers import (
 )
 from axilla.imaging.dicom.dicom_errors import DAMAGED, damaged, unsupported
 from axilla.imaging.dicom.pixel_format import Layout
-from axilla.imaging.dicom.runs import unpacked_segments
+
+_HEADER = struct.Struct("<16I")
+# A pair of bytes may stand for 128 equal ones, so longer segments are unpacked by count.
+_MAX_QUICK_BYTES = 2 << 20
+_LITERAL_BELOW, _REPEAT_ABOVE = 128, 128
+
+
+def unpacked_segments(stream: bytes, *, segments: int, count: int) -> NDArray[np.uint8]:
+    """Return the (`segments`, `count`) bytes of a frame; raise `Refused` if there are fewer."""
+    if len(stream) < _HEADER.size:
+        raise damaged("truncated RLE data")
+    found, *starts = _HEADER.unpack_from(stream)
+    if found != segments:
+        raise damaged(f"{found} RLE segments where {segments} are needed")
+    bounds = [*starts[:segments], len(stream)]
+    planes = np.empty((segments, count), np.uint8)
+    for index in range(segments):
+        plain = _unpacked(stream[bounds[index] : bounds[index + 1]], count)
+        if len(plain) < count:
+            raise damaged("fewer pixels than declared")
+        planes[index] = np.frombuffer(plain, np.uint8, count)
+    return planes
+
+
+def _unpacked(segment: bytes, count: int) -> bytes:
+    if not segment:
+        return b""
+    if len(segment) > _MAX_QUICK_BYTES:
+        return _unpacked_by_count(segment, count)
+    try:
+        return bytes(decode_segment(segment))
+    except DAMAGED as error:
+        raise damaged("damaged RLE data") from error
+
+
+def _unpacked_by_count(segment: bytes, count: int) -> bytes:
+    """Return the segment's bytes, stopping at `count`."""
+    plain = bytearray()
+    position = 0
+    while position < len(segment) and len(plain) < count:
+        head = segment[position]
+        if head < _LITERAL_BELOW:
+            plain += segment[position + 1 : position + 2 + head]
+            position += head + 2
+        elif head > _REPEAT_ABOVE:
+            plain += segment[position + 1 : position + 2] * (257 - head)
+            position += 2
+        else:
+            position += 1
+    return bytes(plain)
+
 
 # Its complaints about damaged frames would go to the terminal; they are errors here.
 gdcm.Trace.WarningOff()

@@ -15,10 +15,10 @@ from pydicom import uid
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
-from axilla.imaging.dicom.allowed import ALLOWED_TAGS, SEQUENCES
 from axilla.imaging.dicom.dicom_errors import DAMAGED, Refused, damaged, unsupported
 from axilla.imaging.dicom.elements import Attributes, attributes_of
 from axilla.imaging.dicom.signature import MAGIC, PREAMBLE_BYTES, opens_like_dicom
+from axilla.imaging.dicom.tags import ALLOWED_TAGS, SEQUENCES
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 _META_GROUP = 2

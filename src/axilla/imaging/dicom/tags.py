@@ -1,11 +1,12 @@
-"""The technical values of a DICOM file that may leave it; nothing that identifies a person."""
+"""DICOM attributes that are parsed, and the technical ones that may leave the file."""
 
 import re
 from collections.abc import Mapping
 
 from pydicom import uid
+from pydicom.tag import BaseTag
 
-from axilla.imaging.dicom.elements import Attributes
+from axilla.imaging.dicom.elements import Attributes, tag_of
 from axilla.imaging.dicom.pixel_format import Layout
 
 _LONGEST = 64
@@ -47,3 +48,47 @@ def _numeric(attributes: Attributes, name: str) -> str:
     except ValueError:
         return ""
     return "" if value is None else f"{value:g}"
+
+
+# Parsed whole before the pixels are read.
+SEQUENCES = ("SequenceOfUltrasoundRegions", "ModalityLUTSequence", "VOILUTSequence")
+
+_KIND = ("SOPClassUID", "Modality")
+_DEVICE = (
+    "Manufacturer",
+    "ManufacturerModelName",
+    "TransducerType",
+    "TransducerFrequency",
+    "BurnedInAnnotation",
+    "UltrasoundColorDataPresent",
+    "LossyImageCompression",
+)
+_SPACING = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+_LAYOUT = (
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "ExtendedOffsetTable",
+)
+_TONES = ("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth", "VOILUTFunction")
+_PALETTE = tuple(
+    name.format(channel)
+    for channel in ("Red", "Green", "Blue")
+    for name in (
+        "{}PaletteColorLookupTableDescriptor",
+        "{}PaletteColorLookupTableData",
+        "Segmented{}PaletteColorLookupTableData",
+    )
+)
+
+ALLOWED_TAGS: tuple[BaseTag, ...] = tuple(
+    tag_of(keyword)
+    for keyword in (*_KIND, *_DEVICE, *_SPACING, *_LAYOUT, *_TONES, *SEQUENCES, *_PALETTE)
+)

@@ -3,7 +3,7 @@
 What takes SciPy stays in its modules, `plan` and `tiles`: most studies have no slide.
 """
 
-from axilla.imaging.slides.identity import slide_digest
+from axilla.imaging.slides.content_digest import slide_digest
 from axilla.imaging.slides.mpp import magnification_remark
 from axilla.imaging.slides.slide_files import is_slide
 from axilla.imaging.slides.tile_grid import NoTissue, SlidePlan, plan_microscope_tiles

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from axilla.imaging.slides.opening import unreadable_slide
+from axilla.imaging.slides.slide_pool import unreadable_slide
 from axilla.records.errors import Problem
 
 _SIDES = ("openslide.mpp-x", "openslide.mpp-y")

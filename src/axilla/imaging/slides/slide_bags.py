@@ -7,7 +7,7 @@ from pathlib import Path
 
 from axilla.config.sections import TilesSection
 from axilla.imaging.open_image import picture_size
-from axilla.imaging.slides.identity import slide_digest
+from axilla.imaging.slides.content_digest import slide_digest
 from axilla.imaging.slides.mpp import Remark, magnification_remark
 from axilla.imaging.slides.slide_files import is_slide
 from axilla.imaging.slides.tile_grid import plan_microscope_tiles

@@ -1,4 +1,4 @@
-"""Which tiles of a slide become the patient's bag: tissue, without ink, in focus."""
+"""Which tiles of a slide are used: tissue, no pen marks, in focus."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,20 +7,46 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from axilla.config.sections import TilesSection
+from axilla.imaging.decoded_image import LUMA
 from axilla.imaging.slides.mpp import Remark, magnification_remark, scan_resolution
-from axilla.imaging.slides.opening import opened_slide, unreadable_slide
-from axilla.imaging.slides.sharpness import sharpness
-from axilla.imaging.slides.slide_reader import read_area, read_overview
-from axilla.imaging.slides.spread import Cells, strata
-from axilla.imaging.slides.tile_grid import Grid, NoTissue, SlidePlan, in_reading_order, tile_side
-from axilla.imaging.slides.tissue import find_tissue
+from axilla.imaging.slides.slide_pool import opened_slide, unreadable_slide
+from axilla.imaging.slides.tile_grid import (
+    Cells,
+    Grid,
+    NoTissue,
+    SlidePlan,
+    in_reading_order,
+    strata,
+    tile_side,
+)
+from axilla.imaging.slides.tile_pixels import read_area, read_overview
+from axilla.imaging.slides.tissue_mask import find_tissue
 from axilla.records.errors import Problem
 from axilla.records.roi_rectangle import Roi
 
 if TYPE_CHECKING:
     import openslide
+
+
+_FINE_PX, _COARSE_PX = 1.0, 3.0
+_FLAT = 1.0
+
+
+def sharpness(rgb: NDArray[np.uint8]) -> float:
+    """Return the contrast of detail near one pixel over that near three (unitless, >= 0).
+
+    Defocus takes the fine detail first, while both follow how much there is to see: so tiles of
+    cells and of plain stroma compare. A tile without contrast (below 1 grey value) is 0.
+    """
+    grey = rgb.astype(np.float32) @ LUMA
+    smooth = ndimage.gaussian_filter(grey, _FINE_PX)
+    coarse = ndimage.gaussian_filter(grey, _COARSE_PX)
+    medium = float((smooth - coarse).std())
+    return float((grey - smooth).std()) / medium if medium > _FLAT else 0.0
+
 
 _LARGEST_OVERVIEW_PX = 2400
 _PARTS = (16, 8, 4)

@@ -1,7 +1,7 @@
-"""A checklist, item by item, with the evidence that a study has for it."""
+"""A reporting checklist: items, evidence, and the section of the page."""
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from types import MappingProxyType
@@ -11,9 +11,9 @@ import pandas as pd
 
 from axilla.report.checklists.evidence import Finder
 from axilla.report.checklists.from_data import FROM_DATA
-from axilla.report.checklists.from_methods import FROM_METHODS
-from axilla.report.checklists.from_models import FROM_MODELS
+from axilla.report.checklists.from_methods import FROM_METHODS, FROM_MODELS
 from axilla.report.checklists.from_results import FROM_RESULTS
+from axilla.report.page import Section, render
 from axilla.report.study_results import StudyResults
 
 Status = Literal["filled", "partly filled", "for the authors to write"]
@@ -124,3 +124,9 @@ def _whole_text(answered: Answered) -> str:
         return f"{item.asks}."
     rest = f" Still to write: {item.authors}." if item.authors else ""
     return f"{answered.text}{rest}"
+
+
+def checklists_section(filled: Sequence[Filled]) -> Section:
+    """Every item of each checklist, with its evidence or with what the authors must write."""
+    html = render("sections/checklists.html.j2", checklists=filled)
+    return Section("Reporting checklists", "checklists", html)

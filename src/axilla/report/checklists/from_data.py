@@ -5,11 +5,10 @@ from typing import Any
 
 from axilla.report.checklists.evidence import Evidence, Finder, method_place
 from axilla.report.number_format import counted, interval_text, listed, number, percent
-from axilla.report.sections.methods_of_evaluation import methods_of_evaluation
+from axilla.report.sections.methods import methods_of_evaluation
 from axilla.report.study_results import StudyResults
 from axilla.report.tables.family_summary import headline_of
-from axilla.report.tables.folds import fold_sizes
-from axilla.report.tables.inclusion_stages import flow_stages, patients_in
+from axilla.report.tables.inclusion_stages import flow_stages, fold_sizes, patients_in
 
 _SHOWN = 6
 

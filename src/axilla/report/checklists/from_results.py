@@ -8,7 +8,7 @@ from axilla.report.limitations import limitations_of
 from axilla.report.number_format import counted, listed, sentence, with_interval
 from axilla.report.sections.failure_gallery import errors_made
 from axilla.report.study_results import StudyResults
-from axilla.report.tables.explained import method_label
+from axilla.report.tables.explanation_results import method_label
 from axilla.report.tables.family_summary import headline_of
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from axilla.report.figures.figure_style import Drawing, encode, figure_style, new_figure
 from axilla.report.figures.palette import BLUE, INK, MUTED, VERMILLION
 from axilla.report.number_format import LEVEL, number, sentence
-from axilla.report.tables.explained import Explained, method_label
+from axilla.report.tables.explanation_results import Explained, method_label
 
 NAME: Final = "faithfulness"
 _WIDTH_IN, _ROW_IN, _TOP_IN, _BOTTOM_IN = 7.0, 2.1, 0.28, 0.48

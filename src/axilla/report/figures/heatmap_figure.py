@@ -18,7 +18,7 @@ from axilla.report.figures.palette import INK, MUTED, RULE
 from axilla.report.images.explained_cases import ExplainedCase, ExplainedCases, Tile
 from axilla.report.images.heatmap_views import ASPECT, Bar, Pixels
 from axilla.report.number_format import number, percent, sentence
-from axilla.report.tables.explained import logit_text, method_label, signed_logit
+from axilla.report.tables.explanation_results import logit_text, method_label, signed_logit
 
 NAME: Final = "figure5_heatmaps"
 

@@ -11,7 +11,7 @@ from axilla.records.estimate import Estimate
 from axilla.report.figures.figure_style import Drawing, encode, figure_style, new_figure
 from axilla.report.figures.palette import BLUE, FAMILY_COLOURS, INK, MUTED, VERMILLION
 from axilla.report.number_format import LEVEL, sentence
-from axilla.report.tables.explained import Explained, logit_text
+from axilla.report.tables.explanation_results import Explained, logit_text
 
 _WIDTH_IN = 7.0
 _ROW_IN, _TOP_IN, _BOTTOM_IN = 0.62, 0.3, 0.44

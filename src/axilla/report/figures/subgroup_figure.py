@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from axilla.records.estimate import Estimate
-from axilla.report.figures.auc_axis import frame_auc_axis
 from axilla.report.figures.figure_style import (
     Drawing,
     encode,
@@ -15,6 +14,7 @@ from axilla.report.figures.figure_style import (
     new_figure,
     write_beside,
 )
+from axilla.report.figures.forest_figure import frame_auc_axis
 from axilla.report.figures.palette import FAMILY_COLOURS, INK, MUTED, PAPER, RULE
 from axilla.report.number_format import LEVEL, counted, interval_text, number, shortened
 from axilla.report.study_results import StudyResults

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from axilla.cohort.cohort_reader import study_wanted
-from axilla.cohort.lookup import ImagesOf, look_up_images
+from axilla.cohort.cohort_reader import ImagesOf, look_up_images, study_wanted
 from axilla.explanation.heatmap_file import Heatmap, Legend, read_heatmaps
 from axilla.records.errors import CohortError, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile

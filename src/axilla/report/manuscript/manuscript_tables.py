@@ -19,7 +19,7 @@ from axilla.report.sections.comparisons_section import family_title
 from axilla.report.study_results import StudyResults
 from axilla.report.tables.comparison_rows import Compared, families
 from axilla.report.tables.performance_tables import COLUMNS, performance_table
-from axilla.report.tables.table1_section import study_manuscript_table1
+from axilla.report.tables.table1_text import study_manuscript_table1
 
 # The paper's numbers for the families that it has; what else a study has follows them.
 _NUMBERS: dict[FamilyKey, int] = {"pathology": 2, "ultrasound": 3, "fusion": 4}

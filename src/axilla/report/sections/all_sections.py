@@ -1,11 +1,12 @@
-"""The sections of the page; a study without their subject gets None, never an empty heading."""
+"""All sections of the page, in order; None where the study has no such part."""
 
 from collections import Counter
 from functools import partial
 
+from axilla.report.answer import scale_of
 from axilla.report.figures.all_figures import STEMS, page_families, roc_entries, table_entries
 from axilla.report.limitations import limitations_section
-from axilla.report.number_format import listed
+from axilla.report.number_format import inside_sentence, listed, sentence
 from axilla.report.page import Section, render
 from axilla.report.reported_models import FamilyKey
 from axilla.report.sections.calibration_section import calibration_section
@@ -13,22 +14,50 @@ from axilla.report.sections.comparisons_section import comparisons_section
 from axilla.report.sections.decision_section import decision_section
 from axilla.report.sections.explanation_section import explanation_section
 from axilla.report.sections.external_section import external_section
-from axilla.report.sections.gallery import gallery_section
 from axilla.report.sections.learning_section import learning_section
-from axilla.report.sections.methods import is_clustered, methods_of
-from axilla.report.sections.methods_of_evaluation import methods_of_evaluation
+from axilla.report.sections.methods import is_clustered, methods_of, methods_of_evaluation
 from axilla.report.sections.provenance import provenance_facts, search_lines
 from axilla.report.sections.reader_study_section import readings_section
 from axilla.report.sections.roi_agreement_section import roi_agreement_section
 from axilla.report.sections.section_inputs import Builder, Material
 from axilla.report.sections.shapley_section import shapley_section
-from axilla.report.sections.subgroup_section import subgroup_section
-from axilla.report.tables.availability import availability_table
 from axilla.report.tables.flow_and_checks import choices, flow_notes, flow_steps, remarks, tally
-from axilla.report.tables.folds import fold_sizes
-from axilla.report.tables.performance_tables import COLUMNS, performance_table
-from axilla.report.tables.table1_section import table1_section
-from axilla.report.tiles import scale_of
+from axilla.report.tables.inclusion_stages import fold_sizes
+from axilla.report.tables.performance_tables import COLUMNS, availability_table, performance_table
+from axilla.report.tables.subgroup_rows import METRICS, subgroups_of
+from axilla.report.tables.table1_text import table1_section
+
+
+def subgroup_section(material: Material) -> Section | None:
+    """How the leading model does at every level of the columns that study.toml names."""
+    subgroups = subgroups_of(material.results)
+    if subgroups is None:
+        return None
+    html = render(
+        "sections/subgroups.html.j2",
+        subgroups=subgroups,
+        name=sentence(subgroups.entry.long_label),
+        columns=METRICS,
+        drawing=material.drawings.get("subgroups"),
+        smallest=material.results.config.evaluation.smallest_subgroup,
+        some_small=any(line.small for block in subgroups.blocks for line in block.lines),
+    )
+    return Section("Subgroups", "subgroups", html)
+
+
+def gallery_section(material: Material) -> Section | None:
+    """The most confident errors of the model that the report leads with, with their images."""
+    gallery = material.gallery
+    if gallery is None:
+        return None
+    html = render(
+        "sections/gallery.html.j2",
+        gallery=gallery,
+        name=inside_sentence(gallery.model.long_label),
+        repeats=material.results.predictions["repeat"].nunique(),
+    )
+    return Section("Where it was most wrong", "failures", html)
+
 
 _FAMILY_SECTIONS: dict[FamilyKey, tuple[str, str]] = {
     "pathology": ("Pathology: Table 2, Figure 2", "table2_pathology"),

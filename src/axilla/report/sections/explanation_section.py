@@ -15,8 +15,15 @@ from axilla.report.images.thumbnails import Thumbnail, encoded
 from axilla.report.number_format import inside_sentence, listed, percent, sentence
 from axilla.report.page import Section, render
 from axilla.report.sections.section_inputs import Material
-from axilla.report.tables.explained import logit_text, method_label, signed_logit
-from axilla.report.tables.explanation_results import Faith, Finding, faiths_of, findings_of
+from axilla.report.tables.explanation_results import (
+    Faith,
+    Finding,
+    faiths_of,
+    findings_of,
+    logit_text,
+    method_label,
+    signed_logit,
+)
 
 TITLE: Final = "Why the model says so"
 

@@ -7,7 +7,7 @@ from axilla.report.answer import Answer
 from axilla.report.figures.figure_style import Drawing
 from axilla.report.images.explained_cases import ExplainedCases
 from axilla.report.page import Section
-from axilla.report.sections.failures import Gallery
+from axilla.report.sections.failure_gallery import Gallery
 from axilla.report.study_results import StudyResults
 
 

@@ -9,7 +9,7 @@ from axilla.report.figures.shapley_figure import bounds, shapley_sizes
 from axilla.report.number_format import LEVEL, counted, overlap, sentence
 from axilla.report.page import Section, render
 from axilla.report.sections.section_inputs import Material
-from axilla.report.tables.explained import Explained, logit_text
+from axilla.report.tables.explanation_results import Explained, logit_text
 
 
 def shapley_section(material: Material) -> Section | None:

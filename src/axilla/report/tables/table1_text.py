@@ -1,4 +1,4 @@
-"""Table 1 as it is printed: in a manuscript, on a page, on the terminal."""
+"""Table 1 as text and as a section of the page."""
 
 import math
 import re
@@ -11,6 +11,9 @@ from axilla.evaluation.table1.group_tests import NOT_COMPARED
 from axilla.evaluation.table1.patient_table import CLUSTERED
 from axilla.report.manuscript.manuscript_table import ManuscriptTable, text_width
 from axilla.report.number_format import NO_NUMBER, listed
+from axilla.report.page import Section, render
+from axilla.report.sections.section_inputs import Material
+from axilla.report.study_results import StudyResults
 
 _GROUP = re.compile(r".* \(n = (\d+)\)", re.DOTALL)
 _TESTS = {
@@ -166,3 +169,26 @@ def _clustered(frame: pd.DataFrame, tied_by: str) -> str:
         f"Patients who share {tied_by} are not independent, as p assumes; "
         f"p, clustered does not assume it{used}."
     )
+
+
+def table1_section(material: Material) -> Section | None:
+    """Who the patients are, by outcome."""
+    table = study_manuscript_table1(material.results)
+    return None if table is None else section_of(table, file="table1.csv")
+
+
+def study_manuscript_table1(results: StudyResults) -> ManuscriptTable | None:
+    """Return a study's Table 1 as printed, or None if it has none."""
+    if results.table1.empty:
+        return None
+    return printed_table(
+        results.table1,
+        title=f"Table 1. Patients by {results.config.study.outcome}",
+        tied_by=listed(list(results.config.cohort.group)),
+    )
+
+
+def section_of(table: ManuscriptTable, *, file: str = "") -> Section:
+    """Return Table 1 as a section of a page; `file` names where it also lies."""
+    html = render("sections/table1.html.j2", table=table, file=file)
+    return Section("Table 1: who the patients are", "table1", html)

@@ -19,11 +19,10 @@ from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import resized
 from axilla.records.digests import digest_of, seed_of
 from axilla.records.progress import Progress
-from axilla.training.candidate_cache import save
+from axilla.training.candidate_cache import file_of, save
 from axilla.training.data.pixels import Pixels, per_patient
 from axilla.training.engine.cache_files import is_whole_array, write_array
 from axilla.training.engine.engine import Engine, Trial, is_finished
-from axilla.training.fits import file_of
 
 _FORMAT = 3
 _BATCH = 8

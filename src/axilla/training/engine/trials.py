@@ -8,13 +8,17 @@ import torch
 
 from axilla.cohort.splits.folds import Fold
 from axilla.records.digests import digest_of
-from axilla.training.candidate_cache import keep
+from axilla.training.candidate_cache import file_of, keep
 from axilla.training.candidates import Candidate, SearchRow
 from axilla.training.data.embeddings import load_embeddings, map_embeddings
 from axilla.training.data.pixels import Pixels
-from axilla.training.fits import file_of
-from axilla.training.fusion.fusion import train_fusion
-from axilla.training.fusion.fusion_heads import FusionCandidate, Selected, keep_fused, load_fused
+from axilla.training.fusion.fusion_heads import (
+    FusionCandidate,
+    Selected,
+    keep_fused,
+    load_fused,
+    train_fusion,
+)
 from axilla.training.heads.bag_heads import BagIndex
 from axilla.training.heads.frozen_heads import train_frozen
 from axilla.training.heads.hyperparameter_grid import HeadSearch

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from axilla.records.types import ImageModality
 from axilla.training.candidates import SearchRow
 from axilla.training.data.pixels import Pixels
-from axilla.training.engine.plans import carry_out
+from axilla.training.engine.engine import carry_out
 from axilla.training.engine.trials import FusionTrial
 from axilla.training.fusion.fusion_heads import FusionCandidate, Selected, load_fused
 from axilla.training.fusion.joint_trials import JointParts, JointPlan, pixels_of

@@ -13,10 +13,9 @@ from axilla.models.backbones import find_backbone
 from axilla.models.pretrained import identity_of
 from axilla.records.digests import digest_of, seed_of
 from axilla.records.types import IMAGE_MODALITIES, ImageModality, Modality
-from axilla.training.candidate_cache import Kept
+from axilla.training.candidate_cache import Choice, Kept, choose, file_of, read_fit, write_fit
 from axilla.training.candidates import GridPoint, SearchRow
 from axilla.training.data.pixels import Pixels
-from axilla.training.fits import Choice, choose, file_of, read_fit, write_fit
 from axilla.training.fusion.fusion_heads import FusionCandidate, Parts, Selected, keep_fused
 from axilla.training.fusion.joint_training import Features, JointInputs, fit_joint
 from axilla.training.heads.batched_heads import State

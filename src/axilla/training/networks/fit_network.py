@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from axilla.models.backbones import find_backbone
-from axilla.models.network import Network
+from axilla.models.networks import Network
 from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.augment import count_served_views, random_views, served_views
 from axilla.preprocessing.normalise import network_input
 from axilla.preprocessing.prepare import resized
-from axilla.records.inputs import InputFormat
-from axilla.records.types import ImageModality
+from axilla.records.types import ImageModality, InputFormat
 from axilla.training.data.pixels import per_patient
 from axilla.training.heads.batched_heads import State
 from axilla.training.heads.batched_training import shuffled_batches

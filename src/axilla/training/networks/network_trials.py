@@ -12,11 +12,10 @@ from axilla.cohort.splits.folds import Fold, Split
 from axilla.models.backbones import find_backbone
 from axilla.models.pretrained import identity_of
 from axilla.records.digests import digest_of, seed_of
-from axilla.training.candidate_cache import keep
+from axilla.training.candidate_cache import Choice, choose, file_of, keep, read_fit, write_fit
 from axilla.training.candidates import Candidate, GridPoint, Output, SearchRow
 from axilla.training.data.pixels import Pixels
 from axilla.training.data.projection import fit_projection
-from axilla.training.fits import Choice, choose, file_of, read_fit, write_fit
 from axilla.training.networks.amp import Precision
 from axilla.training.networks.fit_network import Bags, Checkpoint, Recipe, fit_network
 from axilla.training.networks.optimisation import Optimisation

@@ -8,10 +8,9 @@ from nicegui import ui
 from axilla.web.accounts import sessions
 from axilla.web.accounts.page_errors import doing
 from axilla.web.core import audit_log
-from axilla.web.core.page_layout import page
-from axilla.web.core.text import text
-from axilla.web.core.visit import Visit
-from axilla.web.core.words import N_
+from axilla.web.core.i18n import N_
+from axilla.web.core.page_context import Visit
+from axilla.web.core.page_layout import page, text
 from axilla.web.state import Web
 
 _DAYS = 90

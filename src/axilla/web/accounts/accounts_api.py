@@ -7,8 +7,7 @@ from pydantic import BaseModel, Field
 
 from axilla.web.accounts import account_store, sessions
 from axilla.web.accounts.account_store import User
-from axilla.web.accounts.actor import Actor
-from axilla.web.accounts.roles import Permission, Role
+from axilla.web.accounts.roles import Actor, Permission, Role
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import Number, SignedIn, WebPart, allowed, refusals
 

@@ -11,10 +11,9 @@ from axilla.web.accounts.account_store import User
 from axilla.web.accounts.page_errors import doing
 from axilla.web.accounts.roles import Permission, Role
 from axilla.web.core import audit_log
-from axilla.web.core.page_layout import page
-from axilla.web.core.text import text
-from axilla.web.core.visit import Visit
-from axilla.web.core.words import N_
+from axilla.web.core.i18n import N_
+from axilla.web.core.page_context import Visit
+from axilla.web.core.page_layout import page, text
 from axilla.web.state import Web
 
 _ENTRIES = 500

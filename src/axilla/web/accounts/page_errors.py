@@ -8,7 +8,7 @@ from nicegui import ui
 from axilla.records.errors import AxillaError
 from axilla.web.core.http_errors import NotSignedIn, Refusal
 from axilla.web.core.i18n import spoken, spoken_of
-from axilla.web.core.visit import Visit
+from axilla.web.core.page_context import Visit
 
 
 @contextmanager

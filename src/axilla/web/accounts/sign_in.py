@@ -8,17 +8,16 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from axilla.records.errors import Problem
-from axilla.web.accounts import account_store, attempts, sessions
+from axilla.web.accounts import account_store, sessions
 from axilla.web.accounts.account_store import User
 from axilla.web.accounts.passwords import checked_password, fits, hashed, outdated
 from axilla.web.accounts.roles import Role
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import web_of
 from axilla.web.core.http_errors import Conflict, Invalid, NotAllowed, NotSignedIn, TooMany
-from axilla.web.core.i18n import spoken
+from axilla.web.core.i18n import COOKIE, LANGUAGES, N_, language_of, spoken, words_of
+from axilla.web.core.page_context import THEME_COOKIE
 from axilla.web.core.plain_pages import plain_page
-from axilla.web.core.visit import THEME_COOKIE
-from axilla.web.core.words import COOKIE, LANGUAGES, N_, language_of, words_of
 from axilla.web.state import Web, address_of, cookie_name
 
 router = APIRouter(include_in_schema=False)
@@ -108,7 +107,7 @@ def change_password(request: Request, csrf: Text, old: Text, new: Text) -> Respo
         )
     try:
         with web.database.writing() as session:
-            attempts.require_patience(session, actor.name, actor.address)
+            account_store.require_patience(session, actor.name, actor.address)
             user = account_store.user_of(session, actor.user_id)
             said = "changed" if fits(old, user.password) else "wrong"
             if said == "changed":
@@ -116,7 +115,7 @@ def change_password(request: Request, csrf: Text, old: Text, new: Text) -> Respo
                 sessions.end_all_sessions(session, user.id, but=actor.session_id)
                 audit_log.record(session, actor, "password.change")
             else:
-                attempts.note_failure(session, actor.name, actor.address)
+                account_store.note_failure(session, actor.name, actor.address)
     except TooMany:
         said = "patience"
     except Invalid:
@@ -140,9 +139,9 @@ def choose_theme(request: Request, theme: str, next: str = "/") -> Response:  # 
 def _checked(web: Web, name: str, *, password: str, address: str) -> User:
     """Return whose password this is; raise `TooMany` or `NotSignedIn`."""
     with web.database.writing() as session:
-        attempts.require_patience(session, name, address)
+        account_store.require_patience(session, name, address)
         # Counted before the slow work, so that a hundred tries at once are a hundred tries.
-        attempts.note_failure(session, name, address)
+        account_store.note_failure(session, name, address)
         user = account_store.find_user(session, name)
     right = fits(password, user.password if user else None)
     with web.database.writing() as session:
@@ -150,7 +149,7 @@ def _checked(web: Web, name: str, *, password: str, address: str) -> User:
             audit_log.record(session, name.strip()[:64], "sign_in.refused", address=address)
             refused = True
         else:
-            attempts.forgive(session, name, address)
+            account_store.forgive(session, name, address)
             audit_log.record(session, user.name, "sign_in", address=address)
             refused = False
             if outdated(user.password):

@@ -13,11 +13,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from axilla.records.errors import AxillaError, Problem
-from axilla.web.accounts.actor import Actor
-from axilla.web.accounts.roles import Permission
+from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core.http_errors import Refusal
-from axilla.web.core.i18n import spoken
-from axilla.web.core.words import language_of
+from axilla.web.core.i18n import language_of, spoken
 from axilla.web.state import Web
 
 _log = logging.getLogger(__name__)

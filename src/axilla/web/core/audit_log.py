@@ -1,4 +1,4 @@
-"""The log of who saw and changed what: it only grows, and each entry seals those before it."""
+"""The audit log: append-only tables, each entry sealed by a hash of those before."""
 
 import hashlib
 import json
@@ -7,12 +7,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import DDL, FromClause, Table, event, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from axilla.web.accounts.actor import Actor
+from axilla.web.accounts.roles import Actor
 from axilla.web.core.database import Base, one_at_a_time
-from axilla.web.core.growing import only_grows
+
+_SQLITE: Final = """CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
+BEGIN SELECT RAISE(ABORT, '{table} only grows'); END"""
+_POSTGRESQL: Final = """CREATE OR REPLACE FUNCTION {table}_refuse() RETURNS trigger
+LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{table} only grows'; END $$;
+CREATE OR REPLACE TRIGGER {table}_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()"""
+
+
+def only_grows(table: FromClause) -> None:
+    """Have the database refuse everything but new rows, once it makes this table."""
+    if not isinstance(table, Table):
+        return
+    for verb in ("UPDATE", "DELETE"):
+        refuse = DDL(_SQLITE.format(table=table.name, verb=verb))
+        event.listen(table, "after_create", refuse.execute_if(dialect="sqlite"))
+    refuse = DDL(_POSTGRESQL.format(table=table.name))
+    event.listen(table, "after_create", refuse.execute_if(dialect="postgresql"))
+
 
 _LOCK: Final = 8472012
 _PAGE: Final = 1000

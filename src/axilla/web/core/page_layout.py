@@ -1,23 +1,46 @@
-"""What every page shares: who may open it, its head, the ways to the others, and the notice."""
+"""Layout of every page: access, header, navigation, scripts."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from html import escape
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.web.accounts.roles import Permission
 from axilla.web.core.http_errors import NotAllowed, NotSignedIn
-from axilla.web.core.i18n import spoken
-from axilla.web.core.text import text
-from axilla.web.core.visit import Visit, visit_of
-from axilla.web.core.words import LANGUAGES, N_
+from axilla.web.core.i18n import LANGUAGES, N_, spoken
+from axilla.web.core.page_context import Visit, visit_of
 from axilla.web.state import Web
+
+
+def script(
+    name: str, *, data: Mapping[str, Any], styles: Sequence[str] = (), place: str = ""
+) -> None:
+    """Add assets/NAME.js as a module, its styles, and `data` as JSON under #NAME-data.
+
+    The script fills the element #NAME of class `place`, which is made here. Without `styles` its
+    style is NAME.css, and without `place` its class is NAME.
+    """
+    # "<" could end the element.
+    content = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
+    for style in styles or (name,):
+        ui.add_head_html(f'<link rel="stylesheet" href="/assets/{style}.css">')
+    ui.element("div").props(f"id={name}").classes(place or name)
+    ui.add_body_html(f'<script type="application/json" id="{name}-data">{content}</script>')
+    ui.add_body_html(f'<script type="module" src="/assets/{name}.js"></script>')
+
+
+def text(tag: str, content: str) -> TextElement:
+    """Return an element such as `p`, `h1` or `td` with this text in it."""
+    return TextElement(tag=tag, text=content)
+
 
 Build = Callable[[Visit], Awaitable[None] | None]
 

@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from axilla import RESEARCH_USE_ONLY
-from axilla.web.core.visit import theme_of
-from axilla.web.core.words import LANGUAGES, language_of, words_of
+from axilla.web.core.i18n import LANGUAGES, language_of, words_of
+from axilla.web.core.page_context import theme_of
 
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(str(files("axilla.web") / "core" / "templates")),

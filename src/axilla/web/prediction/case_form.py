@@ -1,19 +1,146 @@
-"""A case out of an uploaded form: files, rectangles, frames and clinical values."""
+"""Read a case from an uploaded form: files, ROIs, frames and clinical values."""
 
 import json
+import math
+import re
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from starlette.datastructures import FormData
+from fastapi import Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from axilla.inference.case_io import typed
 from axilla.inference.manifest import Manifest
 from axilla.records.errors import Problem
 from axilla.records.patients import ClinicalValue
+from axilla.records.roi_rectangle import Roi
 from axilla.web.core.http_errors import Invalid
-from axilla.web.prediction.numbers import decimal, rectangle, whole
-from axilla.web.prediction.request import Case, Upload
-from axilla.web.prediction.uploads import described, require_known, texts, uploads
+from axilla.web.prediction.uploaded_case import Case, Upload, upload_of
+from axilla.web.state import Web
+
+_WHOLE: Final = re.compile(r"-?[0-9]{1,9}")
+_MOST_PX: Final = 10_000_000
+_ROI_NUMBERS: Final = 4
+
+
+def whole(text: str, *, place: str, low: int, high: int) -> int:
+    """Return a whole number from `low` to `high`; raise `Invalid`."""
+    number = int(text) if _WHOLE.fullmatch(text) else None
+    if number is None or not low <= number <= high:
+        raise Invalid(Problem(place, repr(text[:80]), f"a whole number from {low} to {high}"))
+    return number
+
+
+def decimal(text: str, *, place: str, low: float, high: float) -> float:
+    """Return a number from `low` to `high`; raise `Invalid`."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise Invalid(Problem(place, repr(text[:80]), f"a number from {low:g} to {high:g}"))
+    return number
+
+
+def rectangle(text: str, *, place: str) -> Roi | None:
+    """Return a rectangle written as left,top,width,height in px; None of an empty text."""
+    if not text:
+        return None
+    numbers = text.split(",")
+    if len(numbers) != _ROI_NUMBERS:
+        raise Invalid(Problem(place, repr(text[:80]), "left,top,width,height in px, or nothing"))
+    left, top = (whole(n.strip(), place=place, low=0, high=_MOST_PX) for n in numbers[:2])
+    width, height = (whole(n.strip(), place=place, low=1, high=_MOST_PX) for n in numbers[2:])
+    return Roi(left, top, width, height)
+
+
+_MOST_FILES: Final = 64
+_MOST_FIELDS: Final = 256
+_LONGEST_FIELD_BYTES: Final = 64 << 10
+
+
+class _InMemory(MultiPartParser):
+    """Starlette's parser, which would write files above 1 MiB to the disk."""
+
+    spool_max_size = 1 << 62
+
+
+@asynccontextmanager
+async def form_of(request: Request, web: Web) -> AsyncIterator[FormData]:
+    """Read a form of files and fields; their memory is counted while the block runs.
+
+    Raises `Invalid` for another kind of body, `Busy` if others fill the memory.
+    """
+    kind = request.headers.get("content-type", "")
+    if not kind.lower().startswith("multipart/form-data"):
+        raise Invalid(Problem("Content-Type", kind[:80] or "none", "multipart/form-data"))
+    stated = request.headers.get("content-length", "")
+    most = web.settings.limits.upload_bytes
+    with web.desks.room.held(int(stated) if stated.isdigit() else most):
+        parser = _InMemory(
+            request.headers,
+            request.stream(),
+            max_files=_MOST_FILES,
+            max_fields=_MOST_FIELDS,
+            max_part_size=_LONGEST_FIELD_BYTES,
+        )
+        try:
+            form = await parser.parse()
+        except MultiPartException as error:
+            expected = f"a form of at most {_MOST_FILES} files"
+            raise Invalid(Problem("body", error.message, expected)) from error
+        except ClientDisconnect as error:
+            raise Invalid(Problem("body", "one that ends early", "a whole form")) from error
+        try:
+            yield form
+        finally:
+            await form.close()
+
+
+def require_known(form: FormData, names: Collection[str]) -> None:
+    """Raise `Invalid` for a field that is none of `names`, which may end in a dot and anything."""
+    for name in form:
+        if name not in names and f"{name.partition('.')[0]}." not in names:
+            raise Invalid(Problem("form", repr(name[:80]), f"some of {', '.join(sorted(names))}"))
+
+
+async def uploads(form: FormData, name: str) -> list[Upload]:
+    """Return the files of a field; a browser's empty choice is none, an empty file is refused."""
+    found = []
+    for value in form.getlist(name):
+        if not isinstance(value, UploadFile):
+            raise Invalid(Problem(name, "a text", "a file"))
+        content = await value.read()
+        if not content and not value.filename:
+            continue
+        if not content:
+            raise Invalid(Problem(name, "an empty file", "an image", "Export the image again."))
+        found.append(upload_of(value.filename, content))
+    return found
+
+
+def texts(form: FormData, name: str) -> list[str]:
+    """Return the values of a field, each as it was written; raise `Invalid` for a file."""
+    values = form.getlist(name)
+    if any(isinstance(value, UploadFile) for value in values):
+        raise Invalid(Problem(name, "a file", "a text"))
+    return [str(value).strip() for value in values]
+
+
+def described(files: Mapping[str, bool], fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return OpenAPI's description of a form: `files`, several if true, and `fields`."""
+    binary = {"type": "string", "format": "binary"}
+    several = {"type": "array", "items": binary, "maxItems": _MOST_FILES}
+    properties = {name: several if many else binary for name, many in files.items()}
+    schema = {"type": "object", "properties": {**properties, **fields}}
+    return {
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    }
+
 
 _FILES: Final = {"ultrasound": True, "pathology": True, "mask": False}
 _TEXTS: Final = {"type": "array", "items": {"type": "string", "maxLength": 64}, "maxItems": 64}

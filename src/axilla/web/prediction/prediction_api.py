@@ -1,27 +1,38 @@
-"""Predictions over the API: what the bundle knows, and what it says of a case."""
+"""API of predictions: the bundle, and one case."""
 
+import asyncio
 import time
+from concurrent.futures import Future
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from axilla.web.accounts.actor import Actor
-from axilla.web.accounts.roles import Permission
+from axilla.records.errors import Problem
+from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import WebPart, allowed, refusals
-from axilla.web.prediction.case_form import FORM, case_of
+from axilla.web.core.http_errors import Busy
+from axilla.web.prediction.case_form import FORM, case_of, form_of
 from axilla.web.prediction.prediction_schemas import (
     BundleTold,
     Prediction,
     bundle_told,
     prediction_told,
 )
-from axilla.web.prediction.recent import Made
-from axilla.web.prediction.uploads import form_of
-from axilla.web.prediction.waiting import answered
-from axilla.web.prediction.worker.messages import Message
+from axilla.web.prediction.prediction_service import Made
+from axilla.web.prediction.worker.worker_process import Message
 from axilla.web.state import Web
+
+
+async def answered(future: Future[Message]) -> Message:
+    """Return the answer; raise what the desk raises, and `Busy` if the server stops first."""
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError as error:
+        problem = Problem("server", "one that stops", "an answer", "Try again a little later.")
+        raise Busy(problem, retry_after_s=5) from error
+
 
 router = APIRouter(prefix="/api", responses=refusals(404, 503))
 Predicts = Annotated[Actor, Depends(allowed(Permission.PREDICT))]

@@ -1,8 +1,18 @@
-"""What the page of predictions says, for its scripts."""
+"""The page that predicts one case, and its texts."""
 
 from collections.abc import Callable
+from typing import Any
 
+from axilla import __version__
 from axilla.inference.prediction_warnings import TEMPLATES
+from axilla.web.accounts.roles import Permission, Role
+from axilla.web.core.http_errors import Refusal
+from axilla.web.core.i18n import N_, spoken
+from axilla.web.core.page_context import Visit
+from axilla.web.core.page_layout import page, script, text
+from axilla.web.prediction.prediction_schemas import bundle_told
+from axilla.web.rois.roi_page_strings import viewer_words
+from axilla.web.state import Web
 
 Say = Callable[[str], str]
 
@@ -164,3 +174,30 @@ def _terms(say: Say) -> dict[str, str]:
         "rule_specificity": say("a specificity of {share}"),
         "rule_net_benefit": say("the highest net benefit at {share}"),
     }
+
+
+def register(web: Web) -> None:
+    """Register the page."""
+    page(web, "/predict", Permission.PREDICT, title=N_("Predict"))(_build)
+
+
+def _build(visit: Visit) -> None:
+    say = visit.say
+    text("h1", say("Predict one case"))
+    desk = visit.web.desks.bundle
+    try:
+        told = bundle_told(desk.known(), name=desk.name)
+    except Refusal as refusal:
+        text("p", say("Nothing can be predicted yet: the study has no bundle that can be read."))
+        text("p", spoken(refusal.problem, visit.language)).classes("ax-muted")
+        return
+    data: dict[str, Any] = {
+        "words": predict_words(say),
+        "viewer": viewer_words(say),
+        "bundle": told.model_dump(),
+        "version": __version__,
+        "language": visit.language,
+        "lead": Role.LEAD in visit.actor.roles,
+        "most_bytes": visit.web.settings.limits.upload_bytes,
+    }
+    script("predict", data=data, styles=("viewer", "predict"))

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from axilla.inference.case_io import RiskLevel, risk_level
 from axilla.inference.manifest import Manifest, Performance
 from axilla.web.prediction.bundle_info import Known
-from axilla.web.prediction.worker.messages import Message
+from axilla.web.prediction.worker.worker_process import Message
 
 
 class Part(BaseModel):

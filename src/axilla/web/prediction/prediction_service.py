@@ -1,17 +1,89 @@
-"""What answers predictions and pictures: two desks, the bundle they serve, and what was made."""
+"""Prediction service: worker queues, the bundle, recent predictions, upload budget."""
 
+import secrets
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
+from axilla.records.errors import Problem
+from axilla.web.core.http_errors import Busy, NotFound
 from axilla.web.core.settings import ServeSettings
 from axilla.web.prediction.bundle_info import KnownBundle
-from axilla.web.prediction.recent import Recent
-from axilla.web.prediction.room import Room
-from axilla.web.prediction.worker.pictures import show_for
-from axilla.web.prediction.worker.worker_main import predict_for
-from axilla.web.prediction.worker.worker_process import Worker, sweep
+from axilla.web.prediction.worker.worker_main import predict_for, show_for
+from axilla.web.prediction.worker.worker_process import Message, Worker, sweep
 from axilla.web.prediction.worker.worker_queue import Desk
+
+_MOST: Final = 128
+_MOST_BYTES: Final = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A prediction that was made for somebody, and when (seconds since 1970)."""
+
+    user_id: int
+    at: float
+    message: Message
+
+
+class Recent:
+    """Keeps the last predictions in memory, 128 of them and 64 MiB at most."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._kept: OrderedDict[str, Made] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def keep(self, made: Made) -> str:
+        """Keep a prediction, and return the key that its maker can save it by."""
+        key = secrets.token_urlsafe(16)
+        with self._lock:
+            self._kept[key] = made
+            self._size += made.message.size
+            while len(self._kept) > _MOST or self._size > _MOST_BYTES:
+                _, oldest = self._kept.popitem(last=False)
+                self._size -= oldest.message.size
+        return key
+
+    def made(self, key: str, *, user_id: int) -> Made:
+        """Return a prediction to who made it; raise `NotFound`."""
+        with self._lock:
+            found = self._kept.get(key)
+        if found is None or found.user_id != user_id:
+            remedy = "Predict again, and save it then."
+            raise NotFound(
+                Problem("prediction", "none that is still known", "one of yours", remedy)
+            )
+        return found
+
+
+class Room:
+    """A number of bytes that requests share."""
+
+    def __init__(self, most_bytes: int) -> None:
+        """Let requests hold `most_bytes` together."""
+        self._free = most_bytes
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def held(self, size: int) -> Iterator[None]:
+        """Hold `size` bytes for the block; raise `Busy` if there is no room for them now."""
+        with self._lock:
+            if size > self._free:
+                remedy = "Try again a little later."
+                found = "uploads of others that fill the memory"
+                raise Busy(Problem("upload", found, "room for it", remedy), retry_after_s=5)
+            self._free -= size
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._free += size
+
 
 _PICTURE_S = 30.0
 

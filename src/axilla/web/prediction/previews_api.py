@@ -7,14 +7,12 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from axilla.records.errors import Problem
-from axilla.web.accounts.actor import Actor
-from axilla.web.accounts.roles import Permission
+from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core.api_errors import WebPart, allowed, refusals
 from axilla.web.core.http_errors import Invalid
-from axilla.web.prediction.numbers import whole
-from axilla.web.prediction.uploads import described, form_of, require_known, texts, uploads
-from axilla.web.prediction.waiting import answered
-from axilla.web.prediction.worker.messages import Message
+from axilla.web.prediction.case_form import described, form_of, require_known, texts, uploads, whole
+from axilla.web.prediction.prediction_api import answered
+from axilla.web.prediction.worker.worker_process import Message
 
 router = APIRouter(prefix="/api", responses=refusals(503))
 Predicts = Annotated[Actor, Depends(allowed(Permission.PREDICT))]

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from axilla.records.errors import Problem
 from axilla.web.accounts.account_store import User
-from axilla.web.accounts.actor import Actor
-from axilla.web.accounts.roles import Role
+from axilla.web.accounts.roles import Actor, Role
 from axilla.web.core.database import Base
 from axilla.web.core.http_errors import NotFound
 

@@ -6,8 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from axilla.web.accounts.actor import Actor
-from axilla.web.accounts.roles import Permission
+from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import Number, WebPart, allowed, refusals
 from axilla.web.prediction import saved_predictions

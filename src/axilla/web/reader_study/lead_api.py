@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 from axilla.explanation.reader_study.blinding_key import Key
 from axilla.records.errors import Problem
 from axilla.web.accounts import account_store
-from axilla.web.accounts.actor import Actor
-from axilla.web.accounts.roles import Permission, Role
+from axilla.web.accounts.roles import Actor, Permission, Role
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import Number, WebPart, allowed, refusals
 from axilla.web.core.http_errors import Invalid, NotFound

@@ -2,11 +2,9 @@
 
 from axilla.explanation.overlay import STRENGTH
 from axilla.web.accounts.roles import Permission
-from axilla.web.core.page_layout import page
-from axilla.web.core.script import script
-from axilla.web.core.text import text
-from axilla.web.core.visit import Visit
-from axilla.web.core.words import N_
+from axilla.web.core.i18n import N_
+from axilla.web.core.page_context import Visit
+from axilla.web.core.page_layout import page, script, text
 from axilla.web.state import Web
 
 

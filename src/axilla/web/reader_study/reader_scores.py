@@ -10,8 +10,8 @@ from typing import Any, Final
 from axilla.explanation.reader_study.blinding_key import PACKETS, Key
 from axilla.explanation.reader_study.packets import COLUMNS
 from axilla.records.errors import Problem, StudyError
-from axilla.records.formulas import harmless
 from axilla.records.run_folder import RunFolder, write_bytes
+from axilla.records.table_columns import harmless
 from axilla.web.core.http_errors import NotFound
 from axilla.web.reader_study.packet_contents import answers_of
 from axilla.web.reader_study.reader_answers import ReadCase
@@ -59,8 +59,11 @@ def score(folder: RunFolder, key: Key, kept: Kept, *, strict: bool) -> dict[str,
     """
     # Statistics take seconds to import; serving pages must not wait for them.
     from axilla.config.load import read_study  # noqa: PLC0415
-    from axilla.report.reader_study_scores import as_record, write_scores  # noqa: PLC0415
-    from axilla.report.review_scoring import score_review  # noqa: PLC0415
+    from axilla.report.reader_study_scores import (  # noqa: PLC0415
+        as_record,
+        score_review,
+        write_scores,
+    )
 
     with _scoring:
         write_answers(folder, key, kept)

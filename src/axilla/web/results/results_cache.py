@@ -7,8 +7,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, Literal
 
 from axilla.records.errors import CohortError, ConfigError, Problem, StudyError
-from axilla.records.progress_file import NAME as PROGRESS
-from axilla.records.progress_file import Run, read_run
+from axilla.records.progress import NAME as PROGRESS
+from axilla.records.progress import Run, read_run
 from axilla.records.run_folder import RunFolder
 from axilla.records.types import ImageModality
 from axilla.web.core.file_stamps import Stamp, stamp_of
@@ -16,7 +16,7 @@ from axilla.web.core.http_errors import Busy, NotFound
 from axilla.web.results.results_schemas import CaseDetail, Cases, Gallery, Overview, Point, RunState
 
 if TYPE_CHECKING:
-    from axilla.web.results.pictures import CasePictures
+    from axilla.web.results.case_images import CasePictures
     from axilla.web.results.results_view import View
 
 PictureKind = Literal["thumbnail", "image", "heatmap"]
@@ -127,7 +127,7 @@ class ResultsDesk:
     def _load(self) -> "tuple[View, CasePictures] | None":
         """Read everything; None if files went away meanwhile, or a run is about to mend them."""
         # Statistics take seconds to import; serving pages must not wait for them.
-        from axilla.web.results.pictures import CasePictures  # noqa: PLC0415
+        from axilla.web.results.case_images import CasePictures  # noqa: PLC0415
         from axilla.web.results.results_view import open_view  # noqa: PLC0415
 
         try:

@@ -1,6 +1,12 @@
-"""What the page of results says; its script shows it."""
+"""The results page and its texts."""
 
 from collections.abc import Callable
+
+from axilla.web.accounts.roles import Permission
+from axilla.web.core.i18n import N_
+from axilla.web.core.page_context import Visit
+from axilla.web.core.page_layout import page, script, text
+from axilla.web.state import Web
 
 Say = Callable[[str], str]
 
@@ -163,3 +169,13 @@ def _cases(say: Say) -> dict[str, str]:
         "speaks_for": say("speaks for positive"),
         "speaks_against": say("speaks against"),
     }
+
+
+def register(web: Web) -> None:
+    """Register the page."""
+    page(web, "/results", Permission.SEE_RESULTS, title=N_("Results"))(_build)
+
+
+def _build(visit: Visit) -> None:
+    text("h1", visit.say("Results"))
+    script("results", data={"words": words(visit.say)})

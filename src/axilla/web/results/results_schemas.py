@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from axilla.records.progress_file import Stage, Task
+from axilla.records.progress import Stage, Task
 from axilla.records.types import ImageModality
 
 Cell = Literal["tp", "fp", "fn", "tn"]

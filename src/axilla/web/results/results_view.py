@@ -5,8 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from axilla.config.load import read_study
-from axilla.config.run_config import as_run
+from axilla.config.load import as_run, read_study
 from axilla.records.estimate import Estimate
 from axilla.records.run_folder import RunFolder
 from axilla.report.answer import answer_of

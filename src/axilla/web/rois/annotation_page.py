@@ -1,10 +1,9 @@
 """Annotating: draw the smallest rectangle around each lesion."""
 
 from axilla.web.accounts.roles import Permission
-from axilla.web.core.page_layout import page
-from axilla.web.core.text import text
-from axilla.web.core.visit import Visit
-from axilla.web.core.words import N_
+from axilla.web.core.i18n import N_
+from axilla.web.core.page_context import Visit
+from axilla.web.core.page_layout import page, text
 from axilla.web.rois.roi_page_strings import build
 from axilla.web.state import Web
 

@@ -1,6 +1,6 @@
-"""Annotation and review over the API; images go by keys that tell nothing."""
+"""API of annotation and review."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query
@@ -8,16 +8,16 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from axilla.annotation.image_index import StudyImage
+from axilla.annotation.roi_reviews import RoiReview
 from axilla.annotation.stage import exported_rois
 from axilla.records.errors import AxillaError, Problem
 from axilla.records.roi_rectangle import Roi
-from axilla.web.accounts.actor import Actor
-from axilla.web.accounts.roles import Permission
+from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import WebPart, allowed, refusals
+from axilla.web.core.finite_numbers import finite
 from axilla.web.core.http_errors import Invalid
 from axilla.web.rois import roi_review_store, roi_store
-from axilla.web.rois.agreement import agreement_of
 from axilla.web.rois.roi_files import file_accepted
 from axilla.web.rois.roi_schemas import (
     Agreement,
@@ -36,10 +36,29 @@ from axilla.web.rois.roi_schemas import (
     Suggested,
     content_of,
 )
-from axilla.web.rois.roi_store import Content, Image
-from axilla.web.rois.roi_tables import RoiDrawing, State
+from axilla.web.rois.roi_store import Content, Image, RoiDrawing, State
 from axilla.web.rois.study_images import KEY
 from axilla.web.state import Web
+
+
+def agreement_of(reviews: Sequence[RoiReview]) -> tuple[dict[str, Any], ...]:
+    """Return each number with its interval, None where the data allow none."""
+    # scipy's tests take a second to import; the server must not wait for them.
+    from axilla.evaluation.agreement.roi_agreement import roi_agreement  # noqa: PLC0415
+
+    return tuple(
+        {
+            "key": one.key,
+            "value": finite(one.estimate.value),
+            "low": finite(one.estimate.low),
+            "high": finite(one.estimate.high),
+            "n": one.estimate.n,
+            "unit": one.unit,
+            "method": one.estimate.method,
+        }
+        for one in roi_agreement(reviews)
+    )
+
 
 router = APIRouter(prefix="/api", responses=refusals())
 _LOOKS = (Permission.ANNOTATE, Permission.REVIEW, Permission.SETTLE)

@@ -12,11 +12,10 @@ from axilla.annotation.stage import save_rois
 from axilla.config.load import read_study
 from axilla.config.study import StudyConfig
 from axilla.records.errors import AxillaError
-from axilla.records.locks import locked
-from axilla.records.run_folder import write_bytes
+from axilla.records.run_folder import locked, write_bytes
 from axilla.web.core.database import Database
 from axilla.web.rois.roi_review_store import reviews
-from axilla.web.rois.roi_tables import RoiDrawing, roi_of
+from axilla.web.rois.roi_store import RoiDrawing, roi_of
 
 SOURCE: Final = "axilla serve"
 _log = logging.getLogger(__name__)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from axilla.web.core.script import script
-from axilla.web.core.visit import Visit
-from axilla.web.core.words import N_
+from axilla.web.core.i18n import N_
+from axilla.web.core.page_context import Visit
+from axilla.web.core.page_layout import script
 
 Say = Callable[[str], str]
 

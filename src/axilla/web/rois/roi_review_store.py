@@ -9,11 +9,18 @@ from sqlalchemy.orm import Session
 from axilla.annotation.roi_reviews import Decision, RoiReview
 from axilla.records.errors import Problem
 from axilla.records.roi_rectangle import Roi
-from axilla.web.accounts.actor import Actor
-from axilla.web.accounts.roles import Permission
+from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core.http_errors import NotAllowed
-from axilla.web.rois.roi_store import SAVE, Content, change
-from axilla.web.rois.roi_tables import RoiDrawing, RoiRevision, State, roi_of, written
+from axilla.web.rois.roi_store import (
+    SAVE,
+    Content,
+    RoiDrawing,
+    RoiRevision,
+    State,
+    change,
+    roi_of,
+    written,
+)
 
 AGREED_IOU: Final = 0.5
 Choice = Literal["first", "second", "drawn"]

@@ -9,8 +9,7 @@ from axilla.records.errors import Problem
 from axilla.records.roi_rectangle import Roi
 from axilla.web.core.http_errors import Invalid
 from axilla.web.rois.roi_review_store import Choice
-from axilla.web.rois.roi_store import Content
-from axilla.web.rois.roi_tables import State
+from axilla.web.rois.roi_store import Content, State
 
 _MOST_PX: Final = 200_000
 # NUL and lone surrogates, which no database takes, and what no keyboard types.

@@ -1,25 +1,155 @@
-"""A bundle in memory that answers cases: probability, familiarity, heatmaps. Imports torch."""
+"""A bundle in memory that predicts cases and renders heatmaps. Imports torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_args
 
-from axilla.imaging.slides.opening import close_slides
-from axilla.inference.bundle import read_bundle
+import numpy as np
+
+from axilla.explanation.faithfulness.case_selection import top_images
+from axilla.explanation.heatmap_file import Legend, read_legend
+from axilla.explanation.methods.case_model import CaseModel, Described
+from axilla.explanation.methods.explainer import Explainer, Method
+from axilla.explanation.reader_study.packets import shown
+from axilla.imaging.open_image import open_picture, require_frame, require_ultrasound
+from axilla.imaging.slides.slide_pool import close_slides
+from axilla.inference.bundle import Bundle, read_bundle
+from axilla.inference.case_bags import in_tiles
 from axilla.inference.case_io import as_json_of
 from axilla.inference.manifest import Manifest
 from axilla.inference.prediction_warnings import Caution
 from axilla.inference.predictor import Prediction, Predictor
-from axilla.inference.tiling import in_tiles
+from axilla.preprocessing.prepare import window_of
 from axilla.records.digests import digest_of_files
-from axilla.records.errors import AxillaError, Problem
-from axilla.records.patients import Patient
+from axilla.records.errors import AxillaError, Problem, StudyError
+from axilla.records.patients import ImageFile, Patient
+from axilla.records.roi_rectangle import Roi
+from axilla.records.types import ImageModality
 from axilla.web.prediction.uploaded_case import Held
-from axilla.web.prediction.worker.drawing import Artist
-from axilla.web.prediction.worker.messages import Message, refused
-from axilla.web.prediction.worker.patients import patient_of
 from axilla.web.prediction.worker.worker_loop import too_large
+from axilla.web.prediction.worker.worker_process import Message, refused
+
+_PERCENTILE: Final = 99
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One heatmap: PNG bytes of the image and of its signed map, and what is said of them."""
+
+    image: bytes
+    map: bytes
+    content: dict[str, Any]
+
+
+class Artist:
+    """Draws the heatmaps of cases, in the colours of the study's own where there are any."""
+
+    def __init__(self, bundle: Bundle, legend: Path | None) -> None:
+        """Make the networks and find the colour scale in `legend`, a study's heatmaps folder."""
+        self._model = CaseModel(bundle)
+        self._legend = _legend(legend, model=bundle.manifest.model)
+        self._explainers: dict[ImageModality, Explainer] = {}
+
+    def draw(self, patient: Patient) -> list[Drawn]:
+        """Return a heatmap of each modality: of the image that counts most in its bag."""
+        described = self._model.describe([patient])
+        return [
+            self._draw(patient, described, modality)
+            for modality in self._model.image_modalities
+            if patient.images(modality)
+        ]
+
+    def _draw(self, patient: Patient, described: Described, modality: ImageModality) -> Drawn:
+        which = top_images(described, modality)
+        explainer = self._explainer(modality)
+        values = explainer.explain(described, which).values[0].numpy()
+        place = int(which[0])
+        file = patient.images(modality)[place]
+        scale, shared = self._scale(modality, explainer.method, values)
+        picture = shown(
+            open_picture(file).pixels,
+            values,
+            window=window_of(file, modality, settings=self._model.pixels),
+            scale=scale,
+            signed=True,
+        )
+        content = {
+            "modality": modality,
+            "image": file.path.stem,
+            "method": explainer.method,
+            "scale": scale,
+            "scale_shared": shared,
+            "share": float(described.images[modality].share[place]),
+            "width_px": picture.size_px[0],
+            "height_px": picture.size_px[1],
+            "box_percent": list(picture.box_percent),
+        }
+        return Drawn(picture.image, picture.map, content)
+
+    def _explainer(self, modality: ImageModality) -> Explainer:
+        if modality not in self._explainers:
+            asked = self._legend.method.get(modality, "") if self._legend else ""
+            method: Method = next((m for m in get_args(Method) if m == asked), "gradcam")
+            self._explainers[modality] = Explainer(self._model, modality, method=method)
+        return self._explainers[modality]
+
+    def _scale(
+        self, modality: ImageModality, method: str, values: np.ndarray[Any, np.dtype[np.float32]]
+    ) -> tuple[float, bool]:
+        """Return at which value colour is full, and whether all maps of the study share it."""
+        if self._legend and self._legend.method.get(modality) == method:
+            return self._legend.scale[modality], True
+        return float(np.percentile(np.abs(values), _PERCENTILE)), False
+
+
+def _legend(folder: Path | None, *, model: str) -> Legend | None:
+    """Return the study's legend if its maps are of this model: another's scale says nothing."""
+    try:
+        found = read_legend(folder) if folder else None
+    except StudyError:
+        return None
+    return found if found is not None and found.model == model else None
+
+
+CASE: Final = "case"
+
+
+def patient_of(message: Message, held: Held) -> Patient:
+    """Return the patient of a message, files held; raise `UnreadableImage` or `RoiError`."""
+    content = message.content
+
+    def path_of(told: Mapping[str, Any], name: str) -> Path:
+        return held.put(message.blobs[told["blob"]], f"{name}{told['suffix']}")
+
+    def ultrasound(told: Mapping[str, Any], name: str) -> ImageFile:
+        file = ImageFile(path_of(told, name), frame=told["frame"])
+        require_ultrasound(file.path)
+        if file.frame is not None:
+            require_frame(file.path, file.frame)
+        roi = Roi(*told["roi"]) if "roi" in told else None
+        mask = path_of(told["mask"], f"{name}-mask") if "mask" in told else None
+        return replace(file, roi=roi, mask=mask)
+
+    def pathology(told: Mapping[str, Any], name: str) -> ImageFile:
+        return ImageFile(path_of(told, name), mpp=told["mpp"])
+
+    return Patient(
+        CASE,
+        label=None,
+        group=CASE,
+        ultrasound=_numbered(content["ultrasound"], ultrasound, "ultrasound"),
+        pathology=_numbered(content["pathology"], pathology, "pathology"),
+        clinical=content["clinical"],
+    )
+
+
+def _numbered(
+    files: Sequence[Mapping[str, Any]],
+    make: Callable[[Mapping[str, Any], str], ImageFile],
+    name: str,
+) -> tuple[ImageFile, ...]:
+    return tuple(make(told, f"{name}-{number}") for number, told in enumerate(files, start=1))
 
 
 @dataclass(frozen=True, slots=True)

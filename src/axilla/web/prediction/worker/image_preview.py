@@ -12,13 +12,13 @@ from axilla.imaging.dicom.dicom_reader import frames_in
 from axilla.imaging.dicom.signature import is_dicom
 from axilla.imaging.open_image import open_picture, require_frame, require_ultrasound
 from axilla.imaging.slides import is_slide
-from axilla.imaging.slides.opening import close_slides
-from axilla.imaging.slides.slide_reader import slide_size, thumbnail
+from axilla.imaging.slides.slide_pool import close_slides
+from axilla.imaging.slides.tile_pixels import slide_size, thumbnail
 from axilla.records.errors import AxillaError, Problem
 from axilla.records.patients import ImageFile
 from axilla.web.prediction.uploaded_case import Held
-from axilla.web.prediction.worker.messages import Message, refused
 from axilla.web.prediction.worker.worker_loop import too_large
+from axilla.web.prediction.worker.worker_process import Message, refused
 
 _LONGEST_PX: Final = 2000
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from axilla.records.errors import Problem
-from axilla.web.prediction.worker.messages import Message, receive, refused, send
+from axilla.web.prediction.worker.worker_process import Message, receive, refused, send
 
 Answer = Callable[[Sequence[Message]], list[Message]]
 

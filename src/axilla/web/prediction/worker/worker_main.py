@@ -1,4 +1,4 @@
-"""The process that predicts: its target, which alone imports torch."""
+"""Main functions of the worker processes."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from axilla.web.core.file_stamps import Stamp, stamp_of
-from axilla.web.prediction.worker.messages import Message
 from axilla.web.prediction.worker.worker_loop import serve_batches, stand_back
+from axilla.web.prediction.worker.worker_process import Message
 
 if TYPE_CHECKING:
     from axilla.web.prediction.worker.bundle_runtime import Loaded
+
 
 MORE_BYTES: Final = 6 << 30
 
@@ -51,3 +52,16 @@ class _Bundle:
         if isinstance(loaded, Message):
             return [loaded] * len(batch)
         return loaded.answer(batch, self._folder)
+
+
+PREVIEW_BYTES: Final = 3 << 30
+
+
+def show_for(connection: Connection, folder: str) -> None:
+    """Answer pictures until the server is gone."""
+    stand_back()
+    from axilla.web.prediction.worker.image_preview import Pictures  # noqa: PLC0415 - the readers are slow
+
+    with closing(connection):
+        desk = Pictures(Path(folder))
+        serve_batches(connection, Path(folder), desk.answer, more_bytes=PREVIEW_BYTES)

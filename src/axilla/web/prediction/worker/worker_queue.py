@@ -11,8 +11,7 @@ from typing import Final
 
 from axilla.records.errors import AxillaError, Problem
 from axilla.web.core.http_errors import Busy
-from axilla.web.prediction.worker.messages import Message, problems_in
-from axilla.web.prediction.worker.worker_process import Worker, WorkerGone
+from axilla.web.prediction.worker.worker_process import Message, Worker, WorkerGone, problems_in
 
 _BATCH_BYTES: Final = 64 << 20
 _TRIES: Final = 2

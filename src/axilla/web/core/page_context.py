@@ -7,9 +7,8 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 
-from axilla.web.accounts.actor import Actor
-from axilla.web.accounts.roles import Permission
-from axilla.web.core.words import language_of, words_of
+from axilla.web.accounts.roles import Actor, Permission
+from axilla.web.core.i18n import language_of, words_of
 from axilla.web.state import Web, address_of, cookie_name
 
 THEME_COOKIE: Final = "axilla_theme"

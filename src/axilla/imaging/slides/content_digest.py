@@ -46,7 +46,7 @@ def _companions(path: Path) -> Sequence[Path]:
         return [file for file in _files_in(path.parent) if file != path]
     if not is_dicom_slide(path):
         return ()
-    from axilla.imaging.slides.series import other_files  # noqa: PLC0415 - pydicom, which is slow
+    from axilla.imaging.slides.dicom_series import other_files  # noqa: PLC0415 - pydicom, which is slow
 
     return other_files(path)
 

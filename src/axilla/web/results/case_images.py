@@ -7,8 +7,7 @@ from typing import Final
 
 from PIL import Image
 
-from axilla.cohort.cohort_reader import study_wanted
-from axilla.cohort.lookup import ImagesOf, look_up_images
+from axilla.cohort.cohort_reader import ImagesOf, look_up_images, study_wanted
 from axilla.explanation.heatmap_file import Heatmap, read_heatmaps
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from axilla.imaging.slides.opening import opened_slide
+from axilla.imaging.slides.slide_pool import opened_slide
 from axilla.records.roi_rectangle import Roi
 
 if TYPE_CHECKING:

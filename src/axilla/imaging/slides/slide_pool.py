@@ -82,7 +82,7 @@ def _open(path: str, _changed_ns: int, _size: int, process: int) -> "openslide.O
 
 @lru_cache(maxsize=_OPEN_SLIDES)
 def _is_whole_series(path: Path, _changed_ns: int, _process: int) -> bool:
-    from axilla.imaging.slides.series import (  # noqa: PLC0415 - pydicom is slow to import
+    from axilla.imaging.slides.dicom_series import (  # noqa: PLC0415 - pydicom is slow to import
         frames_are_whole,
         other_files,
     )
