@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pg8000.native
 import pytest
+from hypothesis import settings
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -49,6 +50,9 @@ def pytest_configure() -> None:
     """
     gc.disable()
     gc.set_threshold(50_000, 50, 100)
+    # The first example may import torch; benchmarks look at seconds, tests do not.
+    settings.register_profile("untimed", settings.default, deadline=None)
+    settings.load_profile("untimed")
 
 
 def pytest_collection_finish() -> None:

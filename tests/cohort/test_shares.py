@@ -21,7 +21,7 @@ def cohort(seed, *, patients=120, groups=40):
 
 
 @given(seed=st.integers(0, 10_000), groups=st.integers(5, 120))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_shares_are_nested_whole_and_end_with_everybody(seed, groups):
     labels, names = cohort(seed, groups=groups)
     positions = range(0, 120, 2)

@@ -38,7 +38,7 @@ def prove(folds, *, labels, groups, validation):
             assert sorted(tested) == list(range(len(labels)))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     members=st.lists(
         st.tuples(st.integers(0, 1), st.integers(0, 14), st.sampled_from("ABC")),

@@ -65,7 +65,7 @@ def cohorts(draw):
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(cohorts())
 def test_every_table_is_made_of_any_predictions(tmp_path_factory, cohort):
     table, patients = cohort

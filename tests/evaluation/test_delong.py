@@ -89,7 +89,7 @@ def test_clustered_covariance_is_that_of_the_cleveland_clinic_r_function(name):
     assert covariance == pytest.approx(tuple(expected), abs=1e-15)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 6)), min_size=4, max_size=30))
 def test_midranks_agree_with_comparing_every_pair(pairs):
     labels, scores = (np.array(column) for column in zip(*pairs, strict=True))

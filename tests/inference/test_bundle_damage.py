@@ -47,7 +47,7 @@ def zipped(parts, compression=zipfile.ZIP_STORED):
     return buffer.getvalue()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_a_changed_byte_changes_nothing_or_is_an_error(data, written, tmp_path_factory):
     changed = bytearray(written)
@@ -62,7 +62,7 @@ def test_a_changed_byte_changes_nothing_or_is_an_error(data, written, tmp_path_f
     assert all(torch.equal(bundle.tensors[name], tensor) for name, tensor in TENSORS.items())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_cut_bundle_is_an_error(data, written, tmp_path_factory):
     length = data.draw(st.integers(0, len(written) - 1))

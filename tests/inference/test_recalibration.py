@@ -66,7 +66,7 @@ def test_a_map_mends_what_was_overconfident(kind):
     assert after.mean() == pytest.approx(fresh.mean(), abs=0.02)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 10)), min_size=2, max_size=25))
 def test_a_map_never_falls_and_stays_a_probability(pairs):
     labels, tenths = (np.array(column) for column in zip(*pairs, strict=True))

@@ -38,7 +38,7 @@ PAIRS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9)), min_size=4, ma
 SHARES = st.integers(1, 99).map(lambda percent: f"{percent / 100:g}")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(PAIRS, SHARES)
 def test_sensitivity_is_reached_at_the_best_specificity_of_the_roc_curve(pairs, share):
     labels, probabilities = two_classes(pairs)
@@ -53,7 +53,7 @@ def test_sensitivity_is_reached_at_the_best_specificity_of_the_roc_curve(pairs, 
         assert (probabilities[labels == 1] >= above).mean() < float(share)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(PAIRS, SHARES)
 def test_specificity_is_reached_at_the_best_sensitivity_of_the_roc_curve(pairs, share):
     labels, probabilities = two_classes(pairs)
@@ -65,7 +65,7 @@ def test_specificity_is_reached_at_the_best_sensitivity_of_the_roc_curve(pairs, 
     assert calls[labels == 1].mean() == pytest.approx(true_positive[enough].max())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(PAIRS, SHARES)
 def test_net_benefit_reaches_the_best_of_the_roc_curve(pairs, share):
     labels, probabilities = two_classes(pairs)
@@ -113,7 +113,7 @@ def test_net_benefit_weighs_as_the_rule_says():
     assert threshold == pytest.approx(0.45)  # five are too many
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9)), min_size=4, max_size=40))
 def test_youden_reaches_the_best_of_the_roc_curve(pairs):
     labels, tenths = (np.array(column) for column in zip(*pairs, strict=True))

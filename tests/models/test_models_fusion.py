@@ -143,7 +143,7 @@ def test_a_step_of_training_moves_every_weight(name, widths):
         assert not torch.equal(parameter, before[key]), key
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.lists(st.tuples(st.floats(-1e4, 1e4, width=32), st.booleans()), min_size=3, max_size=3),

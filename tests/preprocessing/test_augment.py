@@ -79,7 +79,7 @@ def test_crops_stay_inside_and_keep_area_and_shape(min_area):
     assert float((right < left).float().mean()) == pytest.approx(0.5, abs=0.08)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
 def test_a_view_is_torchvisions_resized_crop_of_its_box(seed):
     side = 48

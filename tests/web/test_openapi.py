@@ -10,9 +10,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 
 EXAMPLES = 25
 PEOPLE = ["lead", "anna", "rea", "reed", "vi"]
-QUIETLY = settings(
-    max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+QUIETLY = settings(max_examples=EXAMPLES, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
