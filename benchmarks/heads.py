@@ -19,7 +19,7 @@ from axilla.records.progress import Silent
 from axilla.training.data.embeddings import EmbeddingPlan, load_embeddings, store_embeddings
 from axilla.training.data.projection import fit_projection
 from axilla.training.engine.engine import Engine
-from axilla.training.heads.batched_training import Schedule, Trial, train_stacked
+from axilla.training.heads.batched_training import HeadTrial, Schedule, train_stacked
 from axilla.training.networks.optimisation import FUSION_HALVE_EVERY, FUSION_RATE, Optimisation
 from benchmarks.common import Result, Sample, compared, open_sample, seconds_of, spread, table
 from benchmarks.environments import create_environment, run_script
@@ -134,9 +134,9 @@ def _embeddings(sample: Sample) -> list[torch.Tensor]:
     return [fit_projection(e, components=_COMPONENTS)(e) for e in stored]
 
 
-def _trial(embeddings: list[torch.Tensor], train: tuple[int, ...]) -> Trial:
+def _trial(embeddings: list[torch.Tensor], train: tuple[int, ...]) -> HeadTrial:
     patients = len(embeddings[0])
-    return Trial(
+    return HeadTrial(
         embeddings=tuple(embeddings),
         logits=torch.zeros(patients, 2),
         present=torch.ones(patients, 2, dtype=torch.bool),

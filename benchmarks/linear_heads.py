@@ -26,7 +26,7 @@ from axilla.cohort.splits.folds import Fold
 from axilla.models.allocator import keep_freed_memory
 from axilla.records.progress import Silent
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
-from axilla.training.candidate_cache import Kept, load
+from axilla.training.candidate_cache import CachedCandidate, load
 from axilla.training.data.embeddings import EmbeddingPlan, load_embeddings, store_embeddings
 from axilla.training.engine.engine import Engine
 from axilla.training.engine.trials import FrozenTrial, FusionTrial
@@ -147,7 +147,7 @@ def _axilla(
     config, device = sample.config, torch.device("cpu")
     labels = tuple(int(label) for label in sample.labels)
     seconds: dict[str, float] = {}
-    kept: list[Kept] = []
+    kept: list[CachedCandidate] = []
     for (modality, name), plan in plans.items():
         trial = FrozenTrial(
             *(name, plan.pixels, plan.path, labels, tuple(folds), head_search(config)),

@@ -5,7 +5,7 @@ from pathlib import Path
 from axilla.annotation.formats import read_annotations
 from axilla.checks.images.inspected_image import measure
 from axilla.cohort.cohort_reader import read_table
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.cohort.predictions_import import read_predictions
 from axilla.cohort.roi_table import read_rois
 from axilla.cohort.tables.spreadsheet import read_sheet
@@ -21,7 +21,7 @@ from axilla.records.table_columns import PREDICTIONS, read_results
 from fuzz.drawings import HEIGHT_PX, WIDTH_PX
 
 _SIZE_PX = (WIDTH_PX, HEIGHT_PX)
-_PAIRED = Wanted(
+_PAIRED = CohortSchema(
     modalities=("ultrasound", "pathology", "clinical"),
     clinical={"age": "number", "lesion_diameter_mm": "number", "her2": "category"},
     outcome="malignant",
@@ -32,7 +32,7 @@ _PAIRED = Wanted(
     subgroups=("site", "age"),
     bands={"age": (40.0,)},
 )
-_CLINICAL = Wanted(
+_CLINICAL = CohortSchema(
     modalities=("clinical",),
     clinical={"age": "number", "er": "category", "histological_type": "category"},
     outcome="alnm",

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from axilla.annotation.rectangle_agreement import Pair, icc_agreement
+from axilla.annotation.rectangle_agreement import RectanglePair, icc_agreement
 from axilla.annotation.roi_reviews import RoiReview, read_reviews, reviews_csv
 from axilla.records.errors import CohortError
 from axilla.records.roi_rectangle import Roi
@@ -57,7 +57,7 @@ def test_icc_of_the_same_numbers_is_one():
 
 
 def test_a_pair_by_hand():
-    pair = Pair("P1", Roi(0, 0, 10, 10), Roi(3, 4, 10, 10), pixel_mm=0.5)
+    pair = RectanglePair("P1", Roi(0, 0, 10, 10), Roi(3, 4, 10, 10), pixel_mm=0.5)
     assert pair.iou == pytest.approx(7 * 6 / (200 - 7 * 6))
     assert pair.distance_px == 5
     assert pair.areas(mm=False) == (100, 100)

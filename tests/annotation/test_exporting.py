@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from axilla.annotation.annotation_import import Choice
+from axilla.annotation.annotation_import import ShapeChoice
 from axilla.annotation.image_index import study_images
 from axilla.annotation.stage import export_rois, import_rois
 from axilla.cohort.roi_table import read_rois
@@ -15,7 +15,7 @@ from axilla.records.errors import CohortError
 
 
 def take(drawn, *files):
-    return import_rois(drawn.config, drawn.root, files, choice=Choice())
+    return import_rois(drawn.config, drawn.root, files, choice=ShapeChoice())
 
 
 def rows(drawn):

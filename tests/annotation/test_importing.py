@@ -7,7 +7,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from axilla.annotation.annotation_import import Choice
+from axilla.annotation.annotation_import import ShapeChoice
 from axilla.annotation.image_index import AmbiguousName, ImageIndex, StudyImage
 from axilla.annotation.stage import import_rois
 from axilla.cohort.roi_table import read_rois
@@ -17,7 +17,7 @@ from axilla.records.roi_rectangle import Roi
 
 
 def take(drawn, *files, labels=(), several="refuse", **options):
-    choice = Choice(tuple(labels), several)
+    choice = ShapeChoice(tuple(labels), several)
     return import_rois(drawn.config, drawn.root, files, choice=choice, **options)
 
 

@@ -5,7 +5,7 @@ import threading
 import pandas as pd
 import pytest
 
-from axilla.annotation.annotation_import import Choice
+from axilla.annotation.annotation_import import ShapeChoice
 from axilla.annotation.image_index import study_images
 from axilla.annotation.stage import export_rois, import_rois, save_rois
 from axilla.cohort.cohort_reader import read_cohort
@@ -44,7 +44,7 @@ def test_imported_outlines_stay_on_disk_and_labels_in_their_row(drawn):
     lesion = drawn.lesions[0]
     shape = {"shape_type": "polygon", "points": lesion.corners}
     file = drawn.write("a.json", drawn.labelme(lesion, shape))
-    import_rois(drawn.config, drawn.root, [file], choice=Choice())
+    import_rois(drawn.config, drawn.root, [file], choice=ShapeChoice())
     mask = rows(drawn)[lesion.image].mask
     assert save(drawn, {lesion.image: rows(drawn)[lesion.image].roi}) == ()
     assert rows(drawn)[lesion.image].mask == mask

@@ -6,19 +6,19 @@ from datetime import date
 import pytest
 
 from axilla.cohort.cohort_reader import read_table
-from axilla.cohort.cohort_schema import Wanted, wanted_by
-from axilla.cohort.tables.spreadsheet import Row, Sheet
+from axilla.cohort.cohort_schema import CohortSchema, wanted_by
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow
 from axilla.cohort.values.ages import age_at, with_ages
 from axilla.cohort.values.derived_columns import with_derived
 
-AGED = Wanted(modalities=("clinical",), clinical={"age": "number"})
+AGED = CohortSchema(modalities=("clinical",), clinical={"age": "number"})
 
 
 def sheet_of(**columns):
     count = len(next(iter(columns.values())))
     columns = {"patient_id": [f"p{i}" for i in range(count)], **columns}
     rows = tuple(
-        Row(i + 2, {name: cells[i] for name, cells in columns.items()}) for i in range(count)
+        SheetRow(i + 2, {name: cells[i] for name, cells in columns.items()}) for i in range(count)
     )
     return Sheet("cohort.csv", tuple(columns), rows)
 
@@ -103,7 +103,7 @@ def test_dates_of_birth_need_a_day_to_count_to_if_the_age_is_asked_for():
     assert missing.code == "column_missing"
     assert "biopsy_date" in missing.problem.expected
     assert column(aged, "age") == [""]
-    nothing = Wanted(modalities=("ultrasound",))
+    nothing = CohortSchema(modalities=("ultrasound",))
     assert with_ages(sheet, nothing)[1] == ()
     assert "birth_date" not in with_ages(sheet, nothing)[0].columns
 
@@ -164,7 +164,7 @@ def test_her2_from_scores_and_fish():
         her2_ihc=["0", "1+", "2+", "2+", "2+", "3+", "3", "(++)", "", "strong"],
         her2_fish=["", "", "positive", "negative", "", "negative", "", "+", "positive", ""],
     )
-    wanted = Wanted(modalities=("clinical",), clinical={"her2": "category"})
+    wanted = CohortSchema(modalities=("clinical",), clinical={"her2": "category"})
     derived, (refused,) = with_derived(sheet, wanted)
     assert column(derived, "her2") == [
         *("negative", "negative", "positive", "negative", "", "positive", "positive"),
@@ -190,7 +190,7 @@ def test_a_subtype_of_the_tables_own_is_kept_and_checked():
 
 
 def test_ki67_as_fractions_is_refused():
-    wanted = Wanted(modalities=("clinical",), clinical={"ki67": "number"})
+    wanted = CohortSchema(modalities=("clinical",), clinical={"ki67": "number"})
     sheet = sheet_of(ki67=["0.1", "0.3", "1", "0.05", "0.9"])
     (refused,) = with_derived(sheet, wanted)[1]
     assert "from 0.05 to 1, which seem to be fractions" in refused.problem.found

@@ -5,10 +5,10 @@ from datetime import date
 import pytest
 
 from axilla.cohort.cohort_reader import read_cases, read_table
-from axilla.cohort.cohort_schema import Wanted, wanted_by
+from axilla.cohort.cohort_schema import CohortSchema, wanted_by
 from axilla.cohort.eligibility.criteria import inclusion_flow, screen
 from axilla.cohort.eligibility.rules import RuleFault, decide, parse_rule
-from axilla.cohort.tables.spreadsheet import Row, Sheet
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow
 from axilla.cohort.values.dates import dates_in, read_date
 from axilla.config.sections import EligibilitySection
 
@@ -19,13 +19,13 @@ def sheet_of(**columns):
     count = len(next(iter(columns.values())))
     columns = {"patient_id": [f"p{i}" for i in range(count)], **columns}
     rows = tuple(
-        Row(i + 2, {name: cells[i] for name, cells in columns.items()}) for i in range(count)
+        SheetRow(i + 2, {name: cells[i] for name, cells in columns.items()}) for i in range(count)
     )
     return Sheet("cohort.csv", tuple(columns), rows)
 
 
 def screened(sheet, labels=None, **section):
-    wanted = Wanted(modalities=("clinical",), eligibility=EligibilitySection(**section))
+    wanted = CohortSchema(modalities=("clinical",), eligibility=EligibilitySection(**section))
     return screen(sheet, wanted, labels=labels or [0] * len(sheet.rows))
 
 

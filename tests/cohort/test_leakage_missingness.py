@@ -5,12 +5,12 @@ import pytest
 from scipy.stats import fisher_exact
 
 from axilla.checks.leakage.missingness_leakage import missingness_findings
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.roi_rectangle import Roi
 
 COLUMNS = tuple(f"c{number}" for number in range(6))
-WANTED = Wanted(modalities=("clinical",), clinical=dict.fromkeys(COLUMNS, "number"))
+WANTED = CohortSchema(modalities=("clinical",), clinical=dict.fromkeys(COLUMNS, "number"))
 
 
 def cohort(rng, *, n, groups=None, planted=0.0):
@@ -70,7 +70,7 @@ def small(lacking_positive, lacking_negative, having_positive, having_negative):
 
 @pytest.mark.parametrize("counts", [(8, 1, 10, 12), (4, 0, 10, 12), (3, 4, 10, 12)])
 def test_without_groups_the_test_is_fishers(counts):
-    wanted = Wanted(modalities=("clinical",), clinical={"c0": "number"})
+    wanted = CohortSchema(modalities=("clinical",), clinical={"c0": "number"})
     p = fisher_exact([counts[:2], counts[2:]]).pvalue
     findings = found(small(*counts), wanted)
     assert bool(findings) == (p < 0.05)
@@ -86,7 +86,7 @@ def test_a_group_counts_once():
 
 
 def test_modalities_marks_and_readings_are_looked_at_in_the_development_set_only():
-    wanted = Wanted(modalities=("ultrasound", "pathology"), outcome="y", reader="birads")
+    wanted = CohortSchema(modalities=("ultrasound", "pathology"), outcome="y", reader="birads")
     image, marked = ImageFile(Path("a.png")), ImageFile(Path("a.png"), roi=Roi(0, 0, 5, 5))
 
     def patient(i, **changes):

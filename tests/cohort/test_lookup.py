@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from axilla.cohort.cohort_reader import look_up_images
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.records.errors import CohortError
 from axilla.records.roi_rectangle import Roi
 
-WANTED = Wanted(modalities=("ultrasound", "pathology"))
+WANTED = CohortSchema(modalities=("ultrasound", "pathology"))
 HEAD = "patient_id,ultrasound,roi_left,roi_top,roi_width,roi_height,pathology\n"
 
 
@@ -41,7 +41,7 @@ def test_unwanted_modalities_are_not_opened(tmp_path):
     image(tmp_path / "he.png")
     (tmp_path / "cohort.csv").write_text(HEAD + "1,x.png,,,,,he.png\n", encoding="utf-8")
     table = tmp_path / "cohort.csv"
-    found = look_up_images(table, Wanted(modalities=("pathology",)), patients={"1"})
+    found = look_up_images(table, CohortSchema(modalities=("pathology",)), patients={"1"})
     assert found["1"].listed == {"pathology": 1}
     assert [file.path.name for file in found["1"].files["pathology"]] == ["he.png"]
 

@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 
 from axilla.cohort.cohort_reader import read_table
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.cohort.tables import excel, table_limits
 from axilla.cohort.tables.encoding_detection import decode_text
 from axilla.cohort.tables.spreadsheet import read_sheet
@@ -93,7 +93,7 @@ def test_rows_and_cells_are_counted_while_they_are_read(tmp_path, monkeypatch, l
 
 def test_more_patients_than_any_cohort_are_refused(tmp_path, monkeypatch):
     path = csv_file(tmp_path, "patient_id,age", "P1,1", "P2,2")
-    wanted = Wanted(modalities=("clinical",), clinical={"age": "number"})
+    wanted = CohortSchema(modalities=("clinical",), clinical={"age": "number"})
     assert len(read_table(path, wanted, strict=False).patients) == 2
     monkeypatch.setattr("axilla.cohort.cohort_reader.MOST_PATIENTS", 1)
     with pytest.raises(CohortError, match="more than 1 patients"):

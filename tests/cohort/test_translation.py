@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from axilla.cohort.cohort_reader import look_up_images, read_cases, read_cohort, read_table
-from axilla.cohort.cohort_schema import Wanted, wanted_by
+from axilla.cohort.cohort_schema import CohortSchema, wanted_by
 from axilla.records.errors import CohortError
 
 CHINESE = {
@@ -167,7 +167,7 @@ def test_two_columns_may_swap_names(paired, study):
 
 
 def test_cases_to_predict_are_read_without_a_mapping_unless_one_is_given(hospital):
-    wanted = Wanted(modalities=("ultrasound",))
+    wanted = CohortSchema(modalities=("ultrasound",))
     with pytest.raises(CohortError, match="a column patient_id"):
         read_cases(write(hospital) / "cohort.csv", wanted)
     given = replace(wanted, columns=CHINESE, values=WORDS)

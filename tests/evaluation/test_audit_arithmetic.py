@@ -14,7 +14,12 @@ from axilla.evaluation.audit.auc_bounds import (
     binormal_auc,
     pair_count,
 )
-from axilla.evaluation.audit.interpretations import MISPRINT, Reading, readings_of, windows_of
+from axilla.evaluation.audit.interpretations import (
+    MISPRINT,
+    Interpretation,
+    readings_of,
+    windows_of,
+)
 from axilla.evaluation.audit.matrices import heaviest_matrices, weigh
 from axilla.evaluation.audit.recovery import expected_figure, halves_of, slip_between
 from axilla.evaluation.audit.reported_table import FIGURES, Printed, ReportedModel
@@ -55,7 +60,7 @@ def test_weights_equal_those_of_every_matrix_printed_in_decimal(rounding, n, pos
     rng = np.random.default_rng(n)
     modes = [ROUND_DOWN] if rounding == "truncated" else [ROUND_HALF_UP, ROUND_HALF_EVEN]
     models = [random_model(rng, 2), random_model(rng, 2, missing="npv"), random_model(rng, 3)]
-    windows = windows_of(models, Reading(FIGURES, FIGURES, rounding, 1.0))
+    windows = windows_of(models, Interpretation(FIGURES, FIGURES, rounding, 1.0))
     result = weigh(windows, n=n, positives=positives)
     best = heaviest_matrices(windows, n=n, positives=positives, most=10**6)
     negatives = n - positives
@@ -86,7 +91,9 @@ def test_arbitrary_figures_have_an_expected_bayes_factor_of_one():
         for a in range(101)
         for r in range(101)
     ]
-    result = weigh(windows_of(models, Reading(columns, columns, "rounded", 1.0)), n=13, positives=6)
+    result = weigh(
+        windows_of(models, Interpretation(columns, columns, "rounded", 1.0)), n=13, positives=6
+    )
     assert (10**result.evidence).sum() / 100**2 == pytest.approx(1, abs=0.01)
 
 
@@ -102,7 +109,7 @@ def test_the_search_finds_what_weighing_every_test_set_finds():
     ]  # fmt: skip
     sizes = np.arange(10, 61)
     found = search(models, columns, sizes=sizes)
-    windows = windows_of(models, Reading(columns, columns, "rounded", 1.0))
+    windows = windows_of(models, Interpretation(columns, columns, "rounded", 1.0))
     every = {(int(n), p): weigh(windows, n=int(n), positives=p) for n in sizes for p in range(1, n)}
     best = max(every, key=lambda size: every[size].evidence.sum() - np.log10(size[0] * size[0]))
     assert best == (found.explanations[0].n, found.explanations[0].positives) == (30, 16)
@@ -182,7 +189,7 @@ def test_large_test_sets_explain_more_by_chance():
                       None)
         for k in range(10)
     ]  # fmt: skip
-    windows = windows_of(models, Reading(columns, columns, "rounded", 1.0))
+    windows = windows_of(models, Interpretation(columns, columns, "rounded", 1.0))
     means = [
         explained_by_chance(windows, n=n, positives=n // 2, rng=np.random.default_rng(0)).mean
         for n in (20, 64, 200, 600)

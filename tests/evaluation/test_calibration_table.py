@@ -16,7 +16,7 @@ from axilla.evaluation.calibration.calibration_table import (
     calibration_table,
     smooth_outcomes,
 )
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.intervals.confidence_intervals import wilson
 from axilla.evaluation.prediction_arrays import model_predictions
 from axilla.records.table_columns import CALIBRATION
@@ -217,9 +217,9 @@ def test_the_table_has_every_model_and_no_reader(make_rows):
         make_rows(labels, (scores > 0.5).astype(float), model="birads", kind="reader"),
     ]
     models = {r["model"].iloc[0]: model_predictions(r, groups=None) for r in rows}
-    material = Material(CONFIG, (), pd.concat(rows), models, {})
+    material = EvaluationInputs(CONFIG, (), pd.concat(rows), models, {})
     table = calibration_table(material)
     assert tuple(table.columns) == CALIBRATION
     assert set(table["model"]) == {"multilayer", "ultrasound/plnet"}
-    reader = Material(CONFIG, (), rows[2], {"birads": models["birads"]}, {})
+    reader = EvaluationInputs(CONFIG, (), rows[2], {"birads": models["birads"]}, {})
     assert calibration_table(reader) is None

@@ -13,7 +13,7 @@ from axilla.evaluation.comparisons.comparisons_table import (
     holm,
 )
 from axilla.evaluation.comparisons.planned_comparisons import planned_contests
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.intervals.confidence_intervals import resampled
 from axilla.evaluation.metrics.weighted_metrics import metrics_of
 from axilla.evaluation.prediction_arrays import model_predictions
@@ -27,7 +27,7 @@ def material_of(table, groups=None):
         str(name): model_predictions(rows, groups=groups)
         for name, rows in table.groupby("model", sort=False)
     }
-    return Material(CONFIG, (), table, models, groups or {})
+    return EvaluationInputs(CONFIG, (), table, models, groups or {})
 
 
 def study_rows(make_rows, scored, *, without=()):

@@ -7,13 +7,13 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from axilla.config.study import StudyConfig
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.subgroups.confounding import apparent_auc, associate, confounding_table
 from axilla.evaluation.subgroups.missing_values import missingness_table
 from axilla.records.patients import Patient
 
 
-def study(patients, **sections) -> Material:
+def study(patients, **sections) -> EvaluationInputs:
     raw = {
         "study": {"outcome": "alnm"},
         "cohort": {"site": "hospital"},
@@ -22,7 +22,9 @@ def study(patients, **sections) -> Material:
         "reader": {"column": "birads", "positive": ["5"]},
     }
     config = StudyConfig.model_validate(raw | sections)
-    return Material(config, patients, pd.DataFrame(), {}, {p.patient_id: p.group for p in patients})
+    return EvaluationInputs(
+        config, patients, pd.DataFrame(), {}, {p.patient_id: p.group for p in patients}
+    )
 
 
 def patients_at(sites, labels, **more) -> list[Patient]:

@@ -9,7 +9,7 @@ from scipy.special import expit
 from scipy.stats import bootstrap
 
 from axilla.config.study import StudyConfig
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.metrics.net_benefit import (
     decision_curve,
     decision_table,
@@ -158,7 +158,7 @@ def test_the_table_covers_the_range_asked_for(make_rows):
         make_rows(labels[:30], scores[:30], model="birads", kind="reader"),
     ]
     models = {r["model"].iloc[0]: model_predictions(r, groups=None) for r in rows}
-    material = Material(CONFIG, (), pd.concat(rows), models, {})
+    material = EvaluationInputs(CONFIG, (), pd.concat(rows), models, {})
     table = decision_table(material)
     assert tuple(table.columns) == DECISION_CURVE
     for model, patients in (("multilayer", 40), ("birads", 30)):
@@ -168,4 +168,4 @@ def test_the_table_covers_the_range_asked_for(make_rows):
         np.testing.assert_allclose(found["treat_all"], everybody)
         assert (found["n"] == patients).all()
     pd.testing.assert_frame_equal(decision_table(material), table)
-    assert decision_table(Material(CONFIG, (), rows[0], {}, {})) is None
+    assert decision_table(EvaluationInputs(CONFIG, (), rows[0], {}, {})) is None

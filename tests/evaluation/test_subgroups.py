@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import recall_score, roc_auc_score
 
 from axilla.config.study import StudyConfig
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.metrics.metrics_table import metrics_of_predictions
 from axilla.evaluation.prediction_arrays import model_predictions
 from axilla.evaluation.stage import evaluate
@@ -57,7 +57,7 @@ def material(rows, attributes, *, groups=None, **evaluation):
         str(model): model_predictions(part, groups=groups)
         for model, part in rows.groupby("model", sort=False)
     }
-    return Material(config, patients, rows, models, groups)
+    return EvaluationInputs(config, patients, rows, models, groups)
 
 
 def by_number(patient):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from axilla.config.study import StudyConfig
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.table1.patient_table import table_one
 from axilla.evaluation.table1.study_table1 import study_table1
 from axilla.records.patients import Patient
@@ -39,7 +39,7 @@ def patients(*, donors=N, **changes):
 def material(people, *, predicted=N, **config):
     table = pd.DataFrame({"patient_id": [patient.patient_id for patient in people[:predicted]]})
     groups = {patient.patient_id: patient.group for patient in people}
-    return Material(StudyConfig.model_validate(CONFIG | config), people, table, {}, groups)
+    return EvaluationInputs(StudyConfig.model_validate(CONFIG | config), people, table, {}, groups)
 
 
 def test_default_columns_are_clinical_site_and_reader():

@@ -9,7 +9,7 @@ import pytest
 from axilla.config.sections import ReviewSection
 from axilla.explanation.reader_study.answers import read_answers
 from axilla.explanation.reader_study.blinding_key import Key, as_json, read_key
-from axilla.explanation.reader_study.case_sampling import Candidate, draw_cases
+from axilla.explanation.reader_study.case_sampling import EligiblePatient, draw_cases
 from axilla.explanation.reader_study.packets import (
     COLUMNS,
     Packet,
@@ -27,7 +27,7 @@ BOTH = ("ultrasound", "pathology")
 
 
 def drawn(n=60, *, cases=50, readers=2, share=0.25, seed=0, decoys=BOTH):
-    candidates = {f"P{k:03d}": Candidate(BOTH, decoys) for k in range(n)}
+    candidates = {f"P{k:03d}": EligiblePatient(BOTH, decoys) for k in range(n)}
     rng = np.random.default_rng(seed)
     return draw_cases(candidates, cases=cases, readers=readers, decoy_share=share, rng=rng)
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.covariance import LedoitWolf
 
-from axilla.inference.ood import Familiarity, distances_between, fit_reference
+from axilla.inference.ood import OodScore, distances_between, fit_reference
 from axilla.inference.prediction_warnings import unlike_training
 
 RNG = np.random.default_rng(11)
@@ -92,11 +92,11 @@ def test_a_case_far_away_is_unfamiliar_and_one_in_the_middle_is_not():
 
 @pytest.mark.parametrize(("n", "rank", "told"), [(24, 1, True), (24, 2, False), (999, 9, True)])
 def test_few_patients_warn_of_what_is_further_than_all_of_them(n, rank, told):
-    assert Familiarity(1.0, rank / (n + 1), n).unfamiliar is told
+    assert OodScore(1.0, rank / (n + 1), n).unfamiliar is told
 
 
 def test_a_share_is_said_in_words():
-    said = unlike_training("pathology", Familiarity(9.0, 0.005, 999))
+    said = unlike_training("pathology", OodScore(9.0, 0.005, 999))
     assert said == "pathology: further from the training patients than 99.5% of them"
     assert said.template.format(**said.values) == said
 

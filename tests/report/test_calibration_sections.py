@@ -18,7 +18,7 @@ from axilla.report.headline_models import protagonists, readers
 from axilla.report.number_format import MINUS, number
 from axilla.report.sections.calibration_section import calibration_section, calibration_sentence
 from axilla.report.sections.decision_section import decision_section, worth_sentence
-from axilla.report.sections.section_inputs import Material
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import load_results
 
 
@@ -30,7 +30,7 @@ def results(paired):
 @pytest.fixture(scope="module")
 def material(results):
     drawings = [draw_calibration(results), draw_decision_curve(results)]
-    return Material(results, answer_of(results), {d.name: d for d in drawings})
+    return ReportContext(results, answer_of(results), {d.name: d for d in drawings})
 
 
 def cells(html, title):
@@ -103,7 +103,7 @@ def test_no_tables_no_figures_no_sections(results):
     )
     assert draw_calibration(bare) is None
     assert draw_decision_curve(bare) is None
-    empty = Material(bare, answer_of(results), {})
+    empty = ReportContext(bare, answer_of(results), {})
     assert calibration_section(empty) is None
     assert decision_section(empty) is None
 

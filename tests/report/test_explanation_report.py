@@ -22,7 +22,7 @@ from axilla.report.figures.heatmap_figure import draw_figure5
 from axilla.report.images.explained_cases import explained_cases
 from axilla.report.sections.explanation_section import explanation_section
 from axilla.report.sections.reader_study_section import readings_section
-from axilla.report.sections.section_inputs import Material
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.sections.shapley_section import shapley_section
 from axilla.report.stage import write_report
 from axilla.report.study_results import load_results
@@ -43,7 +43,7 @@ def sections_of(config, folder):
     """The sections alone, without figures."""
     results = load_results(config, folder)
     found = explained_cases(results, folder.root)
-    material = Material(results, answer_of(results), {}, explained=found)
+    material = ReportContext(results, answer_of(results), {}, explained=found)
     made = (explanation_section(material), shapley_section(material), readings_section(material))
     return {section.anchor: section.html for section in made if section is not None}
 

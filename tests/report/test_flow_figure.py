@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import axilla
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.cohort.eligibility.criteria import inclusion_flow, screen
 from axilla.cohort.tables.spreadsheet import Sheet, read_sheet
 from axilla.cohort.values.outcomes import outcome_labels
@@ -111,7 +111,7 @@ def test_what_the_check_counts_is_what_the_figure_and_the_table_show(results):
         ),
     )  # fmt: skip
     rules = EligibilitySection(include={"under 40 years": "age >= 40"})
-    wanted = Wanted(modalities=("clinical",), outcome="malignant", eligibility=rules)
+    wanted = CohortSchema(modalities=("clinical",), outcome="malignant", eligibility=rules)
     labels = outcome_labels(sheet, wanted)
     screening, _ = screen(sheet, wanted, labels=labels)
     left = [

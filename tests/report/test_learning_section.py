@@ -13,7 +13,7 @@ from axilla.records.run_folder import RunFolder
 from axilla.report.answer import answer_of
 from axilla.report.figures.all_figures import draw_figures
 from axilla.report.sections.learning_section import learning_section
-from axilla.report.sections.section_inputs import Material
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import load_results
 
 MODELS = (
@@ -61,7 +61,7 @@ def section(config, folder):
     results = load_results(config, folder)
     answer = answer_of(results)
     drawings = draw_figures(results, answer)
-    return learning_section(Material(results, answer, drawings)), drawings
+    return learning_section(ReportContext(results, answer, drawings)), drawings
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from axilla.records.run_folder import RunFolder
 from axilla.report.answer import answer_of
 from axilla.report.sections.all_sections import SECTIONS
 from axilla.report.sections.roi_agreement_section import roi_agreement_section
-from axilla.report.sections.section_inputs import Material
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import load_results
 
 REVIEWS = [
@@ -35,7 +35,7 @@ def section(paired, tmp_path):
         if content is not None:
             (folder.root / "roi_reviews.csv").write_bytes(content)
         results = load_results(config, folder)
-        return roi_agreement_section(Material(results, answer_of(results), {}))
+        return roi_agreement_section(ReportContext(results, answer_of(results), {}))
 
     return made
 

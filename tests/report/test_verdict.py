@@ -8,7 +8,7 @@ from axilla.report.answer import answer_of, verdict_sentence, worth_sentences
 from axilla.report.figures.all_figures import draw_figures
 from axilla.report.number_format import p_value, signed
 from axilla.report.sections.comparisons_section import comparisons_section
-from axilla.report.sections.section_inputs import Material
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import load_results
 from axilla.report.tables.comparison_rows import families, verdict_row
 
@@ -72,12 +72,12 @@ def test_each_modality_is_told_what_it_is_worth(results):
 @pytest.mark.slow
 def test_the_section_lists_every_planned_pair(results):
     answer = answer_of(results)
-    section = comparisons_section(Material(results, answer, draw_figures(results, answer)))
+    section = comparisons_section(ReportContext(results, answer, draw_figures(results, answer)))
     pairs = results.comparisons.drop_duplicates(["family", "model_a", "model_b"])
     assert str(section.html).count('class="versus"') == len(pairs)
     assert sum(len(contests) for _, contests in families(results)) == len(pairs)
     empty = replace(results, comparisons=results.comparisons.head(0))
-    assert comparisons_section(Material(empty, answer, {})) is None
+    assert comparisons_section(ReportContext(empty, answer, {})) is None
 
 
 def test_small_p_values_are_never_zero():

@@ -28,7 +28,7 @@ from axilla.training.data.pixels import Pixels
 from axilla.training.engine.engine import Engine
 from axilla.training.learning_curve_run import plan_steps
 from axilla.training.prediction_tables import operating_point
-from axilla.training.unimodal_training import Material
+from axilla.training.unimodal_training import TrainingInputs
 
 pytestmark = pytest.mark.slow
 
@@ -138,7 +138,9 @@ def decisions(
     assert step.share == SHARE
     fold = step.folds[0]
     engine = Engine(torch.device("cpu"), None)
-    material = Material(config, RunFolder(folder), patients, labels, (fold,), engine, Silent())
+    material = TrainingInputs(
+        config, RunFolder(folder), patients, labels, (fold,), engine, Silent()
+    )
     trained = stage.train_models(material)
     scored = stage.scored_models(fold, trained)
     states = {f"{k.model} {part}": dict(s) for k in trained.unimodal.candidates

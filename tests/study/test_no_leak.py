@@ -19,7 +19,7 @@ from axilla.training.data.pixels import Pixels
 from axilla.training.engine.engine import Engine
 from axilla.training.prediction_tables import OperatingPoint, operating_point
 from axilla.training.selected_models import best_fusion
-from axilla.training.unimodal_training import Material
+from axilla.training.unimodal_training import TrainingInputs
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,9 @@ def decide(
     fold = stage.plan_study(config, plan)[0]
     labels = torch.tensor([float(patient.label or 0) for patient in patients])
     engine = Engine(torch.device("cpu"), None)
-    material = Material(config, RunFolder(folder), patients, labels, (fold,), engine, Silent())
+    material = TrainingInputs(
+        config, RunFolder(folder), patients, labels, (fold,), engine, Silent()
+    )
     trained = stage.train_models(material)
     models = [*trained.unimodal.candidates, *trained.unimodal.baselines]
     validations = {

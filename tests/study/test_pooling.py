@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import axilla
 from axilla.cli.main import app
 from axilla.cohort.cohort_reader import read_cases, read_cohort
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.config.load import read_study
 from axilla.inference.bundle import read_bundle
 from axilla.inference.predictor import Prediction, Predictor
@@ -55,12 +55,12 @@ def study(tmp_path_factory: pytest.TempPathFactory, make_study: Callable[..., Pa
 @pytest.fixture(scope="module")
 def predicted(study: Path) -> list[Prediction]:
     bundle = read_bundle(study / "results" / "bundle.axilla")
-    wanted = Wanted(tuple(part.modality for part in bundle.manifest.modalities))
+    wanted = CohortSchema(tuple(part.modality for part in bundle.manifest.modalities))
     return Predictor(bundle).predict(read_cases(study / "cohort.csv", wanted).patients)
 
 
 @pytest.fixture(scope="module")
-def final(study: Path) -> stage.Final:
+def final(study: Path) -> stage.FoldModels:
     """Return what the training stage returns when it trains everything again in one process."""
     fresh = study.parent / "fresh"
     shutil.copytree(study, fresh, ignore=shutil.ignore_patterns("results"))
@@ -68,7 +68,7 @@ def final(study: Path) -> stage.Final:
     return stage.run(config, RunFolder(fresh), read_cohort(config, fresh), Silent())
 
 
-def test_another_number_of_jobs_gives_the_same_bytes(study: Path, final: stage.Final) -> None:
+def test_another_number_of_jobs_gives_the_same_bytes(study: Path, final: stage.FoldModels) -> None:
     ours, theirs = (
         (folder / "results" / "predictions.csv").read_bytes()
         for folder in (study, study.parent / "fresh")
@@ -88,7 +88,7 @@ def test_every_patient_is_predicted_once_by_every_model(study: Path) -> None:
 
 
 def test_the_bundle_predicts_as_the_models_it_was_made_of(
-    study: Path, predicted: list[Prediction], final: stage.Final
+    study: Path, predicted: list[Prediction], final: stage.FoldModels
 ) -> None:
     manifest = read_bundle(study / "results" / "bundle.axilla").manifest
     assert {part.pooling for part in manifest.modalities} == {"attention"}

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from axilla.cli.main import app
 from axilla.cohort.cohort_reader import read_cases
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.inference.bundle import read_bundle
 from axilla.inference.predictor import Predictor
 from axilla.records.table_columns import METRICS, PREDICTIONS, SEARCH, SPLITS
@@ -93,7 +93,7 @@ def test_the_bundle_predicts_as_the_predictor_in_process_does(study: Path, tmp_p
     assert result.exit_code == 0, result.output
     bundle = read_bundle(alone)
     modalities = tuple(part.modality for part in bundle.manifest.modalities)
-    cases = read_cases(study / "cohort.csv", Wanted(modalities)).patients
+    cases = read_cases(study / "cohort.csv", CohortSchema(modalities)).patients
     one_by_one = [Predictor(bundle).predict([case])[0].probability for case in cases]
     written = pd.read_csv(out)
     np.testing.assert_allclose(written["probability"], one_by_one, atol=1e-5)
@@ -104,7 +104,7 @@ def test_a_refitted_model_fits_its_own_patients(study: Path) -> None:
     """A bundle whose parts were mixed up would predict its own training patients at random."""
     bundle = read_bundle(study / "results" / "bundle.axilla")
     modalities = tuple(part.modality for part in bundle.manifest.modalities)
-    wanted = Wanted(modalities, outcome="malignant")
+    wanted = CohortSchema(modalities, outcome="malignant")
     cases = read_cases(study / "cohort.csv", wanted).patients
     predicted = [p.probability for p in Predictor(bundle).predict(cases)]
     assert roc_auc_score([case.label for case in cases], predicted) > 0.7

@@ -8,7 +8,7 @@ from axilla.models.fusion import Concatenation
 from axilla.models.pooling import pools
 from axilla.training.heads import bag_heads as bags_module
 from axilla.training.heads.bag_heads import BagIndex, BagTrial, serve_bags, train_bags
-from axilla.training.heads.batched_training import Schedule, Trial, train_stacked
+from axilla.training.heads.batched_training import HeadTrial, Schedule, train_stacked
 from axilla.training.networks.optimisation import Optimisation
 
 PATIENTS, WIDTH, VIEWS = 24, 5, 3
@@ -106,7 +106,7 @@ def test_with_bags_of_one_every_pooling_is_the_head_without_bags(pooling):
     one = trial(9, range(20), images=PATIENTS)
     bags = BagIndex.of(owner, patients=PATIENTS)
     (pooled,) = train_bags(pooling, [one], LABELS, bags=bags, schedule=SCHEDULE)
-    single = Trial(
+    single = HeadTrial(
         (one.images,), torch.zeros(PATIENTS, 1), torch.ones(PATIENTS, 1).bool(), one.train, one.seed
     )
     (alone,) = train_stacked(Concatenation, [single], LABELS, schedule=SCHEDULE)

@@ -20,7 +20,7 @@ from axilla.training.candidates import (
     inner_auc,
     pick,
 )
-from axilla.training.heads.batched_training import Trained
+from axilla.training.heads.batched_training import TrainedHead
 from axilla.training.heads.frozen_heads import train_frozen
 from axilla.training.heads.hyperparameter_grid import HeadSearch
 from axilla.training.heads.logistic import PENALTIES, encoders_of, standardised, train_logistic
@@ -82,7 +82,7 @@ def test_the_outer_model_is_never_asked():
         rng = torch.Generator().manual_seed(seed)
         logits = [torch.randn(PATIENTS, generator=rng) for _ in range(6)]
         logits[2], logits[5] = outer, outer
-        return [Trained({}, values) for values in logits]
+        return [TrainedHead({}, values) for values in logits]
 
     oracle, junk = LABELS * 9, torch.full((PATIENTS,), NOWHERE)
     first = list(pick(FOLDS, [models(1, oracle), models(2, junk)], LABELS, present=EVERYBODY))
@@ -99,7 +99,7 @@ def test_who_brings_nothing_has_no_part_in_the_choice():
     def models(good):
         rng = torch.Generator().manual_seed(int(good))
         noise = torch.randn(PATIENTS, generator=rng)
-        return [Trained({}, torch.where(present, LABELS if good else noise, noise * 9))] * 6
+        return [TrainedHead({}, torch.where(present, LABELS if good else noise, noise * 9))] * 6
 
     present = torch.arange(PATIENTS) % 4 < 2
     for chosen in pick(FOLDS, [models(good=False), models(good=True)], LABELS, present=present):

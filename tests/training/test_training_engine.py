@@ -12,7 +12,7 @@ from axilla.cohort.splits.folds import Fold, Split
 from axilla.records.errors import StudyError
 from axilla.records.progress import Silent
 from axilla.training.candidate_cache import digest_of_tensor, keep, load, save
-from axilla.training.candidates import Candidate, Output, SearchRow
+from axilla.training.candidates import Candidate, ModelOutput, SearchRow
 from axilla.training.engine.engine import Engine, is_finished
 from axilla.training.engine.process_pool import local_workers
 
@@ -115,7 +115,9 @@ def test_a_workers_own_error_arrives_as_it_was(tmp_path):
 
 def candidate_of(fold, rng):
     outputs = [
-        Output(torch.randn(PATIENTS, 2, 3, generator=rng), torch.randn(PATIENTS, generator=rng))
+        ModelOutput(
+            torch.randn(PATIENTS, 2, 3, generator=rng), torch.randn(PATIENTS, generator=rng)
+        )
         for _ in range(3)
     ]
     outputs[-1].logits[5] = torch.nan

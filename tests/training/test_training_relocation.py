@@ -9,7 +9,7 @@ import torch
 
 from axilla.cohort.splits.folds import Fold, Split
 from axilla.records.errors import StudyError
-from axilla.training.candidate_cache import Kept, save
+from axilla.training.candidate_cache import CachedCandidate, save
 from axilla.training.candidates import GridPoint
 from axilla.training.engine.ray_engine import Parcel, rerooted, run_relocated
 from axilla.training.heads.hyperparameter_grid import HeadSearch
@@ -61,7 +61,7 @@ def work(trial, parcels, scratch, *, name=None, fetched=None):
 
 
 def test_every_path_below_the_cache_moves_and_nothing_else():
-    kept = Kept(
+    kept = CachedCandidate(
         "m", "pathology", FOLD, torch.ones(3), torch.ones(3), 0.5, OLD / "trials" / "a", place=0
     )
     outside = Path("/driver/study/cohort.csv")

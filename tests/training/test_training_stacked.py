@@ -7,7 +7,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from axilla.config.study import SearchSection, TrainingSection
 from axilla.models.fusion import fusions
 from axilla.training.candidates import GridPoint
-from axilla.training.heads.batched_training import Schedule, Trial, train_stacked, withhold
+from axilla.training.heads.batched_training import HeadTrial, Schedule, train_stacked, withhold
 from axilla.training.heads.hyperparameter_grid import HeadSearch, search_heads
 from axilla.training.networks.optimisation import Optimisation
 
@@ -41,7 +41,7 @@ def trial(seed, train, *, missing=True):
     for m, embedding in enumerate(embeddings):
         embedding[~present[:, m]] = torch.nan
     logits = torch.randn(PATIENTS, 2, generator=rng).where(present, torch.nan)
-    return Trial(tuple(embeddings), logits, present, torch.tensor(train), seed)
+    return HeadTrial(tuple(embeddings), logits, present, torch.tensor(train), seed)
 
 
 def plain(name, one, schedule):

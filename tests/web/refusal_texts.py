@@ -29,7 +29,7 @@ LEFT_OUT = (
 # What makes a refusal, and from which argument on its texts stand.
 MAKERS = {
     "Problem": 0,
-    "Refused": 0,
+    "DicomError": 0,
     "damaged": 0,
     "unsupported": 0,
     "unreadable": 1,

@@ -19,13 +19,13 @@ from served import PROBABILITY_TOLERANCE
 
 from axilla.records.run_folder import RunFolder
 from axilla.web.app import create_app
-from axilla.web.core.http_errors import Busy
+from axilla.web.core.http_errors import BusyError
 from axilla.web.core.settings import Limits, ServeSettings
-from axilla.web.prediction.uploaded_case import Held
+from axilla.web.prediction.uploaded_case import TempFiles
 from axilla.web.prediction.worker import worker_process
 from axilla.web.prediction.worker.worker_main import show_for
 from axilla.web.prediction.worker.worker_process import Message, Worker
-from axilla.web.prediction.worker.worker_queue import Desk
+from axilla.web.prediction.worker.worker_queue import WorkerQueue
 
 
 @contextmanager
@@ -124,8 +124,8 @@ def test_another_bundle_on_disk_is_read_before_the_next_prediction(finished: Pat
     assert after["digest"] == before["digest"]
 
 
-def desk(*, timeout_s: float = 60, waiting: int = 8) -> Desk:
-    return Desk(lambda: Worker(show_for), waiting=waiting, batch=1, timeout_s=timeout_s)
+def desk(*, timeout_s: float = 60, waiting: int = 8) -> WorkerQueue:
+    return WorkerQueue(lambda: Worker(show_for), waiting=waiting, batch=1, timeout_s=timeout_s)
 
 
 def picture(content: bytes = b"no image") -> Message:
@@ -136,7 +136,7 @@ def test_what_takes_too_long_is_ended_tried_again_and_said() -> None:
     slow = desk(timeout_s=0.0005)
     slow.start(at_once=True)
     try:
-        with pytest.raises(Busy, match="no answer within"):
+        with pytest.raises(BusyError, match="no answer within"):
             slow.submit(picture()).result(timeout=60)
     finally:
         slow.stop()
@@ -149,7 +149,7 @@ def test_a_closed_desk_answers_who_waits() -> None:
     closing.stop()
     for future in waiting:
         assert isinstance(future.exception(timeout=10), Exception)
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         closing.submit(picture())
 
 
@@ -157,7 +157,7 @@ def test_a_closed_desk_answers_who_waits() -> None:
 def test_an_upload_is_never_a_file_with_content(tmp_path: Path) -> None:
     """While a picture is decoded the worker's folder holds links; afterwards nothing."""
 
-    with Held(tmp_path) as held:
+    with TempFiles(tmp_path) as held:
         path = held.put(b"secret", "ultrasound-1.png")
         assert path.read_bytes() == b"secret"
         assert path.is_symlink()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from drawing import drawn, images, rect, submitted
 
-from axilla.annotation.annotation_import import Choice
+from axilla.annotation.annotation_import import ShapeChoice
 from axilla.annotation.roi_reviews import read_reviews
 from axilla.annotation.stage import import_rois
 from axilla.cohort.cohort_reader import read_cohort
@@ -169,7 +169,7 @@ def test_an_export_comes_back_the_same(team, unfinished: Path, tmp_path: Path) -
     }
     (unfinished / "rois.csv").unlink()
     (tmp_path / "back.json").write_bytes(coco.content)
-    import_rois(config, unfinished, [tmp_path / "back.json"], choice=Choice())
+    import_rois(config, unfinished, [tmp_path / "back.json"], choice=ShapeChoice())
 
     def now() -> dict[str, Roi | None]:
         cohort = read_cohort(config, unfinished)

@@ -13,7 +13,7 @@ from PIL import Image
 from axilla.annotation.boxes import enclosing
 from axilla.annotation.formats import AnnotationFile
 from axilla.annotation.image_index import AmbiguousName, ImageIndex, StudyImage, size_of
-from axilla.annotation.outline_shapes import Drawing, DrawnImage, Size
+from axilla.annotation.outline_shapes import AnnotatedShape, DrawnImage, Size
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
 from axilla.records.roi_rectangle import Roi
 
@@ -24,7 +24,7 @@ NO_CLASS = "(no class)"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ShapeChoice:
     """Which drawings count: their classes (none named: the only one), and what several become."""
 
     labels: tuple[str, ...] = ()
@@ -49,11 +49,11 @@ class _Meant:
     image: StudyImage
     source: str
     sizes: list[tuple[str, Size]] = field(default_factory=list)
-    drawings: list[Drawing] = field(default_factory=list)
+    drawings: list[AnnotatedShape] = field(default_factory=list)
 
 
 def rois_from(
-    files: Sequence[AnnotationFile], images: ImageIndex, choice: Choice
+    files: Sequence[AnnotationFile], images: ImageIndex, choice: ShapeChoice
 ) -> tuple[tuple[NewRoi, ...], tuple[str, ...]]:
     """Return one rectangle per image that was drawn on, and notes on what was not taken.
 
@@ -141,7 +141,9 @@ def _nothing_meant(files: Sequence[AnnotationFile]) -> Problem:
     )
 
 
-def _chosen(meant: Sequence[_Meant], choice: Choice, *, problems: list[Problem]) -> list[_Meant]:
+def _chosen(
+    meant: Sequence[_Meant], choice: ShapeChoice, *, problems: list[Problem]
+) -> list[_Meant]:
     """Keep the drawings of the wanted classes; more than one class needs a choice."""
     counts = Counter(drawing.label or NO_CLASS for one in meant for drawing in one.drawings)
     there = ", ".join(f"{label} ({count})" for label, count in counts.most_common())

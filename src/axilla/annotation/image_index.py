@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from axilla.cohort.cohort_schema import wanted_by
 from axilla.cohort.roi_table import image_key
 from axilla.cohort.tables.columns import ROI, translate
-from axilla.cohort.tables.spreadsheet import Row, read_sheet
+from axilla.cohort.tables.spreadsheet import SheetRow, read_sheet
 from axilla.cohort.values.cells import as_number
 from axilla.config.study import StudyConfig
 from axilla.imaging.open_image import picture_size
@@ -139,12 +139,12 @@ def _pieces(text: str) -> list[str]:
     return [piece.strip() for piece in text.split(";")]
 
 
-def _aligned(row: Row, column: str, *, count: int) -> list[str]:
+def _aligned(row: SheetRow, column: str, *, count: int) -> list[str]:
     pieces = _pieces(row.cells.get(column, ""))
     return pieces if len(pieces) == count else [""] * count
 
 
-def _scales(row: Row, *, count: int) -> list[float | None]:
+def _scales(row: SheetRow, *, count: int) -> list[float | None]:
     """Return the side of a pixel in mm of each image; one value in the cell holds for all."""
     whole = row.cells.get(_SCALE, "")
     one_for_all = bool(whole) and ";" not in whole

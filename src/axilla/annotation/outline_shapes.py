@@ -78,7 +78,7 @@ Size = tuple[int, int]
 """Width and height of an image, px."""
 
 
-class Part(Protocol):
+class ShapePart(Protocol):
     """One closed piece of what was drawn; `outlined` if it says more than its rectangle."""
 
     outlined: ClassVar[bool]
@@ -195,12 +195,12 @@ class Bitmap:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class AnnotatedShape:
     """One object that a reader drew; `place` is where the file has it, `label` its class."""
 
     place: str
     label: str
-    parts: tuple[Part, ...]
+    parts: tuple[ShapePart, ...]
 
     def roi(self, size: Size) -> Roi:
         """Return the smallest rectangle that holds all parts; raise `RoiError` if one is wrong."""
@@ -238,7 +238,7 @@ class DrawnImage:
 
     place: str
     names: tuple[str, ...]
-    drawings: tuple[Drawing, ...]
+    drawings: tuple[AnnotatedShape, ...]
     size_px: Size | None = None
     skipped: int = 0
 
@@ -249,7 +249,7 @@ def rotated_box(
     *,
     clockwise_deg: float,
     about_px: tuple[float, float],
-) -> Part:
+) -> ShapePart:
     """Return a rectangle of top left corner and sides, turned clockwise about a point."""
     (left, top), (width, height) = corner_px, sides_px
     if clockwise_deg % 360 == 0:

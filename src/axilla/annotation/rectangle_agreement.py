@@ -18,7 +18,7 @@ _FEWEST: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class RectanglePair:
     """Two readers' rectangles of one image; `pixel_mm` is the side of a pixel, if known."""
 
     patient_id: str

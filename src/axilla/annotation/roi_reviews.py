@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from axilla.cohort.tables.spreadsheet import Row, read_sheet
+from axilla.cohort.tables.spreadsheet import SheetRow, read_sheet
 from axilla.cohort.values.cells import as_number
 from axilla.records.errors import CohortError, Problem, RoiError
 from axilla.records.roi_rectangle import Roi
@@ -93,7 +93,7 @@ def _sides(roi: Roi | None) -> list[int | str]:
     return list(roi.sides)
 
 
-def _review(row: Row) -> RoiReview:
+def _review(row: SheetRow) -> RoiReview:
     cells = row.cells
     decision: Decision = next(one for one in get_args(Decision) if one == _known(cells["decision"]))
     return RoiReview(
@@ -113,6 +113,6 @@ def _known(text: str) -> str:
     return text
 
 
-def _roi(row: Row, reader: str) -> Roi | None:
+def _roi(row: SheetRow, reader: str) -> Roi | None:
     texts = [row.cells[f"{reader}_{side}"] for side in _SIDES]
     return Roi(*map(int, texts)) if any(texts) else None

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from axilla.annotation.annotation_export import coco_file, own_roi, placed
-from axilla.annotation.annotation_import import Choice, NewRoi, rois_from
+from axilla.annotation.annotation_import import NewRoi, ShapeChoice, rois_from
 from axilla.annotation.boxes import roi_from_mask
 from axilla.annotation.formats import AnnotationFile, read_annotations
 from axilla.annotation.image_index import AmbiguousName, ImageIndex, StudyImage, study_images
@@ -44,7 +44,7 @@ def import_rois(
     folder: Path,
     files: Sequence[Path],
     *,
-    choice: Choice,
+    choice: ShapeChoice,
     image: str | None = None,
     dry_run: bool = False,
 ) -> Imported:

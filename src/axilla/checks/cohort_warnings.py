@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, error, warning
 from axilla.records.patients import Patient
@@ -11,7 +11,9 @@ from axilla.records.patients import Patient
 _SPARSE = 0.5
 
 
-def remarks_on(patients: Sequence[Patient], wanted: Wanted, *, table: str) -> Iterator[Finding]:
+def remarks_on(
+    patients: Sequence[Patient], wanted: CohortSchema, *, table: str
+) -> Iterator[Finding]:
     """Yield a warning for each trait of the cohort that weakens what can be concluded.
 
     A group that stands on both sides of the external split is an error.
@@ -24,7 +26,9 @@ def remarks_on(patients: Sequence[Patient], wanted: Wanted, *, table: str) -> It
     yield from _groups(patients, wanted)
 
 
-def _outcomes(patients: Sequence[Patient], wanted: Wanted, *, table: str) -> Iterator[Finding]:
+def _outcomes(
+    patients: Sequence[Patient], wanted: CohortSchema, *, table: str
+) -> Iterator[Finding]:
     if without := [p.patient_id for p in patients if p.label is None]:
         yield warning(
             "outcome_missing",
@@ -52,7 +56,9 @@ def _external(patients: Sequence[Patient], *, table: str) -> Iterator[Finding]:
         )
 
 
-def _modalities(patients: Sequence[Patient], wanted: Wanted, *, table: str) -> Iterator[Finding]:
+def _modalities(
+    patients: Sequence[Patient], wanted: CohortSchema, *, table: str
+) -> Iterator[Finding]:
     for modality in wanted.modalities:
         if lacking := [p.patient_id for p in patients if not p.has(modality)]:
             yield warning(
@@ -87,7 +93,7 @@ def _clinical(patients: Sequence[Patient], column: str, *, table: str) -> Iterat
         )
 
 
-def _groups(patients: Sequence[Patient], wanted: Wanted) -> Iterator[Finding]:
+def _groups(patients: Sequence[Patient], wanted: CohortSchema) -> Iterator[Finding]:
     groups: dict[str, list[Patient]] = defaultdict(list)
     for patient in patients:
         if patient.label is not None:

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from axilla.checks.cohort_warnings import remarks_on
-from axilla.checks.images.inspected_image import Look
+from axilla.checks.images.inspected_image import InspectedImage
 from axilla.checks.images.inspection import inspect_images
 from axilla.checks.leakage.metadata_leakage import metadata_findings, metadata_of
 from axilla.checks.leakage.missingness_leakage import missingness_findings
 from axilla.checks.waivers import accept, refuse_unacceptable
-from axilla.cohort.cohort_reader import Reading, cohort_of, read_table, study_wanted
-from axilla.cohort.cohort_schema import Wanted, wanted_by
+from axilla.cohort.cohort_reader import TableReading, cohort_of, read_table, study_wanted
+from axilla.cohort.cohort_schema import CohortSchema, wanted_by
 from axilla.cohort.eligibility.criteria import inclusion_flow
 from axilla.cohort.roi_table import unmatched_rois
 from axilla.cohort.splits.folds import plan_folds
@@ -43,7 +43,7 @@ def check(
         wanted = study_wanted(config, folder.root)
         reading = read_table(table, wanted, progress=progress)
     except CohortError as fault:
-        nothing = Reading((), tuple(error("table", p) for p in fault.problems), ())
+        nothing = TableReading((), tuple(error("table", p) for p in fault.problems), ())
         _write(folder, nothing, wanted=wanted_by(config))
         raise
     if on_read is not None:
@@ -54,13 +54,13 @@ def check(
 
 
 def _checked(
-    reading: Reading,
-    wanted: Wanted,
+    reading: TableReading,
+    wanted: CohortSchema,
     *,
     config: StudyConfig,
     folder: RunFolder,
     progress: Progress,
-) -> Reading:
+) -> TableReading:
     """Return the reading with every finding, and with what the images say of themselves."""
     inspected = inspect_images(
         reading.patients,
@@ -90,7 +90,9 @@ def _checked(
     return replace(reading, patients=patients, findings=findings)
 
 
-def _calibrated(patients: Sequence[Patient], looks: Sequence[Look]) -> tuple[Patient, ...]:
+def _calibrated(
+    patients: Sequence[Patient], looks: Sequence[InspectedImage]
+) -> tuple[Patient, ...]:
     """Give ultrasound images the pixel size that their files declare, where the table has none."""
     declared = {look.file: look.measures.pixel_mm for look in looks}
 
@@ -116,13 +118,13 @@ def _check_splits(patients: Sequence[Patient], config: StudyConfig) -> Iterator[
         yield from (error("splits", problem) for problem in fault.problems)
 
 
-def _write(folder: RunFolder, reading: Reading, *, wanted: Wanted) -> None:
+def _write(folder: RunFolder, reading: TableReading, *, wanted: CohortSchema) -> None:
     flow = inclusion_flow(reading.patients, wanted.modalities, screening=reading.screening)
     folder.write_json("flow.json", flow)
     folder.write_json("check.json", _report(reading, flow))
 
 
-def _report(reading: Reading, flow: dict[str, Any]) -> dict[str, Any]:
+def _report(reading: TableReading, flow: dict[str, Any]) -> dict[str, Any]:
     findings = by_severity(reading.findings)
     counts = ("in_table", "without_outcome", "labelled", "positive", "negative", "groups")
     return {

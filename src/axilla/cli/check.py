@@ -16,7 +16,7 @@ from axilla.config.load import read_study
 from axilla.records.errors import CohortError
 from axilla.report.images.contact_sheet import write_contact_sheet
 from axilla.report.number_format import counted
-from axilla.report.tables.flow_and_checks import FindingGroup, Shown, finding_groups, listed
+from axilla.report.tables.flow_and_checks import FindingGroup, FindingText, finding_groups, listed
 
 _MOST_PLACES: Final = 3
 _MOST_PATIENTS: Final = 6
@@ -81,7 +81,7 @@ def _lines(group: FindingGroup) -> Iterator[str]:
         yield from _few("to do:", group.remedies)
 
 
-def _sentence(finding: Shown) -> str:
+def _sentence(finding: FindingText) -> str:
     """Place, what was found, and the patients as far as the words do not name them."""
     unnamed = [patient for patient in finding.patients if patient not in finding.found]
     whom = f" ({listed(unnamed, most=_MOST_PATIENTS)})" if unnamed else ""

@@ -8,7 +8,7 @@ from rich.markup import escape
 from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import err, out, progress
 from axilla.cohort.cohort_reader import read_cases, study_wanted
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.config.load import read_study
 from axilla.inference.bundle import read_bundle
 from axilla.inference.case_bags import in_tiles
@@ -26,7 +26,7 @@ def predict_cohort(
     The table is read as that of `study` is, if one is named: its headers, codes, drawn ROIs.
     """
     manifest = predictor.manifest
-    read = _as_in(study) if study else Wanted(())
+    read = _as_in(study) if study else CohortSchema(())
     wanted = replace(
         read,
         modalities=tuple(part.modality for part in manifest.modalities),
@@ -52,11 +52,11 @@ def predict_cohort(
     err.print(RESEARCH_USE_ONLY)
 
 
-def _as_in(study: Path) -> Wanted:
+def _as_in(study: Path) -> CohortSchema:
     """Return how a study reads a table, whatever it reads it for."""
     config = read_study(study / "study.toml")
     whole = study_wanted(config, study)
-    return Wanted(
+    return CohortSchema(
         (), columns=whole.columns, values=whole.values, drawn=whole.drawn, plans=whole.plans
     )
 

@@ -21,7 +21,7 @@ _FREE_GIB = 2
 _SHIPPED_WEIGHTS = ("densenet121", "squeezenet", "efficientnet_lite0")
 
 
-class Finding(NamedTuple):
+class InstallationCheck(NamedTuple):
     """One checked thing: how it is, what was seen, and the fix if one is needed."""
 
     state: State
@@ -50,19 +50,21 @@ def doctor() -> None:
     raise typer.Exit(1 if failed else 0)
 
 
-def _python() -> Iterator[Finding]:
-    yield Finding("PASS", "Python", f"{platform.python_version()} on {platform.system()}")
+def _python() -> Iterator[InstallationCheck]:
+    yield InstallationCheck("PASS", "Python", f"{platform.python_version()} on {platform.system()}")
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[InstallationCheck]:
     for name in _PACKAGES:
         try:
-            yield Finding("PASS", name, version(name))
+            yield InstallationCheck("PASS", name, version(name))
         except PackageNotFoundError:
-            yield Finding("FAIL", name, "not installed", "pip install -r requirements.lock")
+            yield InstallationCheck(
+                "FAIL", name, "not installed", "pip install -r requirements.lock"
+            )
 
 
-def _pairing() -> Iterator[Finding]:
+def _pairing() -> Iterator[InstallationCheck]:
     """A torchvision built for another torch fails at import, or has no operators."""
     try:
         import torch  # noqa: PLC0415
@@ -71,23 +73,25 @@ def _pairing() -> Iterator[Finding]:
         torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
     except (ImportError, RuntimeError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        yield Finding("FAIL", "torch with torchvision", reason, "pip install -r requirements.lock")
+        yield InstallationCheck(
+            "FAIL", "torch with torchvision", reason, "pip install -r requirements.lock"
+        )
     else:
-        yield Finding("PASS", "torch with torchvision", "they fit")
+        yield InstallationCheck("PASS", "torch with torchvision", "they fit")
 
 
-def _device() -> Iterator[Finding]:
+def _device() -> Iterator[InstallationCheck]:
     import torch  # noqa: PLC0415
 
     if torch.cuda.is_available():
-        yield Finding("PASS", "GPU", torch.cuda.get_device_name())
+        yield InstallationCheck("PASS", "GPU", torch.cuda.get_device_name())
     else:
         cores = os.cpu_count() or 1
         seen = f"none, {cores} CPU cores; frozen studies take minutes, fine-tuning takes days"
-        yield Finding("WARN", "GPU", seen, "none needed for the quick preset")
+        yield InstallationCheck("WARN", "GPU", seen, "none needed for the quick preset")
 
 
-def _weights() -> Iterator[Finding]:
+def _weights() -> Iterator[InstallationCheck]:
     from axilla.models.backbones import find_backbone  # noqa: PLC0415
     from axilla.models.pretrained import FOLDER_VARIABLE, load_pretrained  # noqa: PLC0415
     from axilla.records.errors import WeightsError  # noqa: PLC0415
@@ -96,24 +100,28 @@ def _weights() -> Iterator[Finding]:
         try:
             load_pretrained(name, find_backbone(name).build())
         except WeightsError as error:
-            yield Finding("FAIL", f"weights of {name}", str(error), "Install axilla again.")
+            yield InstallationCheck(
+                "FAIL", f"weights of {name}", str(error), "Install axilla again."
+            )
         else:
-            yield Finding("PASS", f"weights of {name}", "shipped, and they fit")
+            yield InstallationCheck("PASS", f"weights of {name}", "shipped, and they fit")
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder and not Path(folder).is_dir():
-        yield Finding(
+        yield InstallationCheck(
             "FAIL", FOLDER_VARIABLE, "names no folder", "Point it at a folder, or unset it."
         )
     elif not folder:
         seen = "not set: other networks' weights come from the hubs, or not at all"
-        yield Finding("WARN", FOLDER_VARIABLE, seen, "Set it to a folder of weights if offline.")
+        yield InstallationCheck(
+            "WARN", FOLDER_VARIABLE, seen, "Set it to a folder of weights if offline."
+        )
 
 
-def _sample() -> Iterator[Finding]:
+def _sample() -> Iterator[InstallationCheck]:
     images = sum(1 for _ in (files("axilla") / "sample" / "images").iterdir())
     expected = 3 * 211
     complete = images == expected
-    yield Finding(
+    yield InstallationCheck(
         "PASS" if complete else "FAIL",
         "sample cohort",
         f"{images} of {expected} images",
@@ -121,14 +129,14 @@ def _sample() -> Iterator[Finding]:
     )
 
 
-def _disk() -> Iterator[Finding]:
+def _disk() -> Iterator[InstallationCheck]:
     free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
     enough = free_gib > _FREE_GIB
-    yield Finding(
+    yield InstallationCheck(
         "PASS" if enough else "WARN",
         "disk here",
         f"{free_gib:.0f} GiB free",
         "" if enough else f"Free {_FREE_GIB} GiB: results and caches need room.",
     )
     if sys.maxsize < 2**32:
-        yield Finding("FAIL", "Python build", "32 bit", "Install 64-bit Python.")
+        yield InstallationCheck("FAIL", "Python build", "32 bit", "Install 64-bit Python.")

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import err, out, progress, reporting
-from axilla.cohort.predictions_import import Given, read_predictions
+from axilla.cohort.predictions_import import ImportedPredictions, read_predictions
 from axilla.config.study import StudyConfig
 from axilla.evaluation.stage import evaluate as evaluate_stage
 from axilla.records.run_folder import RunFolder
@@ -91,7 +91,12 @@ def evaluate(
 
 
 def _config(
-    path: Path, given: Given, *, group: list[str] | None, subgroup: list[str] | None, seed: int
+    path: Path,
+    given: ImportedPredictions,
+    *,
+    group: list[str] | None,
+    subgroup: list[str] | None,
+    seed: int,
 ) -> StudyConfig:
     """The settings of a study that has predictions and nothing else."""
     return StudyConfig.model_validate(
@@ -105,7 +110,7 @@ def _config(
 
 
 def _measure(
-    config: StudyConfig, folder: RunFolder, given: Given
+    config: StudyConfig, folder: RunFolder, given: ImportedPredictions
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     folder.write_table("predictions.csv", given.table)
     with progress.activity("Evaluating"):

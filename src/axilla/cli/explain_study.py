@@ -11,11 +11,13 @@ from axilla.records.run_folder import RunFolder
 from axilla.report.images.explained_cases import patients_to_show
 from axilla.training.engine.workers import open_map
 from axilla.training.refit import bundle_of_fold, model_of_fold, outputs_of_fold
-from axilla.training.selected_models import Final
+from axilla.training.selected_models import FoldModels
 from axilla.training.stage import choose_device
 
 
-def explain_study(config: StudyConfig, folder: RunFolder, final: Final, progress: Progress) -> None:
+def explain_study(
+    config: StudyConfig, folder: RunFolder, final: FoldModels, progress: Progress
+) -> None:
     """Map patients' images by the model of the fold that tested the patient."""
     models = [
         OutOfFold(
@@ -31,7 +33,7 @@ def explain_study(config: StudyConfig, folder: RunFolder, final: Final, progress
         explain(config, folder, models, progress, reported=reported, in_turn=in_turn)
 
 
-def _described(config: StudyConfig, fold: Final) -> Described | None:
+def _described(config: StudyConfig, fold: FoldModels) -> Described | None:
     """Return the fold's tested patients as training kept them: their images are not needed."""
     outputs = outputs_of_fold(config, fold)
     return Described({}, outputs.components, outputs.logits, outputs.present) if outputs else None

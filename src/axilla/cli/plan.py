@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from axilla.cli.console import out, reporting, study_folder
 from axilla.cli.plan_from_study import DEFAULT_DIFFERENCE, DEFAULT_WIDTH, StudyWish, answer_of_study
-from axilla.cli.plan_prospective import DEFAULT_POWER, Answer, Wish, answer_of
+from axilla.cli.plan_prospective import DEFAULT_POWER, PlanAnswer, PlanOptions, answer_of
 from axilla.records.errors import ConfigError, Problem
 
 Number = float | None
@@ -117,7 +117,7 @@ def plan(
 
     `axilla plan my-study --learning-curve`
     """
-    wish = Wish(
+    wish = PlanOptions(
         auc, versus, sensitivity, specificity, width, power, patients, alpha, prevalence,
         correlation, scores, group_size, group_correlation, assurance,
     )  # fmt: skip
@@ -140,7 +140,9 @@ def _require_study(difference: Number, learning_curve: bool) -> None:
         raise ConfigError(Problem("plan", " and ".join(given), "a finished study", remedy))
 
 
-def _of_study(folder: Path, wish: Wish, *, difference: Number, learning_curve: bool) -> Answer:
+def _of_study(
+    folder: Path, wish: PlanOptions, *, difference: Number, learning_curve: bool
+) -> PlanAnswer:
     """Return a finished study's answer; raise `ConfigError` for options that it answers itself."""
     if given := wish.expectations():
         raise ConfigError(

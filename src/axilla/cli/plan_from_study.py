@@ -9,7 +9,7 @@ import pandas as pd
 
 from axilla.cli.console import err, progress
 from axilla.cli.pipeline import require_same_cohort
-from axilla.cli.plan_prospective import Answer
+from axilla.cli.plan_prospective import PlanAnswer
 from axilla.cohort.cohort_reader import read_cohort
 from axilla.config.load import as_run, read_study
 from axilla.config.study import StudyConfig
@@ -56,7 +56,7 @@ class StudyWish:
     patients: int | None
 
 
-def answer_of_study(folder: RunFolder, wish: StudyWish, *, learning_curve: bool) -> Answer:
+def answer_of_study(folder: RunFolder, wish: StudyWish, *, learning_curve: bool) -> PlanAnswer:
     """Return what the study's own standard errors imply, and its learning curve if it has one.
 
     With `learning_curve` the curve is trained first. Raise `StudyError` without results, or if
@@ -82,7 +82,7 @@ def answer_of_study(folder: RunFolder, wish: StudyWish, *, learning_curve: bool)
         return answer
     points = drawn[drawn["metric"] != FITTED].astype(object)
     data = {"learning_curve": points.where(points.notna(), None).to_dict("records")}
-    return Answer((*answer.lines, "", *_curve_lines(drawn)), answer.data | data)
+    return PlanAnswer((*answer.lines, "", *_curve_lines(drawn)), answer.data | data)
 
 
 def draw_learning_curve(config: StudyConfig, folder: RunFolder, cohort: Cohort) -> None:
@@ -102,7 +102,7 @@ def draw_learning_curve(config: StudyConfig, folder: RunFolder, cohort: Cohort) 
     err.print("Written: results/learning_curve.csv. `axilla report` puts it into the report.")
 
 
-def _implied(models: Mapping[str, ModelPredictions], wish: StudyWish) -> Answer:
+def _implied(models: Mapping[str, ModelPredictions], wish: StudyWish) -> PlanAnswer:
     alone = [found for model in models.values() if (found := auc_precision(model))]
     pairs = [pair for two in _pairs(models) if (pair := pair_precision(*two))]
     if not alone:
@@ -126,7 +126,7 @@ def _implied(models: Mapping[str, ModelPredictions], wish: StudyWish) -> Answer:
         "models": [_auc_data(precision, wish) for precision in alone],
         "pairs": [_pair_data(difference, wish) for difference in pairs],
     }
-    return Answer(tuple(lines), data)
+    return PlanAnswer(tuple(lines), data)
 
 
 def _pairs(

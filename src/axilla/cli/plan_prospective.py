@@ -7,7 +7,7 @@ from typing import Any, get_args
 from axilla.evaluation.planning.sample_size import (
     DEFAULT_CORRELATION,
     PairedAucs,
-    Plan,
+    SampleSize,
     Scores,
     auc_width,
     design_effect,
@@ -32,7 +32,7 @@ _EXAMPLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PlanAnswer:
     """What to print, and the same as plain data."""
 
     lines: tuple[str, ...]
@@ -40,7 +40,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlanOptions:
     """The options of a plan that needs no study; None where one was not given."""
 
     auc: float | None = None
@@ -80,7 +80,7 @@ class Wish:
         return [f"--{name.replace('_', '-')}" for name in given]
 
 
-def answer_of(wish: Wish) -> Answer:
+def answer_of(wish: PlanOptions) -> PlanAnswer:
     """Return the plan; raise `ConfigError` with every contradiction among the options."""
     if problems := list(_contradictions(wish)):
         raise ConfigError(problems)
@@ -90,10 +90,10 @@ def answer_of(wish: Wish) -> Answer:
         answer = _auc(wish)
     else:
         answer = _proportion(wish)
-    return Answer((*answer.lines, *_footnotes(wish)), answer.data | _assumed(wish))
+    return PlanAnswer((*answer.lines, *_footnotes(wish)), answer.data | _assumed(wish))
 
 
-def _contradictions(wish: Wish) -> Iterator[Problem]:
+def _contradictions(wish: PlanOptions) -> Iterator[Problem]:
     subjects = [
         f"--{name}"
         for name in ("auc", "sensitivity", "specificity")
@@ -121,7 +121,7 @@ def _contradictions(wish: Wish) -> Iterator[Problem]:
     yield from _misplaced(wish, comparing=comparing)
 
 
-def _misplaced(wish: Wish, *, comparing: bool) -> Iterator[Problem]:
+def _misplaced(wish: PlanOptions, *, comparing: bool) -> Iterator[Problem]:
     """Options that the question does not have."""
     only_comparing = "a comparison: --auc and --versus"
     if not comparing and wish.power is not None:
@@ -141,7 +141,7 @@ def _misplaced(wish: Wish, *, comparing: bool) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def _auc(wish: Wish) -> Answer:
+def _auc(wish: PlanOptions) -> PlanAnswer:
     auc = wish.auc or 0.0
     require_choice("scores", wish.scores or "exponential", get_args(Scores))
     asked: Scores = "normal" if wish.scores == "normal" else "exponential"
@@ -162,10 +162,10 @@ def _auc(wish: Wish) -> Answer:
         f"{_counts(plan)}: an AUC of {auc:g} has {wide}.",
         f"Scores are taken as {asked} ({source}); {other} ones would give {instead}.",
     )
-    return Answer(lines, {"auc": auc, "scores": asked} | _numbers(plan, "width"))
+    return PlanAnswer(lines, {"auc": auc, "scores": asked} | _numbers(plan, "width"))
 
 
-def _difference(wish: Wish) -> Answer:
+def _difference(wish: PlanOptions) -> PlanAnswer:
     r = DEFAULT_CORRELATION if wish.correlation is None else wish.correlation
     one, other = wish.auc or 0.0, wish.versus or 0.0
     plan = _comparison(wish, r)
@@ -183,10 +183,10 @@ def _difference(wish: Wish) -> Answer:
         f"({'; '.join(others)}). A finished study tells its own: `axilla plan DIR`."
     )
     data = {"auc": one, "versus": other, "correlation": r, "alpha": wish.alpha}
-    return Answer((first, second), data | _numbers(plan, "power"))
+    return PlanAnswer((first, second), data | _numbers(plan, "power"))
 
 
-def _comparison(wish: Wish, correlation: float) -> Plan:
+def _comparison(wish: PlanOptions, correlation: float) -> SampleSize:
     pair = PairedAucs(wish.auc or 0.0, wish.versus or 0.0, correlation, correlation)
     how = {"prevalence": wish.share_positive, "alpha": wish.alpha, "effect": wish.effect}
     if wish.patients is not None:
@@ -195,7 +195,7 @@ def _comparison(wish: Wish, correlation: float) -> Plan:
     return patients_for_difference(pair, power=power, **how)
 
 
-def _proportion(wish: Wish) -> Answer:
+def _proportion(wish: PlanOptions) -> PlanAnswer:
     sensitivity = wish.sensitivity is not None
     name = "sensitivity" if sensitivity else "specificity"
     share = (wish.sensitivity if sensitivity else wish.specificity) or 0.0
@@ -211,7 +211,7 @@ def _proportion(wish: Wish) -> Answer:
             f"95 % interval {width:.3f} wide, from end to end (Wilson, on average)."
         )
         numbers = {"n": wish.patients, f"n_{kind}": size, "width": width}
-        return Answer((line,), {name: share} | numbers)
+        return PlanAnswer((line,), {name: share} | numbers)
     plan = patients_for_proportion_width(
         share,
         width=wish.width or 0.0,
@@ -225,10 +225,10 @@ def _proportion(wish: Wish) -> Answer:
         f"a 95 % interval at most {wish.width:g} wide, from end to end (Wilson, {sure})."
     )
     reached = {"assurance" if wish.assurance else "width": plan.reached}
-    return Answer((line,), {name: share, "n": plan.n, f"n_{kind}": plan.n_positive} | reached)
+    return PlanAnswer((line,), {name: share, "n": plan.n, f"n_{kind}": plan.n_positive} | reached)
 
 
-def _footnotes(wish: Wish) -> Iterator[str]:
+def _footnotes(wish: PlanOptions) -> Iterator[str]:
     if wish.prevalence is None:
         yield f"Prevalence {DEFAULT_PREVALENCE:g}, assumed; give your own with --prevalence."
     if wish.group_size is None:
@@ -243,15 +243,15 @@ def _footnotes(wish: Wish) -> Iterator[str]:
         )
 
 
-def _assumed(wish: Wish) -> dict[str, Any]:
+def _assumed(wish: PlanOptions) -> dict[str, Any]:
     return {"prevalence": wish.share_positive, "design_effect": wish.effect}
 
 
-def _counts(plan: Plan) -> str:
+def _counts(plan: SampleSize) -> str:
     return f"{plan.n:,} patients ({plan.n_positive:,} positive, {plan.n_negative:,} negative)"
 
 
-def _numbers(plan: Plan, reached: str) -> dict[str, Any]:
+def _numbers(plan: SampleSize, reached: str) -> dict[str, Any]:
     return {
         "n": plan.n,
         "n_positive": plan.n_positive,

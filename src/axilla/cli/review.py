@@ -11,11 +11,11 @@ from axilla import RESEARCH_USE_ONLY
 from axilla.cli.console import err, out, progress, reporting, show, study_folder
 from axilla.config.load import read_study
 from axilla.explanation.reader_study.blinding_key import KEY, PACKETS, WARNING
-from axilla.explanation.reader_study.stage import Exported, export_review
+from axilla.explanation.reader_study.stage import PacketExport, export_review
 from axilla.records.errors import StudyError
 from axilla.report.number_format import counted
 from axilla.report.reader_study_scores import (
-    Scored,
+    ScoredReading,
     agreement_rows,
     as_record,
     comparison_rows,
@@ -24,7 +24,7 @@ from axilla.report.reader_study_scores import (
 )
 
 
-def summarise(scored: Scored) -> None:
+def summarise(scored: ScoredReading) -> None:
     """Print agreement and comparisons; summary.md has the shares by reader, too."""
     table = Table(box=None, pad_edge=False)
     table.add_column("agreement", overflow="fold")
@@ -130,7 +130,7 @@ def score(
             raise typer.Exit(1)
 
 
-def _tell(exported: Exported) -> None:
+def _tell(exported: PacketExport) -> None:
     key = exported.key
     patients = len({item.patient_id for item in key.items})
     decoys = len(key.items) - patients

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from axilla.annotation.annotation_import import Choice
+from axilla.annotation.annotation_import import ShapeChoice
 from axilla.annotation.stage import Imported, export_rois, import_rois
 from axilla.cli.console import err, out, reporting, study_folder
 from axilla.config.load import read_study
@@ -75,7 +75,7 @@ def import_(
             config,
             place.root,
             files,
-            choice=Choice(tuple(label or ()), several.value),
+            choice=ShapeChoice(tuple(label or ()), several.value),
             image=image,
             dry_run=dry_run,
         )

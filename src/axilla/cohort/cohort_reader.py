@@ -6,14 +6,14 @@ from itertools import compress
 from pathlib import Path
 from typing import TypeVar
 
-from axilla.cohort.cohort_schema import Wanted, wanted_by
+from axilla.cohort.cohort_schema import CohortSchema, wanted_by
 from axilla.cohort.eligibility.criteria import Screening, screen
 from axilla.cohort.image_columns import Listed
 from axilla.cohort.patient_row import RowContent, read_row
 from axilla.cohort.roi_table import DrawnRoi, study_rois
 from axilla.cohort.splits.group_sampling import group_patients
 from axilla.cohort.tables.columns import check_columns, translate
-from axilla.cohort.tables.spreadsheet import Row, Sheet, read_sheet
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, read_sheet
 from axilla.cohort.tables.table_limits import MOST_PATIENTS, too_large
 from axilla.cohort.values.ages import with_ages
 from axilla.cohort.values.cells import name_of
@@ -40,7 +40,7 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TableReading:
     """What could be understood of a table, what is wrong with it, and the files it lists.
 
     `patients` are those who are eligible; `screening` tells who is not, and `passed_over` are the
@@ -64,7 +64,7 @@ def read_cohort(config: StudyConfig, folder: Path, *, progress: Progress = _SILE
     return cohort_of(read_table(table, study_wanted(config, folder), progress=progress), table)
 
 
-def study_wanted(config: StudyConfig, folder: Path) -> Wanted:
+def study_wanted(config: StudyConfig, folder: Path) -> CohortSchema:
     """Return what a study reads, with the rectangles of its rois.csv; `folder` holds study.toml.
 
     Raises `CohortError` if rois.csv cannot be read.
@@ -73,7 +73,7 @@ def study_wanted(config: StudyConfig, folder: Path) -> Wanted:
     return replace(wanted_by(config), drawn=study_rois(config, folder), plans=plans)
 
 
-def read_cases(table: Path, wanted: Wanted, *, progress: Progress = _SILENT) -> Cohort:
+def read_cases(table: Path, wanted: CohortSchema, *, progress: Progress = _SILENT) -> Cohort:
     """Read a table to be scored: outcome, group, site and reader columns may be absent.
 
     The outcome may also hold one class only. Raises `CohortError` with every problem at once.
@@ -81,7 +81,7 @@ def read_cases(table: Path, wanted: Wanted, *, progress: Progress = _SILENT) -> 
     return cohort_of(read_table(table, wanted, strict=False, progress=progress), table)
 
 
-def cohort_of(reading: Reading, table: Path) -> Cohort:
+def cohort_of(reading: TableReading, table: Path) -> Cohort:
     """Return the cohort of a reading without errors; raise `CohortError` with all of them.
 
     The digest names the bytes of the table, of every image and mask that was read, and the
@@ -96,8 +96,8 @@ def cohort_of(reading: Reading, table: Path) -> Cohort:
 
 
 def read_table(
-    table: Path, wanted: Wanted, *, strict: bool = True, progress: Progress = _SILENT
-) -> Reading:
+    table: Path, wanted: CohortSchema, *, strict: bool = True, progress: Progress = _SILENT
+) -> TableReading:
     """Read as much of a table as can be understood, and everything wrong with the rest.
 
     `strict` is what a study needs; see `read_cases` for less. Raises `CohortError` only if the
@@ -120,7 +120,7 @@ def read_table(
         *_check_modalities(sheet, wanted, ids=ids, labels=labels, strict=strict),
         *(finding for content in contents for finding in content.findings),
     ]
-    return Reading(
+    return TableReading(
         _patients(
             sheet,
             wanted,
@@ -138,7 +138,7 @@ def read_table(
 
 
 def _screened(
-    raw: Sheet, wanted: Wanted, *, strict: bool
+    raw: Sheet, wanted: CohortSchema, *, strict: bool
 ) -> tuple[Sheet, Screening, tuple[Finding, ...]]:
     """Return the table in our words with all that follows from it, and who of it is eligible."""
     named, about_names = translate(raw, wanted)
@@ -153,7 +153,7 @@ def _screened(
     return whole, screening, tuple(said)
 
 
-def _paths(rows: Sequence[Row]) -> Iterator[str]:
+def _paths(rows: Sequence[SheetRow]) -> Iterator[str]:
     for row in rows:
         for modality in IMAGE_MODALITIES:
             parts = row.cells.get(modality, "").split(";")
@@ -172,7 +172,7 @@ def _those_who(stay: Sequence[bool], everybody: Sequence[_Item]) -> tuple[_Item,
 
 
 def _contents(
-    sheet: Sheet, wanted: Wanted, *, folder: Path, progress: Progress
+    sheet: Sheet, wanted: CohortSchema, *, folder: Path, progress: Progress
 ) -> tuple[RowContent, ...]:
     contents = []
     with progress.task("Reading the cohort", total=len(sheet.rows)) as advance:
@@ -184,7 +184,7 @@ def _contents(
 
 def _patients(
     sheet: Sheet,
-    wanted: Wanted,
+    wanted: CohortSchema,
     *,
     ids: Sequence[str],
     labels: Sequence[int | None],
@@ -231,7 +231,7 @@ def _check_ids(sheet: Sheet) -> Iterator[Finding]:
 
 
 def _check_sites(
-    sheet: Sheet, wanted: Wanted, *, labels: Sequence[int | None]
+    sheet: Sheet, wanted: CohortSchema, *, labels: Sequence[int | None]
 ) -> Iterator[Finding]:
     if not wanted.by_site or wanted.site is None or wanted.site not in sheet.columns:
         return
@@ -248,7 +248,7 @@ def _check_sites(
 
 def _check_modalities(
     sheet: Sheet,
-    wanted: Wanted,
+    wanted: CohortSchema,
     *,
     ids: Sequence[str],
     labels: Sequence[int | None],
@@ -280,7 +280,7 @@ class ImagesOf:
 
 
 def look_up_images(
-    table: Path, wanted: Wanted, *, patients: Collection[str]
+    table: Path, wanted: CohortSchema, *, patients: Collection[str]
 ) -> dict[str, ImagesOf]:
     """Return the images of `patients` by identifier; those whom the table lacks are left out.
 

@@ -17,7 +17,7 @@ ClinicalKind = Literal["number", "category"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CohortSchema:
     """The columns to read and what they mean; `None` and empty mean: not wanted.
 
     `asked_by` is the file that names the columns, as messages call it. `columns` are the table's
@@ -63,14 +63,14 @@ class Wanted:
         )
 
 
-def wanted_by(config: StudyConfig) -> Wanted:
+def wanted_by(config: StudyConfig) -> CohortSchema:
     """Return what a study reads: only the modalities that one of its models uses."""
     uses: dict[Modality, bool] = {
         "ultrasound": bool(config.models.ultrasound),
         "pathology": bool(config.models.pathology),
         "clinical": bool(config.models.clinical and config.clinical),
     }
-    return Wanted(
+    return CohortSchema(
         modalities=tuple(modality for modality, used in uses.items() if used),
         clinical=config.clinical,
         outcome=config.study.outcome,

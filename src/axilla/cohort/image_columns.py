@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.cohort.roi_table import image_key, place_roi
 from axilla.cohort.tables.columns import ROI
-from axilla.cohort.tables.spreadsheet import Row, Sheet
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow
 from axilla.cohort.values.cells import Cell, as_number, cell_in, number_in
 from axilla.imaging.open_image import picture_size, require_frame, require_ultrasound
 from axilla.imaging.slides import NoTissue
@@ -34,10 +34,10 @@ class Listed:
 
 
 @dataclass(slots=True)
-class ImageRow:
+class ImageCells:
     """One row of a table, and what its image cells yield; its paths are relative to `folder`."""
 
-    row: Row
+    row: SheetRow
     sheet: Sheet
     folder: Path
     listed: list[Listed] = field(default_factory=list)
@@ -96,7 +96,7 @@ def unreadable(cell: Cell, error: UnreadableImage) -> Finding:
     return cell.refuse("image_unreadable", problem.expected, remedy=problem.remedy, found=found)
 
 
-def read_masks(row: ImageRow, sizes: Sequence[Size | None]) -> list[Path | None]:
+def read_masks(row: ImageCells, sizes: Sequence[Size | None]) -> list[Path | None]:
     """Return each ultrasound image's mask file, if it has one of the image's own size."""
     masks: list[Path | None] = []
     for text, size in zip(_aligned(row, MASK, count=len(sizes)), sizes, strict=True):
@@ -115,7 +115,7 @@ def read_masks(row: ImageRow, sizes: Sequence[Size | None]) -> list[Path | None]
     return masks
 
 
-def read_rois(row: ImageRow, sizes: Sequence[Size | None]) -> list[Roi | None]:
+def read_rois(row: ImageCells, sizes: Sequence[Size | None]) -> list[Roi | None]:
     """Return each ultrasound image's rectangle, if its four cells hold one inside the image."""
     columns = [_aligned(row, column, count=len(sizes)) for column in ROI]
     rois = [
@@ -126,7 +126,7 @@ def read_rois(row: ImageRow, sizes: Sequence[Size | None]) -> list[Roi | None]:
     return [roi if isinstance(roi, Roi) else None for roi in rois]
 
 
-def read_scales(row: ImageRow, column: str, *, count: int, what: str) -> list[float | None]:
+def read_scales(row: ImageCells, column: str, *, count: int, what: str) -> list[float | None]:
     """Return the pixel size of each image; one value in the cell holds for all of them."""
     whole = row.text(column)
     one_for_all = whole and ";" not in whole
@@ -144,7 +144,7 @@ def read_scales(row: ImageRow, column: str, *, count: int, what: str) -> list[fl
 
 
 def read_frames(
-    row: ImageRow,
+    row: ImageCells,
     column: str,
     *,
     paths: Sequence[Path | None],
@@ -177,7 +177,7 @@ def read_frames(
     return frames
 
 
-def _aligned(row: ImageRow, column: str, *, count: int) -> list[str]:
+def _aligned(row: ImageCells, column: str, *, count: int) -> list[str]:
     """Return one text per image; all empty if the cell is, or holds another number of them."""
     text = row.text(column)
     if not text:
@@ -203,7 +203,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _roi(row: ImageRow, texts: Sequence[str], *, size: Size | None) -> Roi | Finding | None:
+def _roi(row: ImageCells, texts: Sequence[str], *, size: Size | None) -> Roi | Finding | None:
     if not any(texts):
         return None
     numbers = [as_number(text) for text in texts]
@@ -227,7 +227,7 @@ def _roi(row: ImageRow, texts: Sequence[str], *, size: Size | None) -> Roi | Fin
 
 
 def read_image_cells(
-    row: ImageRow, modality: ImageModality, *, wanted: Wanted
+    row: ImageCells, modality: ImageModality, *, wanted: CohortSchema
 ) -> tuple[ImageFile, ...]:
     """Return the images of one modality of one row; `row` collects files and what is wrong.
 
@@ -250,7 +250,7 @@ def read_image_cells(
 
 
 def _ultrasound(
-    row: ImageRow, paths: Sequence[Path | None], sizes: Sequence[Size | None]
+    row: ImageCells, paths: Sequence[Path | None], sizes: Sequence[Size | None]
 ) -> Iterator[ImageFile | None]:
     masks, rois = read_masks(row, sizes), read_rois(row, sizes)
     scales = read_scales(row, "ultrasound_pixel_mm", count=len(paths), what="mm")
@@ -264,14 +264,16 @@ def _ultrasound(
 
 
 def _pathology(
-    row: ImageRow, paths: Sequence[Path | None], _sizes: Sequence[Size | None]
+    row: ImageCells, paths: Sequence[Path | None], _sizes: Sequence[Size | None]
 ) -> Iterator[ImageFile | None]:
     scales = read_scales(row, "pathology_mpp", count=len(paths), what="micrometres")
     for path, mpp in zip(paths, scales, strict=True):
         yield ImageFile(path, mpp=mpp) if path else None
 
 
-def _bag(row: ImageRow, text: str, file: ImageFile, *, wanted: Wanted) -> tuple[ImageFile, ...]:
+def _bag(
+    row: ImageCells, text: str, file: ImageFile, *, wanted: CohortSchema
+) -> tuple[ImageFile, ...]:
     """Return the tiles of a slide; any other image as it is, unless the study cuts it too."""
     cell = row.part("pathology", text)
     try:
@@ -290,7 +292,7 @@ def _bag(row: ImageRow, text: str, file: ImageFile, *, wanted: Wanted) -> tuple[
 
 
 def _as_drawn(
-    row: ImageRow, text: str, file: ImageFile, *, size: Size, wanted: Wanted
+    row: ImageCells, text: str, file: ImageFile, *, size: Size, wanted: CohortSchema
 ) -> ImageFile:
     """Return the image with the rectangle and mask that rois.csv has for it, if any."""
     drawn = wanted.drawn.get(image_key(text))

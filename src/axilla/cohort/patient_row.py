@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from axilla.cohort.cohort_schema import Wanted
-from axilla.cohort.image_columns import ImageRow, Listed, read_image_cells
-from axilla.cohort.tables.spreadsheet import Row, Sheet
+from axilla.cohort.cohort_schema import CohortSchema
+from axilla.cohort.image_columns import ImageCells, Listed, read_image_cells
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow
 from axilla.cohort.values.cells import cell_in, clinical_value
 from axilla.records.findings import Finding
 from axilla.records.patients import ClinicalValue, ImageFile
@@ -27,10 +27,10 @@ class RowContent:
     findings: tuple[Finding, ...]
 
 
-def read_row(row: Row, wanted: Wanted, *, sheet: Sheet, folder: Path) -> RowContent:
+def read_row(row: SheetRow, wanted: CohortSchema, *, sheet: Sheet, folder: Path) -> RowContent:
     """Read the wanted columns of one row of `sheet`; image paths are relative to `folder`."""
     images: dict[ImageModality, tuple[ImageFile, ...]] = dict.fromkeys(IMAGE_MODALITIES, ())
-    image_row = ImageRow(row, sheet, folder)
+    image_row = ImageCells(row, sheet, folder)
     for modality in IMAGE_MODALITIES:
         if modality in wanted.modalities and modality in row.cells:
             images[modality] = read_image_cells(image_row, modality, wanted=wanted)
@@ -50,7 +50,7 @@ def read_row(row: Row, wanted: Wanted, *, sheet: Sheet, folder: Path) -> RowCont
 
 
 def _clinical(
-    row: Row, wanted: Wanted, *, sheet: Sheet
+    row: SheetRow, wanted: CohortSchema, *, sheet: Sheet
 ) -> tuple[dict[str, ClinicalValue], list[Finding]]:
     values: dict[str, ClinicalValue] = {}
     findings = []
@@ -62,7 +62,7 @@ def _clinical(
     return values, findings
 
 
-def _split(row: Row, sheet: Sheet) -> SplitName | Finding:
+def _split(row: SheetRow, sheet: Sheet) -> SplitName | Finding:
     match row.cells.get("split", "").casefold():
         case "" | "development":
             return "development"

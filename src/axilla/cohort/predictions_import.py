@@ -10,7 +10,7 @@ import pandas as pd
 
 from axilla.cohort.splits.group_sampling import group_patients
 from axilla.cohort.tables.columns import nearest
-from axilla.cohort.tables.spreadsheet import Row, Sheet, read_sheet
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, read_sheet
 from axilla.cohort.values.cells import as_number
 from axilla.records.errors import CohortError, Problem
 from axilla.records.patients import ClinicalValue, Patient
@@ -28,7 +28,7 @@ _DEFAULTS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ImportedPredictions:
     """A table of predictions with the columns of predictions.csv, and what is known of patients."""
 
     table: pd.DataFrame
@@ -48,7 +48,7 @@ def read_predictions(
     subgroups: Sequence[str] = (),
     positive: str = "1",
     threshold: float = 0.5,
-) -> Given:
+) -> ImportedPredictions:
     """Read predictions from CSV or Excel; raise `CohortError` with every fault of the table.
 
     Needed are patient_id, label and probability; rows without a label are left out. `threshold`
@@ -69,14 +69,14 @@ def read_predictions(
     kept = Sheet(sheet.name, sheet.columns, labelled)
     rows = [_row(row, positive=positive, threshold=threshold) for row in labelled]
     rule = "given" if "threshold" in sheet.columns else f"fixed {threshold:g}"
-    return Given(
+    return ImportedPredictions(
         pd.DataFrame(rows, columns=list(PREDICTIONS)),
         _patients(kept, groups=groups, subgroups=subgroups),
         rule,
     )
 
 
-def _row(row: Row, *, positive: str, threshold: float) -> tuple[object, ...]:
+def _row(row: SheetRow, *, positive: str, threshold: float) -> tuple[object, ...]:
     cells = {**_DEFAULTS, **{k: v for k, v in row.cells.items() if v}}
     return (
         *(cells["patient_id"], cells["model"], cells["kind"], cells["modality"]),
@@ -95,7 +95,7 @@ def _patients(
         for column in subgroups
     }
 
-    def value(row: Row, column: str) -> ClinicalValue:
+    def value(row: SheetRow, column: str) -> ClinicalValue:
         text = row.cells[column]
         return as_number(text) if numeric[column] else text or None
 
@@ -111,11 +111,11 @@ def _patients(
     return tuple(found.values())
 
 
-def _filled(sheet: Sheet, column: str) -> list[Row]:
+def _filled(sheet: Sheet, column: str) -> list[SheetRow]:
     return [row for row in sheet.rows if row.cells[column]]
 
 
-def _problems(name: str, rows: Sequence[Row]) -> Iterator[Problem]:
+def _problems(name: str, rows: Sequence[SheetRow]) -> Iterator[Problem]:
     kinds = get_args(ModelKind)
     for row in rows:
         cells = row.cells
@@ -139,10 +139,10 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _torn(name: str, rows: Sequence[Row], columns: Sequence[str]) -> Iterator[Problem]:
+def _torn(name: str, rows: Sequence[SheetRow], columns: Sequence[str]) -> Iterator[Problem]:
     """Patients whose rows describe them in two ways."""
     for column in columns:
-        first: dict[str, Row] = {}
+        first: dict[str, SheetRow] = {}
         for row in rows:
             known = first.setdefault(row.cells["patient_id"], row)
             if known.cells[column] != row.cells[column]:
@@ -150,7 +150,7 @@ def _torn(name: str, rows: Sequence[Row], columns: Sequence[str]) -> Iterator[Pr
                 yield _refuse(name, row, column, expected=expected)
 
 
-def _refuse(name: str, row: Row, column: str, *, expected: str) -> Problem:
+def _refuse(name: str, row: SheetRow, column: str, *, expected: str) -> Problem:
     found = row.cells.get(column, "")
     return Problem(f"{name}, row {row.number}, {column}", repr(found), expected)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from axilla.cohort.tables.columns import ROI
-from axilla.cohort.tables.spreadsheet import Row, Sheet, read_sheet
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, read_sheet
 from axilla.cohort.values.cells import Cell, as_number
 from axilla.config.sections import CohortSection
 from axilla.config.study import StudyConfig
@@ -141,11 +141,11 @@ def unmatched_rois(rois: Mapping[str, DrawnRoi], images: Iterable[str]) -> tuple
     return (warning("rois_unmatched", problem),)
 
 
-def _place(sheet: Sheet, row: Row) -> str:
+def _place(sheet: Sheet, row: SheetRow) -> str:
     return f"{sheet.name}, row {row.number}"
 
 
-def _drawn(row: Row, sheet: Sheet, *, folder: Path) -> DrawnRoi | Problem:
+def _drawn(row: SheetRow, sheet: Sheet, *, folder: Path) -> DrawnRoi | Problem:
     place = _place(sheet, row)
     image, mask = row.cells["image"], row.cells.get("mask", "")
     if not image:

@@ -23,13 +23,13 @@ Code = Annotated[str, BeforeValidator(as_text)]
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 
 
-class Section(BaseModel):
+class ConfigSection(BaseModel):
     """A frozen part of study.toml that refuses keys it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CohortSection(Section):
+class CohortSection(ConfigSection):
     """Where the patients are listed and what ties them together."""
 
     table: str = Field("cohort.csv", description="CSV or Excel file, relative to study.toml.")
@@ -51,7 +51,7 @@ class CohortSection(Section):
     )
 
 
-class EligibilitySection(Section):
+class EligibilitySection(ConfigSection):
     """Who belongs to the study; the excluded are counted with their reason and not used."""
 
     paper: bool = Field(
@@ -68,7 +68,7 @@ class EligibilitySection(Section):
     )
 
 
-class TilesSection(Section):
+class TilesSection(ConfigSection):
     """How a whole slide becomes a patient's bag of tiles."""
 
     um_per_px: float = Field(0.5, gt=0, le=20, description="Resolution of the tiles.")
@@ -80,7 +80,7 @@ class TilesSection(Section):
     )
 
 
-class AcceptedFinding(Section):
+class AcceptedFinding(ConfigSection):
     """A finding of `axilla check` that somebody has looked at and lets stand."""
 
     code: str = Field(description="Code of the finding, as docs/findings.md lists them.")
@@ -88,7 +88,7 @@ class AcceptedFinding(Section):
     reason: str = Field(min_length=3, description="Why; the report prints it.")
 
 
-class ReaderSection(Section):
+class ReaderSection(ConfigSection):
     """A human reading in the table, evaluated beside the models."""
 
     column: str = Field(description="Column of the reading.")
@@ -100,7 +100,7 @@ Line = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^\S[^\r\n]*$
 Lines = Annotated[tuple[Line, ...], BeforeValidator(as_tuple)]
 
 
-class ReviewSection(Section):
+class ReviewSection(ConfigSection):
     """The blinded reader study: criteria per modality, and how many decoy maps."""
 
     ultrasound: Lines = Field(

@@ -8,11 +8,11 @@ from axilla.config.sections import (
     AcceptedFinding,
     Code,
     CohortSection,
+    ConfigSection,
     EligibilitySection,
     Names,
     ReaderSection,
     ReviewSection,
-    Section,
     TilesSection,
 )
 from axilla.records.types import Modality
@@ -31,7 +31,7 @@ def _ascending(span: tuple[float, float]) -> tuple[float, float]:
     return span
 
 
-class StudySection(Section):
+class StudySection(ConfigSection):
     """What is predicted, in whom."""
 
     name: str = Field("study", description="Title of the report.")
@@ -41,7 +41,7 @@ class StudySection(Section):
     seed: int = Field(2025, ge=0, description="The one seed: splits, initial weights, batches.")
 
 
-class PreprocessingSection(Section):
+class PreprocessingSection(ConfigSection):
     """How pixels become network input (paper 2.3.2)."""
 
     image_size_px: int = Field(224, ge=32, description="Side of the square network input.")
@@ -71,7 +71,7 @@ class PreprocessingSection(Section):
     )
 
 
-class ModelsSection(Section):
+class ModelsSection(ConfigSection):
     """Which models are compared."""
 
     ultrasound: Names = Field((), description="Ultrasound networks, by registered name.")
@@ -102,7 +102,7 @@ class ModelsSection(Section):
     )
 
 
-class OptimisationSection(Section):
+class OptimisationSection(ConfigSection):
     """How one model is optimised; what is left out stays as the model's own file has it."""
 
     optimiser: Literal["adam", "adamw", "sgd"] | None = Field(
@@ -116,7 +116,7 @@ class OptimisationSection(Section):
     )
 
 
-class TrainingSection(Section):
+class TrainingSection(ConfigSection):
     """How long heads and networks train, and how where that differs from the models' own."""
 
     head_epochs: int = Field(40, ge=1, description="Epochs of a head on fixed embeddings.")
@@ -142,7 +142,7 @@ class TrainingSection(Section):
         return self.optimisation.get(name, OptimisationSection())
 
 
-class SearchSection(Section):
+class SearchSection(ConfigSection):
     """The grid, searched inside the training folds only."""
 
     rate_factors: tuple[float, ...] = Field(
@@ -157,7 +157,7 @@ class SearchSection(Section):
     )
 
 
-class ValidationSection(Section):
+class ValidationSection(ConfigSection):
     """How performance is estimated; every scheme splits by patient and group."""
 
     scheme: Literal["nested_cv", "holdout", "site"] = Field(
@@ -178,7 +178,7 @@ class ValidationSection(Section):
     )
 
 
-class EvaluationSection(Section):
+class EvaluationSection(ConfigSection):
     """What is reported beside the metrics; none of it changes a prediction."""
 
     subgroups: Names = Field((), description="Columns whose levels are also evaluated apart.")
@@ -208,7 +208,7 @@ class EvaluationSection(Section):
     )
 
 
-class ExplanationSection(Section):
+class ExplanationSection(ConfigSection):
     """Heatmaps of out-of-fold models, and how their truthfulness is tested."""
 
     model: str = Field(
@@ -246,7 +246,7 @@ class ExplanationSection(Section):
         return value
 
 
-class ComputeSection(Section):
+class ComputeSection(ConfigSection):
     """Where the work runs."""
 
     precision: Literal["auto", "float32", "bfloat16"] = Field(
@@ -271,7 +271,7 @@ class ComputeSection(Section):
     )
 
 
-class StudyConfig(Section):
+class StudyConfig(ConfigSection):
     """A whole study.toml, its preset already merged in."""
 
     preset: str = Field("quick", description="Named defaults under the explicit settings.")

@@ -14,7 +14,7 @@ from axilla.records.patients import Patient
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class EvaluationInputs:
     """A study's checked predictions, by model in the order of predictions.csv, and its patients.
 
     `groups` maps patient_id to what its patients share. `withheld` are fusions of three modalities

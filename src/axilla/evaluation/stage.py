@@ -8,7 +8,7 @@ import pandas as pd
 from axilla.config.study import StudyConfig
 from axilla.evaluation.calibration.calibration_table import calibration_table
 from axilla.evaluation.comparisons.comparisons_table import comparison_table
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.metrics.metrics_table import THRESHOLD_METRICS, metrics_of_predictions
 from axilla.evaluation.metrics.net_benefit import decision_table
 from axilla.evaluation.prediction_arrays import (
@@ -32,7 +32,7 @@ from axilla.records.table_columns import (
 )
 
 # Tables beside metrics.csv; None where the study has no subject for one.
-TABLES: Mapping[str, Callable[[Material], pd.DataFrame | None]] = {
+TABLES: Mapping[str, Callable[[EvaluationInputs], pd.DataFrame | None]] = {
     "table1.csv": study_table1,
     "confounding.csv": confounding_table,
     "missingness.csv": missingness_table,
@@ -73,7 +73,7 @@ def evaluate(
     metrics = pd.DataFrame(rows, columns=list(METRICS))
     folder.write_table("metrics.csv", metrics)
     withheld = _write_availability(folder, groups, seed=config.study.seed, rule=rule)
-    material = Material(config, known, table, models, groups, withheld)
+    material = EvaluationInputs(config, known, table, models, groups, withheld)
     for name, make in TABLES.items():
         if (made := make(material)) is not None:
             folder.write_table(name, made)

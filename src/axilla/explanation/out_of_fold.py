@@ -52,7 +52,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRow:
+class BagImage:
     """One image of a bag: its share in it, and what its map adds to the logit."""
 
     patient_id: str
@@ -70,7 +70,7 @@ class FoldMaps:
 
     model: str
     maps: Mapping[str, Mapping[ImageModality, Heatmap]]
-    rows: tuple[ImageRow, ...]
+    rows: tuple[BagImage, ...]
     tested: tuple[Measured, ...]
     methods: Mapping[ImageModality, str]
     patients: Sequence[Patient]
@@ -91,7 +91,7 @@ def explain_fold(fold: OutOfFold, wishes: Wishes) -> FoldMaps:
     described = model.describe(patients)
     decoys = _decoys(model, described, patients, wishes)
     maps: dict[str, dict[ImageModality, Heatmap]] = {p.patient_id: {} for p in patients}
-    rows: list[ImageRow] = []
+    rows: list[BagImage] = []
     methods: dict[ImageModality, str] = {}
     for modality in model.image_modalities if patients else ():
         explainer = Explainer(model, modality, method=wishes.method)
@@ -152,10 +152,10 @@ def _place_in_bag(owner: torch.Tensor, image: int) -> int:
 
 def _rows(
     found: Maps, described: Described, patients: Sequence[Patient], *, modality: ImageModality
-) -> list[ImageRow]:
+) -> list[BagImage]:
     images = described.images[modality]
     return [
-        ImageRow(
+        BagImage(
             patients[int(images.owner[image])].patient_id,
             modality,
             found.method,

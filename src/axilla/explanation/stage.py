@@ -22,7 +22,7 @@ from axilla.explanation.heatmap_file import (
     write_heatmaps,
     write_legend,
 )
-from axilla.explanation.out_of_fold import FoldMaps, ImageRow, OutOfFold, Wishes, explain_fold
+from axilla.explanation.out_of_fold import BagImage, FoldMaps, OutOfFold, Wishes, explain_fold
 from axilla.explanation.shapley import clinical_table, shapley_summary, shapley_table
 from axilla.records.digests import seed_of
 from axilla.records.patients import Patient
@@ -139,7 +139,7 @@ def _write(
     chosen: ChosenBy = "report" if config.explanation.patients == "report" else "random"
     legend = _legend([found for _, found in done], chosen)
     write_legend(folder.results / FOLDER, legend)
-    columns = ["fold", "model", *(one.name for one in fields(ImageRow))]
+    columns = ["fold", "model", *(one.name for one in fields(BagImage))]
     rows = [(fold, found.model, *astuple(row)) for fold, found in done for row in found.rows]
     folder.write_table("explanation.csv", pd.DataFrame(rows, columns=columns))
     tested = [one for _, found in done for one in found.tested]

@@ -14,7 +14,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DecodedImage:
     """RGB pixels (H, W, 3) uint8 of the whole frame, in the coordinates that ROIs are drawn in.
 
     `region` is the part that the scanner declares as B-mode; pixels outside it are black, since

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from axilla.imaging.decoded_image import Picture
+from axilla.imaging.decoded_image import DecodedImage
 from axilla.imaging.dicom.signature import is_dicom
 from axilla.imaging.raster import decode, image_size
 from axilla.imaging.slides.slide_files import is_slide
@@ -18,7 +18,7 @@ from axilla.records.patients import ImageFile
 _SHOWN_TILE_PX = 224
 
 
-def open_picture(file: ImageFile) -> Picture:
+def open_picture(file: ImageFile) -> DecodedImage:
     """Return the pixels of an image file: PNG, JPEG, TIFF, BMP, DICOM, or one tile of a slide.
 
     ROIs and masks are in the coordinates of the whole frame; a tile of a slide comes at 224 px a
@@ -29,18 +29,18 @@ def open_picture(file: ImageFile) -> Picture:
     if is_slide(file.path):
         from axilla.imaging.slides.tile_pixels import read_tile  # noqa: PLC0415 - SciPy
 
-        return Picture(read_tile(file.path, file.tile, side_px=_SHOWN_TILE_PX))
+        return DecodedImage(read_tile(file.path, file.tile, side_px=_SHOWN_TILE_PX))
     picture, tile = _whole(file), file.tile
     cut = picture.pixels[tile.top_px : tile.bottom_px, tile.left_px : tile.right_px]
-    return Picture(np.ascontiguousarray(cut), tags=picture.tags)
+    return DecodedImage(np.ascontiguousarray(cut), tags=picture.tags)
 
 
-def _whole(file: ImageFile) -> Picture:
+def _whole(file: ImageFile) -> DecodedImage:
     if is_dicom(file.path):
         from axilla.imaging.dicom.dicom_reader import read_dicom  # noqa: PLC0415 - pydicom
 
         return read_dicom(file.path, frame=file.frame)
-    return Picture(decode(file.path))
+    return DecodedImage(decode(file.path))
 
 
 def picture_size(path: Path) -> tuple[int, int]:

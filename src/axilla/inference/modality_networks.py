@@ -23,7 +23,7 @@ REFERENCE_TENSORS: Final = ("mean", "covariance", "distances")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ModalityNetworks:
     """One modality's networks, ready to run."""
 
     manifest: ModalityManifest
@@ -51,7 +51,9 @@ def pixel_settings(manifest: Manifest) -> PixelSettings:
     )
 
 
-def part_of(bundle: Bundle, manifest: ModalityManifest, *, device: torch.device) -> Part:
+def part_of(
+    bundle: Bundle, manifest: ModalityManifest, *, device: torch.device
+) -> ModalityNetworks:
     """Build one modality's networks from a bundle's tensors; raise `BundleError` on a misfit."""
     prefix = manifest.modality
     backbone = None
@@ -66,7 +68,7 @@ def part_of(bundle: Bundle, manifest: ModalityManifest, *, device: torch.device)
     inputs = [classifier["weight"].shape[1], *(projection[k].shape[0] for k in projection)]
     if any(size != width for size in inputs):
         raise misfit()
-    return Part(
+    return ModalityNetworks(
         manifest,
         backbone,
         encoder,

@@ -26,7 +26,7 @@ UNFAMILIAR: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Familiarity:
+class OodScore:
     """How far a case lies: its squared distance, and among how many `patients` it was ranked.
 
     `p` is the share of training patients at least as far, the case itself counted with them:
@@ -65,13 +65,13 @@ class Reference:
         solved = np.linalg.solve(self.covariance, apart.T)
         return np.asarray(np.einsum("nk,kn->n", apart, solved))
 
-    def familiarity(self, components: ArrayLike) -> list[Familiarity]:
+    def familiarity(self, components: ArrayLike) -> list[OodScore]:
         """Rank cases (N, K) among the training patients."""
         found = self.squared_distances(components)
         n = len(self.distances)
         as_far = n - np.searchsorted(self.distances, found, side="left")
         return [
-            Familiarity(float(distance), float((count + 1) / (n + 1)), n)
+            OodScore(float(distance), float((count + 1) / (n + 1)), n)
             for distance, count in zip(found, as_far, strict=True)
         ]
 

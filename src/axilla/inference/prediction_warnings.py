@@ -7,7 +7,7 @@ from axilla.inference.manifest import ModalityManifest
 from axilla.records.patients import ClinicalValue
 
 if TYPE_CHECKING:  # scikit-learn, which pages need not wait for
-    from axilla.inference.ood import Familiarity
+    from axilla.inference.ood import OodScore
 
 
 NO_MODALITY: Final = "no {modality}: predicted from the rest, which was not validated"
@@ -21,7 +21,7 @@ TEMPLATES: Final = (NO_MODALITY, NO_MASK, NO_ROI, FURTHEST, FURTHER, NEW_LEVEL, 
 """Every sentence, its values in braces."""
 
 
-class Caution(str):
+class PredictionWarning(str):
     """A warning: a string, made of a `template` and the `values` that stand in its braces."""
 
     __slots__ = ("template", "values")
@@ -35,14 +35,16 @@ class Caution(str):
         return made
 
 
-def unlike_training(modality: str, found: "Familiarity") -> Caution:
+def unlike_training(modality: str, found: "OodScore") -> PredictionWarning:
     """Say how far a case lies from the training patients."""
     if found.furthest:
-        return Caution(FURTHEST, modality=modality, patients=str(found.patients))
-    return Caution(FURTHER, modality=modality, share=f"{1 - found.p:.1%}")
+        return PredictionWarning(FURTHEST, modality=modality, patients=str(found.patients))
+    return PredictionWarning(FURTHER, modality=modality, share=f"{1 - found.p:.1%}")
 
 
-def unseen_values(values: Mapping[str, ClinicalValue], part: ModalityManifest) -> list[Caution]:
+def unseen_values(
+    values: Mapping[str, ClinicalValue], part: ModalityManifest
+) -> list[PredictionWarning]:
     """Say which numbers lie outside the range of the training patients, and which levels are new.
 
     A number is only judged if the bundle knows its range.
@@ -53,10 +55,10 @@ def unseen_values(values: Mapping[str, ClinicalValue], part: ModalityManifest) -
         value = values.get(name)
         if isinstance(value, str):
             if value not in column.get("levels", ()):
-                said.append(Caution(NEW_LEVEL, column=name))
+                said.append(PredictionWarning(NEW_LEVEL, column=name))
         elif value is not None and name in (part.ranges or {}):
             low, high = (part.ranges or {})[name]
             if not low <= value <= high:
                 inside = {"low": f"{low:g}", "high": f"{high:g}"}
-                said.append(Caution(OUTSIDE, column=name, value=f"{value:g}", **inside))
+                said.append(PredictionWarning(OUTSIDE, column=name, value=f"{value:g}", **inside))
     return said

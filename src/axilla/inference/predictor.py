@@ -9,13 +9,19 @@ import torch
 from axilla.inference.bundle import Bundle
 from axilla.inference.case_bags import CaseBags
 from axilla.inference.manifest import Manifest
-from axilla.inference.modality_networks import Part, fusion_of, misfit, part_of, pixel_settings
-from axilla.inference.ood import Familiarity
+from axilla.inference.modality_networks import (
+    ModalityNetworks,
+    fusion_of,
+    misfit,
+    part_of,
+    pixel_settings,
+)
+from axilla.inference.ood import OodScore
 from axilla.inference.prediction_warnings import (
     NO_MASK,
     NO_MODALITY,
     NO_ROI,
-    Caution,
+    PredictionWarning,
     unlike_training,
     unseen_values,
 )
@@ -51,7 +57,7 @@ class Prediction:
     by_modality: dict[Modality, Probability]
     warnings: tuple[str, ...]
     attention: Mapping[Modality, tuple[tuple[ImageFile, float], ...]] = field(default_factory=dict)
-    familiarity: Mapping[Modality, Familiarity] = field(default_factory=dict)
+    familiarity: Mapping[Modality, OodScore] = field(default_factory=dict)
 
     @property
     def positive(self) -> bool:
@@ -125,9 +131,9 @@ class Predictor:
 
     def _familiarity(
         self, components: Sequence[torch.Tensor], present: torch.Tensor
-    ) -> list[dict[Modality, Familiarity]]:
+    ) -> list[dict[Modality, OodScore]]:
         """Rank each case among the training patients, by modality, where it brings it."""
-        found: list[dict[Modality, Familiarity]] = [{} for _ in present]
+        found: list[dict[Modality, OodScore]] = [{} for _ in present]
         for place, part in enumerate(self._parts):
             rows = torch.nonzero(present[:, place]).squeeze(1).tolist()
             if part.reference is None or not rows:
@@ -137,18 +143,22 @@ class Predictor:
                 found[row][part.manifest.modality] = one
         return found
 
-    def _raw(self, part: Part, cases: Sequence[Patient]) -> tuple[torch.Tensor, list[list[float]]]:
+    def _raw(
+        self, part: ModalityNetworks, cases: Sequence[Patient]
+    ) -> tuple[torch.Tensor, list[list[float]]]:
         """Return embeddings (N, D), NaN where the modality is absent, and each image's share."""
         if part.encoder:
             return self._clinical(part, cases), [[] for _ in cases]
         bags = self._images(part, cases)
         return bags.vectors(), bags.shares()
 
-    def _describe(self, part: Part, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _describe(
+        self, part: ModalityNetworks, raw: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return components (N, K) and unimodal logits (N,) of embeddings (N, D)."""
         return part.components(raw), (raw @ part.weight.T + part.bias).squeeze(1)
 
-    def _clinical(self, part: Part, cases: Sequence[Patient]) -> torch.Tensor:
+    def _clinical(self, part: ModalityNetworks, cases: Sequence[Patient]) -> torch.Tensor:
         encoder = part.encoder
         if encoder is None:
             raise BundleError("a clinical part without its encoder; copy the bundle again.")
@@ -156,7 +166,7 @@ class Predictor:
         absent = torch.tensor([not case.has("clinical") for case in cases], dtype=torch.bool)
         return features.masked_fill(absent.unsqueeze(1), torch.nan)
 
-    def _images(self, part: Part, cases: Sequence[Patient]) -> CaseBags:
+    def _images(self, part: ModalityNetworks, cases: Sequence[Patient]) -> CaseBags:
         """Pool each case's images, each embedded as the mean of its served views."""
         modality: ImageModality = (
             "ultrasound" if part.manifest.modality == "ultrasound" else "pathology"
@@ -171,7 +181,9 @@ class Predictor:
             bags.add(rows, embedded, part.pool.scores(part.components(embedded)))
         return bags
 
-    def _embed(self, part: Part, planes: torch.Tensor, modality: ImageModality) -> torch.Tensor:
+    def _embed(
+        self, part: ModalityNetworks, planes: torch.Tensor, modality: ImageModality
+    ) -> torch.Tensor:
         name, network = part.manifest.backbone, part.backbone
         if name is None or network is None:
             raise BundleError("an image part without its backbone; copy the bundle again.")
@@ -197,7 +209,7 @@ class Predictor:
         present: torch.Tensor,
         *,
         shares: Sequence[Sequence[float]],
-        familiar: Mapping[Modality, Familiarity],
+        familiar: Mapping[Modality, OodScore],
     ) -> Prediction:
         modalities = [part.manifest.modality for part in self._parts]
         used = tuple(m for m, has in zip(modalities, present.tolist(), strict=True) if has)
@@ -230,22 +242,22 @@ class Predictor:
         recalibration = self.manifest.recalibration
         return float(recalibration.apply(probability)) if recalibration else probability
 
-    def _warnings(self, case: Patient, used: Sequence[Modality]) -> list[Caution]:
+    def _warnings(self, case: Patient, used: Sequence[Modality]) -> list[PredictionWarning]:
         said = [
-            Caution(NO_MODALITY, modality=part.manifest.modality)
+            PredictionWarning(NO_MODALITY, modality=part.manifest.modality)
             for part in self._parts
             if part.manifest.modality not in used
         ]
         unmasked = any(file.mask is None for file in case.ultrasound)
         if self.manifest.masks_in_training and "ultrasound" in used and unmasked:
-            said.append(Caution(NO_MASK))
+            said.append(PredictionWarning(NO_MASK))
         if "ultrasound" in used and any(f.mask is None and f.roi is None for f in case.ultrasound):
-            said.append(Caution(NO_ROI))
+            said.append(PredictionWarning(NO_ROI))
         return said
 
     def _unfamiliar(
-        self, case: Patient, used: Sequence[Modality], familiar: Mapping[Modality, Familiarity]
-    ) -> list[Caution]:
+        self, case: Patient, used: Sequence[Modality], familiar: Mapping[Modality, OodScore]
+    ) -> list[PredictionWarning]:
         """Say what of the case is unlike the training patients."""
         said = [unlike_training(m, one) for m, one in familiar.items() if one.unfamiliar]
         if "clinical" in used:

@@ -14,7 +14,7 @@ from axilla.records.types import Modality
 DROPOUT = 0.5
 
 
-class Output(NamedTuple):
+class NetworkOutput(NamedTuple):
     """What a network says of a batch: embeddings (B, D) and logits (B,)."""
 
     embedding: torch.Tensor
@@ -31,10 +31,10 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(DROPOUT)
         self.classifier = nn.Linear(spec.embedding_dim, 1)
 
-    def forward(self, images: torch.Tensor) -> Output:
+    def forward(self, images: torch.Tensor) -> NetworkOutput:
         """Embed images (B, K, S, S) and give each a logit."""
         embedding = self.backbone(images)
-        return Output(embedding, self.classifier(self.dropout(embedding)).squeeze(1))
+        return NetworkOutput(embedding, self.classifier(self.dropout(embedding)).squeeze(1))
 
 
 class JointOutput(NamedTuple):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from axilla.annotation.boxes import roi_from_mask, with_margin
 from axilla.config.study import PreprocessingSection
-from axilla.imaging.decoded_image import LUMA, Picture
+from axilla.imaging.decoded_image import LUMA, DecodedImage
 from axilla.imaging.open_image import open_picture
 from axilla.imaging.raster import decode_mask
 from axilla.imaging.slides import is_slide
@@ -118,14 +118,14 @@ def _grey(pixels: NDArray[np.uint8], cut: Roi) -> NDArray[np.float32]:
     return grey
 
 
-def _around(box: Roi, picture: Picture, settings: PixelSettings) -> Roi:
+def _around(box: Roi, picture: DecodedImage, settings: PixelSettings) -> Roi:
     """Return the lesion's box with its margin, as far as the image and its region go."""
     height_px, width_px = picture.pixels.shape[:2]
     cut = with_margin(box, settings.roi_margin, width_px=width_px, height_px=height_px)
     return (cut.overlap(picture.region) or cut) if picture.region else cut
 
 
-def _lesion(file: ImageFile, picture: Picture) -> tuple[NDArray[np.bool_], Roi]:
+def _lesion(file: ImageFile, picture: DecodedImage) -> tuple[NDArray[np.bool_], Roi]:
     """Return where the lesion is, and its box.
 
     Without any annotation that is the whole image, or its B-mode region where the file says so.

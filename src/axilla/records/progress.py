@@ -76,7 +76,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageProgress:
     """A stage of the study, and how long it took, or has taken so far."""
 
     name: str
@@ -96,9 +96,9 @@ class Run:
     seen: float
     pid: int
     message: str = ""
-    stage: Stage | None = None
+    stage: StageProgress | None = None
     task: Task | None = None
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[StageProgress, ...] = ()
     planned: tuple[str, ...] = ()
 
 
@@ -112,7 +112,7 @@ class _Now:
     task_began: float = 0.0
     done: int = 0
     total: int = 0
-    finished: list[Stage] = field(default_factory=list)
+    finished: list[StageProgress] = field(default_factory=list)
 
 
 class ProgressFile:
@@ -160,7 +160,7 @@ class ProgressFile:
         yield
         with self._lock:
             took = time.monotonic() - self._now.stage_began
-            self._now.finished.append(Stage(name, round(took, 1)))
+            self._now.finished.append(StageProgress(name, round(took, 1)))
             self._now.stage = self._now.task = ""
 
     @contextmanager
@@ -197,7 +197,7 @@ class ProgressFile:
 
     def _told(self, state: State, message: str) -> Run:
         now, clock = self._now, time.monotonic()
-        stage = Stage(now.stage, round(clock - now.stage_began, 1)) if now.stage else None
+        stage = StageProgress(now.stage, round(clock - now.stage_began, 1)) if now.stage else None
         seconds = round(clock - now.task_began, 1)
         task = Task(now.task, now.done, now.total, seconds) if now.task else None
         return Run(
@@ -242,5 +242,5 @@ def _run(content: dict[str, Any]) -> Run:
     )
 
 
-def _stage(content: dict[str, Any]) -> Stage:
-    return Stage(str(content["name"]), float(content["seconds"]))
+def _stage(content: dict[str, Any]) -> StageProgress:
+    return StageProgress(str(content["name"]), float(content["seconds"]))

@@ -18,8 +18,13 @@ from axilla.report.number_format import (
 )
 from axilla.report.reported_models import FAMILY_TITLES, FamilyKey, of_family
 from axilla.report.study_results import StudyResults
-from axilla.report.tables.comparison_rows import Compared, compared, p_text, verdict_row
-from axilla.report.tables.family_summary import Scored, Standing, headline_fusion, standing_of
+from axilla.report.tables.comparison_rows import ComparisonRow, compared, p_text, verdict_row
+from axilla.report.tables.family_summary import (
+    FamilySummary,
+    ScoredModel,
+    headline_fusion,
+    standing_of,
+)
 
 
 def verdict_sentence(results: StudyResults) -> str | None:
@@ -76,7 +81,7 @@ def reader_match_sentences(results: StudyResults) -> list[str]:
     ]
 
 
-def _worth(row: Compared) -> str:
+def _worth(row: ComparisonRow) -> str:
     modality = row.family.removeprefix(WORTH)
     if " without " in row.second:
         modality = row.second.partition(" without ")[2]
@@ -92,7 +97,7 @@ _CHANCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class HeadlineNumber:
     """One headline number and what it is of."""
 
     title: str
@@ -101,16 +106,16 @@ class Tile:
     auc: Estimate
 
 
-def tile_of(standing: Standing, scored: Scored) -> Tile:
+def tile_of(standing: FamilySummary, scored: ScoredModel) -> HeadlineNumber:
     """Return a model's tile; a model picked after the fact is called best."""
     name = FAMILY_TITLES[standing.family]
     named_before = scored.entry.chosen or scored.entry.name == HEADLINE_FUSION
     picked = len(standing.models) > 1 and not named_before
     title = f"Best {name.lower()}" if picked else name
-    return Tile(title, scored.entry.label, standing.family, scored.auc)
+    return HeadlineNumber(title, scored.entry.label, standing.family, scored.auc)
 
 
-def scale_of(tiles: Sequence[Tile]) -> tuple[float, float]:
+def scale_of(tiles: Sequence[HeadlineNumber]) -> tuple[float, float]:
     """Return the common axis of the tiles' strips: from chance, or lower, to one."""
     lows = [tile.auc.low for tile in tiles if math.isfinite(tile.auc.low)]
     return math.floor(min([_CHANCE, *lows]) * 10) / 10, 1.0
@@ -120,7 +125,7 @@ _SINGLES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical", "model
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StudyAnswer:
     """What the report says first: sentences, the numbers behind them, and their caveats.
 
     `rival` is the single modality that fusion is held against, None without fusion.
@@ -129,11 +134,11 @@ class Answer:
     lead: str
     more: tuple[str, ...]
     caveats: tuple[str, ...]
-    tiles: tuple[Tile, ...]
-    rival: Scored | None
+    tiles: tuple[HeadlineNumber, ...]
+    rival: ScoredModel | None
 
 
-def answer_of(results: StudyResults) -> Answer:
+def answer_of(results: StudyResults) -> StudyAnswer:
     """Return the answer that the metrics support; missing families leave no empty sentence.
 
     The lead is the verdict: fusion against the best single modality by a paired test, both chosen
@@ -160,7 +165,7 @@ def answer_of(results: StudyResults) -> Answer:
     tiles = [tile_of(standing, standing.fair) for standing in singles]
     if fusion and headline:
         tiles += [tile_of(fusion, scored) for scored in (headline, fusion.fair)]
-    return Answer(
+    return StudyAnswer(
         lead=verdict or _lead(headline, rivals),
         more=tuple(more),
         caveats=_caveats(results, [*singles, *([fusion] if fusion else [])], fused=bool(fusion)),
@@ -169,17 +174,17 @@ def answer_of(results: StudyResults) -> Answer:
     )
 
 
-def _rivals(singles: Sequence[Standing], headline: Scored | None) -> list[Standing]:
+def _rivals(singles: Sequence[FamilySummary], headline: ScoredModel | None) -> list[FamilySummary]:
     """The modalities that the headline fuses; all of them where it does not say or exist."""
     fused = headline.entry.modality.split("+") if headline else []
     return [standing for standing in singles if standing.family in fused] or list(singles)
 
 
-def _strongest(rivals: Sequence[Standing]) -> Scored:
+def _strongest(rivals: Sequence[FamilySummary]) -> ScoredModel:
     return max((standing.fair for standing in rivals), key=lambda scored: scored.auc.value)
 
 
-def _lead(headline: Scored | None, rivals: Sequence[Standing]) -> str:
+def _lead(headline: ScoredModel | None, rivals: Sequence[FamilySummary]) -> str:
     if headline is None:
         return _lead_without_fusion(rivals)
     modalities = [part for part in headline.entry.modality.split("+") if part]
@@ -194,7 +199,7 @@ def _lead(headline: Scored | None, rivals: Sequence[Standing]) -> str:
     return f"{first}; {alone}. {_verdict(headline, rivals)}"
 
 
-def _lead_without_fusion(singles: Sequence[Standing]) -> str:
+def _lead_without_fusion(singles: Sequence[FamilySummary]) -> str:
     if not singles:
         return "No model with an AUC was evaluated in this study."
     first, *rest = singles
@@ -203,7 +208,7 @@ def _lead_without_fusion(singles: Sequence[Standing]) -> str:
     return f"{listed([said, *others])}. No fusion was evaluated."
 
 
-def _verdict(fusion: Scored, rivals: Sequence[Standing]) -> str:
+def _verdict(fusion: ScoredModel, rivals: Sequence[FamilySummary]) -> str:
     """Hold fusion against every single modality: one overlap is enough for no claim."""
     alike = [rival for rival in rivals if overlap(fusion.auc, rival.fair.auc)]
     apart = [rival for rival in rivals if rival not in alike]
@@ -221,11 +226,11 @@ def _verdict(fusion: Scored, rivals: Sequence[Standing]) -> str:
     return f"{sentence('; '.join(said))}."
 
 
-def _above(fusion: Scored, rival: Standing) -> bool:
+def _above(fusion: ScoredModel, rival: FamilySummary) -> bool:
     return fusion.auc.value > rival.fair.auc.value
 
 
-def _alone(standing: Standing) -> str:
+def _alone(standing: FamilySummary) -> str:
     if standing.chosen:
         return f"{standing.family} alone, as chosen in each fold"
     best = "best " if len(standing.models) > 1 else ""
@@ -235,17 +240,19 @@ def _alone(standing: Standing) -> str:
     return f"the {best}{standing.family} model alone, {label}"
 
 
-def _alone_sentences(standings: Sequence[Standing]) -> list[str]:
+def _alone_sentences(standings: Sequence[FamilySummary]) -> list[str]:
     return [f"{sentence(_alone(standing))}, reaches {standing.fair}." for standing in standings]
 
 
-def _fusion_sentences(fusion: Standing | None, headline: Scored | None) -> list[str]:
+def _fusion_sentences(fusion: FamilySummary | None, headline: ScoredModel | None) -> list[str]:
     if fusion is None or fusion.chosen is None or fusion.chosen == headline:
         return []
     return [f"The fusion chosen in each fold reaches {fusion.chosen}."]
 
 
-def _highest_sentences(standings: Sequence[Standing], *, told: Sequence[Scored]) -> list[str]:
+def _highest_sentences(
+    standings: Sequence[FamilySummary], *, told: Sequence[ScoredModel]
+) -> list[str]:
     picks = [
         f"{standing.family} {inside_sentence(standing.highest.entry.label)}, {standing.highest}"
         for standing in standings
@@ -254,7 +261,7 @@ def _highest_sentences(standings: Sequence[Standing], *, told: Sequence[Scored])
     return [f"Best after the fact: {'; '.join(picks)}."] if picks else []
 
 
-def _trivial_sentences(standings: Sequence[Standing]) -> list[str]:
+def _trivial_sentences(standings: Sequence[FamilySummary]) -> list[str]:
     sentences = []
     for standing in standings:
         floor, fair, name = standing.floor, standing.fair, standing.family
@@ -289,7 +296,7 @@ def _reader_sentences(results: StudyResults) -> list[str]:
 
 
 def _caveats(
-    results: StudyResults, standings: Sequence[Standing], *, fused: bool
+    results: StudyResults, standings: Sequence[FamilySummary], *, fused: bool
 ) -> tuple[str, ...]:
     kind = "held-out" if results.config.validation.scheme == "holdout" else "out-of-fold"
     caveats = []

@@ -3,7 +3,7 @@
 from typing import Final
 
 from axilla.report.figures.palette import FAMILY_COLOURS
-from axilla.report.reported_models import Entry, FamilyKey, of_family
+from axilla.report.reported_models import FamilyKey, StudyModel, of_family
 from axilla.report.study_results import StudyResults
 from axilla.report.tables.family_summary import headline_fusion, standing_of
 
@@ -11,7 +11,7 @@ _SINGLES: Final[tuple[FamilyKey, ...]] = ("ultrasound", "pathology", "clinical")
 _MOST_MODELS: Final = 4
 
 
-def protagonists(results: StudyResults) -> tuple[Entry, ...]:
+def protagonists(results: StudyResults) -> tuple[StudyModel, ...]:
     """Return the headline fusion and each modality's fair model, none of them picked by its curve.
 
     Where a table of predictions names no modalities, the models of highest AUC.
@@ -24,17 +24,17 @@ def protagonists(results: StudyResults) -> tuple[Entry, ...]:
     return (*leading, *ranked[:_MOST_MODELS])
 
 
-def readers(results: StudyResults) -> tuple[Entry, ...]:
+def readers(results: StudyResults) -> tuple[StudyModel, ...]:
     """Return the human readers."""
     return of_family(results.entries, "reader")
 
 
-def colour_of(entry: Entry) -> str:
+def colour_of(entry: StudyModel) -> str:
     """Return the colour of a protagonist: that of its family, or its own among plain models."""
     return entry.style.colour if entry.family == "models" else FAMILY_COLOURS[entry.family]
 
 
-def short_label(entry: Entry) -> str:
+def short_label(entry: StudyModel) -> str:
     """Return what a figure writes beside a curve: one model stands for a modality."""
     label = entry.long_label
     if entry.family in _SINGLES or (entry.family == "fusion" and entry.chosen):

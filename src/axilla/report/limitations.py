@@ -18,13 +18,13 @@ from axilla.report.number_format import (
     sentence,
     signed,
 )
-from axilla.report.page import Section, render
+from axilla.report.page import PageSection, render
 from axilla.report.reported_models import FamilyKey, of_family
 from axilla.report.sections.methods import is_clustered
-from axilla.report.sections.section_inputs import Material
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import StudyResults
 from axilla.report.tables.comparison_rows import SIGNIFICANT, compared, p_text
-from axilla.report.tables.family_summary import Scored, Standing, headline_of, standing_of
+from axilla.report.tables.family_summary import FamilySummary, ScoredModel, headline_of, standing_of
 
 Concern = Literal["bias", "precision", "generalisability"]
 
@@ -45,7 +45,7 @@ _SHOWN = 8
 _EFFECTIVE = re.compile(r"effective n (\d+)")
 
 
-def limits_of_data(results: StudyResults, headline: Scored) -> Iterator[Limitation]:
+def limits_of_data(results: StudyResults, headline: ScoredModel) -> Iterator[Limitation]:
     """Yield what limits any conclusion from these patients, as far as the data show it."""
     yield from _outcome(results)
     yield from _size(headline)
@@ -67,7 +67,7 @@ def _outcome(results: StudyResults) -> Iterator[Limitation]:
         )
 
 
-def _size(headline: Scored) -> Iterator[Limitation]:
+def _size(headline: ScoredModel) -> Iterator[Limitation]:
     auc = headline.auc
     negative = auc.n - auc.n_positive
     fewest = min(auc.n_positive, negative)
@@ -92,7 +92,7 @@ def _size(headline: Scored) -> Iterator[Limitation]:
     yield Limitation("Sample size", "precision", text)
 
 
-def _groups(results: StudyResults, headline: Scored) -> Iterator[Limitation]:
+def _groups(results: StudyResults, headline: ScoredModel) -> Iterator[Limitation]:
     if not (results.config.cohort.group and is_clustered(results.metrics)):
         return
     columns = listed(list(results.config.cohort.group))
@@ -216,7 +216,7 @@ _WIDE_SPREAD = 0.1
 _FLOORS = "against trivial features"
 
 
-def limits_of_models(results: StudyResults, headline: Scored) -> Iterator[Limitation]:
+def limits_of_models(results: StudyResults, headline: ScoredModel) -> Iterator[Limitation]:
     """Yield what limits any conclusion from these models, as far as the results show it."""
     yield from _many_models(results)
     yield from _floor(results)
@@ -279,20 +279,20 @@ def _floor(results: StudyResults) -> Iterator[Limitation]:
             )
 
 
-def _network(standing: Standing) -> str:
+def _network(standing: FamilySummary) -> str:
     if standing.chosen:
         return "the network chosen in each fold"
     return inside_sentence(standing.fair.entry.label)
 
 
-def _clear(standing: Standing) -> bool:
+def _clear(standing: FamilySummary) -> bool:
     floor, fair = standing.floor, standing.fair
     if floor is None:
         return True
     return fair.auc.value > floor.auc.value and not overlap(fair.auc, floor.auc)
 
 
-def _calibration(results: StudyResults, headline: Scored) -> Iterator[Limitation]:
+def _calibration(results: StudyResults, headline: ScoredModel) -> Iterator[Limitation]:
     label = headline.name
     said = []
     slope = results.estimate(headline.entry.name, "calibration_slope")
@@ -317,7 +317,7 @@ def _calibration(results: StudyResults, headline: Scored) -> Iterator[Limitation
     yield Limitation("Calibration", "bias", f"{text} Read them as an order, not as risks.")
 
 
-def _thresholds(results: StudyResults, headline: Scored) -> Iterator[Limitation]:
+def _thresholds(results: StudyResults, headline: ScoredModel) -> Iterator[Limitation]:
     rows = results.predictions[results.predictions["model"] == headline.entry.name]
     thresholds = rows.groupby(["repeat", "fold"])["threshold"].first()
     low, high = float(thresholds.min()), float(thresholds.max())
@@ -374,10 +374,10 @@ def limitations_of(results: StudyResults) -> tuple[Limitation, ...]:
     return (*limits_of_data(results, headline), *limits_of_models(results, headline))
 
 
-def limitations_section(material: Material) -> Section | None:
+def limitations_section(material: ReportContext) -> PageSection | None:
     """What the results do not show, and why."""
     found = limitations_of(material.results)
     if not found:
         return None
     html = render("sections/limitations.html.j2", limitations=found)
-    return Section("Limitations", "limitations", html)
+    return PageSection("Limitations", "limitations", html)

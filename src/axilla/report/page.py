@@ -16,7 +16,7 @@ from axilla.report.number_format import LEVEL, interval_text, number, p_value, p
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class PageSection:
     """One part of the page: its title, the anchor the table of contents points to, its HTML."""
 
     title: str
@@ -34,7 +34,7 @@ def render(template: str, **values: Any) -> Markup:
     return Markup(_environment().get_template(template).render(**values))  # noqa: S704
 
 
-def render_page(sections: Sequence[Section], *, title: str, facts: Sequence[str]) -> str:
+def render_page(sections: Sequence[PageSection], *, title: str, facts: Sequence[str]) -> str:
     """Return the whole page; `facts` are the few words under the title."""
     environment = _environment()
     style, script = (

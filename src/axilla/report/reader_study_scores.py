@@ -28,7 +28,7 @@ _KINDS = (".csv", ".json", ".xlsx")
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredReading:
     """A scored reading; `right` says of how many patients the model's call is known and right."""
 
     key: Key
@@ -42,7 +42,7 @@ class Scored:
 
 def score_review(
     config: StudyConfig, folder: RunFolder, files: Sequence[Path] | None, *, strict: bool
-) -> Scored:
+) -> ScoredReading:
     """Read the answers of all readers and compare them; unblinding happens here.
 
     Raises `StudyError` without any valid answer, and with `strict` for any fault or gap.
@@ -56,7 +56,7 @@ def score_review(
     ratings = _frame(answers, key)
     right, notes = _right(folder, key.model)
     rng = np.random.default_rng(config.study.seed)
-    return Scored(
+    return ScoredReading(
         key,
         answers,
         ratings,
@@ -141,7 +141,7 @@ _ABOUT_DECOYS = (
 _AGREED = ("percent agreement", "kappa", "AC1")
 
 
-def write_scores(folder: RunFolder, scored: Scored) -> None:
+def write_scores(folder: RunFolder, scored: ScoredReading) -> None:
     """Write agreement.csv, comparison.csv, summary.json and summary.md into results/review."""
     folder.write_table("review/agreement.csv", scored.agreement)
     folder.write_table("review/comparison.csv", scored.comparison)
@@ -149,7 +149,7 @@ def write_scores(folder: RunFolder, scored: Scored) -> None:
     write_bytes(folder.table("review/summary.md"), summary_text(scored).encode())
 
 
-def summary_text(scored: Scored) -> str:
+def summary_text(scored: ScoredReading) -> str:
     """Return summary.md."""
     lines = [
         "# Blinded reading of heatmaps",
@@ -180,7 +180,7 @@ def summary_text(scored: Scored) -> str:
     return "\n".join([*lines, "", RESEARCH_USE_ONLY, ""])
 
 
-def as_record(scored: Scored) -> dict[str, Any]:
+def as_record(scored: ScoredReading) -> dict[str, Any]:
     """Return summary.json."""
     items = scored.key.items
     return {
@@ -200,7 +200,7 @@ def as_record(scored: Scored) -> dict[str, Any]:
     }
 
 
-def _basis(scored: Scored) -> str:
+def _basis(scored: ScoredReading) -> str:
     readers = scored.ratings["reader"].nunique()
     decoys = sum(item.map == "decoy" for item in scored.key.items)
     right = f"{sum(scored.right.values())} of {len(scored.right)}"

@@ -66,7 +66,7 @@ _LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StudyModel:
     """One model or reader; `name` is the results' own, `label` is what a page prints.
 
     A trivial entry is a baseline; a chosen one is whatever model each fold's inner splits chose.
@@ -106,7 +106,7 @@ class Entry:
         return f"{self.label}, {self.family}"
 
 
-def line_up(predictions: pd.DataFrame, *, reader_name: str | None = None) -> tuple[Entry, ...]:
+def line_up(predictions: pd.DataFrame, *, reader_name: str | None = None) -> tuple[StudyModel, ...]:
     """Return the models of predictions.csv by family, in the order the study lists them.
 
     The same backbone has the same colour in every family; the headline fusion has the first.
@@ -119,7 +119,7 @@ def line_up(predictions: pd.DataFrame, *, reader_name: str | None = None) -> tup
     named.sort(key=lambda item: FAMILIES.index(item[1]))
     ranks = _colour_ranks([(name, family) for name, family, _ in named])
     return tuple(
-        Entry(
+        StudyModel(
             name=name,
             label=_label(name, family=family, reader_name=reader_name),
             family=family,
@@ -132,7 +132,7 @@ def line_up(predictions: pd.DataFrame, *, reader_name: str | None = None) -> tup
     )
 
 
-def of_family(entries: Sequence[Entry], family: FamilyKey) -> tuple[Entry, ...]:
+def of_family(entries: Sequence[StudyModel], family: FamilyKey) -> tuple[StudyModel, ...]:
     """Return the entries of one family, trivial baselines last."""
     return tuple(
         sorted((e for e in entries if e.family == family), key=lambda entry: entry.trivial)

@@ -24,10 +24,10 @@ from axilla.report.figures.all_figures import (
 from axilla.report.images.explained_cases import explained_cases
 from axilla.report.manuscript.manuscript_tables import manuscript_tables
 from axilla.report.number_format import counted
-from axilla.report.page import Section, render_page
+from axilla.report.page import PageSection, render_page
 from axilla.report.sections.all_sections import build_sections, table_name
 from axilla.report.sections.failure_gallery import gallery_of
-from axilla.report.sections.section_inputs import Material
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import StudyResults, load_results
 from axilla.report.tables.performance_tables import performance_frame
 
@@ -51,7 +51,7 @@ def write_report(config: StudyConfig, folder: RunFolder) -> Path:
         card = model_card(read_manifest(folder.bundle))
         write_bytes(folder.table("model_card.md"), card.encode())
     gallery = gallery_of(results, folder.root)
-    sections = build_sections(Material(results, answer, drawings, gallery, explained))
+    sections = build_sections(ReportContext(results, answer, drawings, gallery, explained))
     if results.provenance:
         sections = (*sections, _checklists(results, folder, sections))
     page = render_page(sections, title=config.study.name, facts=_facts(results))
@@ -70,7 +70,9 @@ def write_manuscript(config: StudyConfig, folder: RunFolder) -> Path:
     return path
 
 
-def _checklists(results: StudyResults, folder: RunFolder, sections: Sequence[Section]) -> Section:
+def _checklists(
+    results: StudyResults, folder: RunFolder, sections: Sequence[PageSection]
+) -> PageSection:
     """Fill the reporting checklists from what the study has, and write them beside the page."""
     anchors = {anchor for section in sections for anchor in section.anchors}
     files = {

@@ -33,8 +33,8 @@ from axilla.records.table_columns import (
     read_results,
 )
 from axilla.report.number_format import counted
-from axilla.report.reported_models import Entry, line_up
-from axilla.report.tables.explanation_results import Explained, load_explained
+from axilla.report.reported_models import StudyModel, line_up
+from axilla.report.tables.explanation_results import ExplanationResults, load_explained
 
 _REMEDY = "Run `axilla run` again: both files must come from one run."
 
@@ -46,7 +46,7 @@ class StudyResults:
     config: StudyConfig
     predictions: pd.DataFrame
     metrics: pd.DataFrame
-    entries: tuple[Entry, ...]
+    entries: tuple[StudyModel, ...]
     splits: pd.DataFrame
     search: pd.DataFrame
     availability: pd.DataFrame
@@ -59,7 +59,7 @@ class StudyResults:
     confounding: pd.DataFrame
     missingness: pd.DataFrame
     external: pd.DataFrame
-    explained: Explained
+    explained: ExplanationResults
     roi_reviews: tuple[RoiReview, ...]
     flow: Any
     check: Any
@@ -88,10 +88,10 @@ class StudyResults:
         """Return one estimate of external_metrics.csv, or None."""
         return self._external.get((model, metric))
 
-    def ranked(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    def ranked(self, entries: Sequence[StudyModel]) -> tuple[StudyModel, ...]:
         """Return the models, highest AUC first, then the chosen, the trivial, and the readers."""
 
-        def rank(entry: Entry) -> tuple[bool, bool, bool, float]:
+        def rank(entry: StudyModel) -> tuple[bool, bool, bool, float]:
             auc = self.estimate(entry.name, "auc")
             height = -auc.value if auc else math.inf
             return entry.family == "reader", entry.trivial, entry.chosen, height

@@ -12,12 +12,19 @@ from safetensors.torch import save as safetensors_of
 
 from axilla.cohort.splits.folds import Fold, Split
 from axilla.records.types import Modality
-from axilla.training.candidates import Candidate, Output, SearchRow, assemble, best_of, inner_auc
+from axilla.training.candidates import (
+    Candidate,
+    ModelOutput,
+    SearchRow,
+    assemble,
+    best_of,
+    inner_auc,
+)
 from axilla.training.engine.cache_files import UNSEALED, write_sealed
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedCandidate:
     """A finished model of one fold: `logits` (N,) of its outer model, its inner logits and score.
 
     `path` and `place` say where the rest of it lies.
@@ -32,11 +39,11 @@ class Kept:
     path: Path
     place: int
 
-    def outputs(self) -> list[Output]:
+    def outputs(self) -> list[ModelOutput]:
         """Read what its inner models, then its outer model, say of all patients."""
         with safe_open(self.path, framework="pt") as content:
             return [
-                Output(
+                ModelOutput(
                     content.get_tensor(f"{self.place}.embedding.{number}"),
                     content.get_tensor(f"{self.place}.logits.{number}"),
                 )
@@ -77,12 +84,12 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], about: Mapping[str, ob
     write_sealed(path, safetensors_of(whole, metadata=metadata))
 
 
-def load(path: Path, folds: Sequence[Fold]) -> tuple[list[Kept], list[SearchRow]]:
+def load(path: Path, folds: Sequence[Fold]) -> tuple[list[CachedCandidate], list[SearchRow]]:
     """Read the scores of a finished file, one model per fold, in the order they were kept."""
     with safe_open(path, framework="pt") as content:
         about = json.loads(content.metadata()["about"])
         kept = [
-            Kept(
+            CachedCandidate(
                 model,
                 modality,
                 fold,
@@ -116,7 +123,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class GridChoice:
     """The grid point and checkpoint that won a fold on its inner splits.
 
     `scores`, `tried_epochs` and `seconds` have one entry per grid point, each at its own best
@@ -132,7 +139,9 @@ class Choice:
     seconds: tuple[float, ...]
 
 
-def choose(fits: Sequence[Sequence[Fit]], splits: Sequence[Split], labels: torch.Tensor) -> Choice:
+def choose(
+    fits: Sequence[Sequence[Fit]], splits: Sequence[Split], labels: torch.Tensor
+) -> GridChoice:
     """Choose among `fits[point][split]` by the AUC over all left-out patients of the splits."""
     best_checkpoints, joined = [], []
     for row in fits:
@@ -144,7 +153,7 @@ def choose(fits: Sequence[Sequence[Fit]], splits: Sequence[Split], labels: torch
         joined.append(per_checkpoint[best_checkpoints[-1]])
     point = best_of(joined, labels)
     epochs = [row[0].epochs[place] for row, place in zip(fits, best_checkpoints, strict=True)]
-    return Choice(
+    return GridChoice(
         point,
         best_checkpoints[point],
         epochs[point],

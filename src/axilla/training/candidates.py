@@ -10,13 +10,13 @@ from sklearn.metrics import log_loss, roc_auc_score
 from axilla.cohort.splits.folds import Fold, Split
 from axilla.records.types import Modality
 from axilla.training.heads.batched_heads import State
-from axilla.training.heads.batched_training import Trained
+from axilla.training.heads.batched_training import TrainedHead
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class ModelOutput:
     """What one trained model says of all: embeddings (N, V, K), logits (N,), NaN = absent."""
 
     embedding: torch.Tensor
@@ -56,8 +56,8 @@ class Candidate:
     model: str
     modality: Modality
     fold: Fold
-    inner: tuple[Output, ...]
-    outer: Output
+    inner: tuple[ModelOutput, ...]
+    outer: ModelOutput
     inner_logits: torch.Tensor
     inner_score: float
     parts: Mapping[str, State] = field(default_factory=dict)
@@ -69,8 +69,8 @@ class Pick:
 
     fold: Fold
     point: int
-    inner: Sequence[Trained]
-    outer: Trained
+    inner: Sequence[TrainedHead]
+    outer: TrainedHead
     inner_logits: torch.Tensor
     inner_scores: tuple[float, ...]
     """Inner score of every grid point, in the grid's order."""
@@ -92,7 +92,7 @@ def by_fold(folds: Sequence[Fold], items: Sequence[Item]) -> Iterator[tuple[Sequ
 
 def pick(
     folds: Sequence[Fold],
-    tried: Sequence[Sequence[Trained]],
+    tried: Sequence[Sequence[TrainedHead]],
     labels: torch.Tensor,
     *,
     present: torch.Tensor,

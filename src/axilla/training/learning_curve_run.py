@@ -34,7 +34,7 @@ from axilla.training.stage import (
     scored_models,
     train_models,
 )
-from axilla.training.unimodal_training import Material
+from axilla.training.unimodal_training import TrainingInputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def run_learning_curve(
             # The whole study trained a model on everybody beside its folds, in the same trials.
             folds = (*step.folds, everybody) if step.share == 1 else step.folds
             named = _Named(progress, f"{step.share:.0%} ")
-            material = Material(plain, folder, patients, labels, folds, engine, named)
+            material = TrainingInputs(plain, folder, patients, labels, folds, engine, named)
             tables.append(_step_table(step, material))
     folder.write_table("learning_curve_predictions.csv", pd.concat(tables, ignore_index=True))
     return left_out
@@ -150,7 +150,7 @@ def _trainable(fold: Fold, patients: Sequence[Patient], modality: ImageModality)
     )
 
 
-def _step_table(step: Step, material: Material) -> pd.DataFrame:
+def _step_table(step: Step, material: TrainingInputs) -> pd.DataFrame:
     trained = train_models(material)
     scored = [model for fold in step.folds for model in scored_models(fold, trained)]
     kinds = {model.model: model.kind for model in scored}

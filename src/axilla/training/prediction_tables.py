@@ -13,13 +13,13 @@ from axilla.inference.thresholds import NEUTRAL, choose_threshold
 from axilla.records.patients import Patient
 from axilla.records.table_columns import AVAILABILITY, PREDICTIONS, SEARCH
 from axilla.records.types import ModelKind
-from axilla.training.candidate_cache import Kept
+from axilla.training.candidate_cache import CachedCandidate
 from axilla.training.candidates import SearchRow
 from axilla.training.fusion.fusion_heads import FusionCandidate
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredFold:
     """One model of one fold as predictions.csv sees it; logits (N,), NaN = not predicted."""
 
     model: str
@@ -30,7 +30,7 @@ class Scored:
     inner_logits: torch.Tensor
 
     @classmethod
-    def of_unimodal(cls, candidate: Kept, *, name: str | None = None) -> "Scored":
+    def of_unimodal(cls, candidate: CachedCandidate, *, name: str | None = None) -> "ScoredFold":
         """Take a unimodal model's predictions, under another name if given."""
         return cls(
             name or candidate.model,
@@ -42,7 +42,7 @@ class Scored:
         )
 
     @classmethod
-    def of_fusion(cls, candidate: FusionCandidate, *, name: str | None = None) -> "Scored":
+    def of_fusion(cls, candidate: FusionCandidate, *, name: str | None = None) -> "ScoredFold":
         """Take a fusion's predictions, under another name if given."""
         return cls(
             name or candidate.name,
@@ -86,7 +86,7 @@ def operating_point(
 
 
 def prediction_table(
-    scored: Iterable[Scored],
+    scored: Iterable[ScoredFold],
     patients: Sequence[Patient],
     labels: torch.Tensor,
     *,
@@ -106,7 +106,7 @@ def prediction_table(
 
 
 def _model_rows(
-    model: Scored,
+    model: ScoredFold,
     patients: Sequence[Patient],
     labels: torch.Tensor,
     *,

@@ -18,12 +18,12 @@ from axilla.models.backbones import find_backbone
 from axilla.preprocessing.augment import count_served_views
 from axilla.records.run_folder import RunFolder
 from axilla.records.types import SELECTED, Modality
-from axilla.training.candidate_cache import Kept
-from axilla.training.candidates import Output
+from axilla.training.candidate_cache import CachedCandidate
+from axilla.training.candidates import ModelOutput
 from axilla.training.data.embeddings import fixed_backbone
 from axilla.training.fusion.fusion_heads import FusionCandidate, Selected
 from axilla.training.prediction_tables import operating_point
-from axilla.training.selected_models import Final
+from axilla.training.selected_models import FoldModels
 from axilla.training.unimodal_training import is_trained
 
 FloatArray = NDArray[np.float64]
@@ -35,7 +35,7 @@ _NOTE = (
 )
 
 
-def bundle_of(config: StudyConfig, final: Final, metrics: pd.DataFrame) -> Bundle:
+def bundle_of(config: StudyConfig, final: FoldModels, metrics: pd.DataFrame) -> Bundle:
     """Make the bundle of the chosen fusion or, in a study of one modality, of its chosen model.
 
     `metrics` is metrics.csv: its rows of the chosen model become the bundle's performance.
@@ -87,12 +87,12 @@ class FoldOutputs:
     present: torch.Tensor
 
 
-def model_of_fold(fold: Final) -> str:
+def model_of_fold(fold: FoldModels) -> str:
     """Return the name of the model that a fold's bundle holds."""
     return fold.fusion.name if fold.fusion else next(iter(_parts(fold).values())).model
 
 
-def outputs_of_fold(config: StudyConfig, fold: Final) -> FoldOutputs | None:
+def outputs_of_fold(config: StudyConfig, fold: FoldModels) -> FoldOutputs | None:
     """Return what training kept of the tested patients; None of networks trained with a fusion.
 
     Their networks need not be run again to be asked which modality mattered.
@@ -110,12 +110,12 @@ def outputs_of_fold(config: StudyConfig, fold: Final) -> FoldOutputs | None:
     )
 
 
-def bundle_of_fold(config: StudyConfig, fold: Final) -> Bundle:
+def bundle_of_fold(config: StudyConfig, fold: FoldModels) -> Bundle:
     """Make the bundle of an outer fold, of which no performance is known."""
     return bundle_of(config, fold, pd.DataFrame(columns=["model", *Performance.model_fields]))
 
 
-def _parts(final: Final) -> Selected:
+def _parts(final: FoldModels) -> Selected:
     """Return the unimodal models that the bundle holds."""
     if final.fusion is not None:
         return final.fusion.selected
@@ -123,7 +123,9 @@ def _parts(final: Final) -> Selected:
     return {best.modality: best}
 
 
-def _references(config: StudyConfig, final: Final, parts: Selected) -> dict[Modality, Reference]:
+def _references(
+    config: StudyConfig, final: FoldModels, parts: Selected
+) -> dict[Modality, Reference]:
     """Describe what fusion saw of the training patients, by modality.
 
     Not of networks trained jointly with the fusion: what they made of the patients is not kept.
@@ -144,7 +146,7 @@ def _references(config: StudyConfig, final: Final, parts: Selected) -> dict[Moda
     return found
 
 
-def _served(output: Output, views: int) -> FloatArray:
+def _served(output: ModelOutput, views: int) -> FloatArray:
     """Return what a model makes of all patients (N, K) as in serving; NaN where it has nothing."""
     return np.asarray(output.embedding[:, :views].mean(1).double().numpy())
 
@@ -162,7 +164,7 @@ def _reference_tensors(references: Mapping[Modality, Reference]) -> dict[str, to
     }
 
 
-def _seen(final: Final, modality: Modality, reference: Reference | None) -> dict[str, object]:
+def _seen(final: FoldModels, modality: Modality, reference: Reference | None) -> dict[str, object]:
     """Return what the manifest says of the training patients' inputs."""
     seen: dict[str, object] = {}
     if reference is not None:
@@ -197,7 +199,7 @@ def _tensors(
 
 
 def write_final(
-    config: StudyConfig, folder: RunFolder, final: Final, metrics: pd.DataFrame
+    config: StudyConfig, folder: RunFolder, final: FoldModels, metrics: pd.DataFrame
 ) -> None:
     """Write bundle.axilla, and what it is into provenance.json."""
     bundle = bundle_of(config, final, metrics)
@@ -216,7 +218,7 @@ def write_final(
     )
 
 
-def _states(config: StudyConfig, candidate: Kept) -> dict[str, State]:
+def _states(config: StudyConfig, candidate: CachedCandidate) -> dict[str, State]:
     """Return a modality's states, with the fixed backbone's own where it was not trained."""
     name = candidate.model.split("/", 1)[1]
     states: dict[str, State] = dict(candidate.parts())
@@ -228,7 +230,7 @@ def _states(config: StudyConfig, candidate: Kept) -> dict[str, State]:
 
 
 def _describe(
-    config: StudyConfig, final: Final, modality: Modality, candidate: Kept
+    config: StudyConfig, final: FoldModels, modality: Modality, candidate: CachedCandidate
 ) -> ModalityManifest:
     if modality == "clinical":
         encoder = final.encoder.to_json() if final.encoder else None
@@ -248,7 +250,7 @@ def _describe(
     )
 
 
-def _measured(candidate: Kept, metrics: pd.DataFrame) -> str:
+def _measured(candidate: CachedCandidate, metrics: pd.DataFrame) -> str:
     """Return the name whose metrics speak for a unimodal choice: the chosen one, if listed."""
     chosen = f"{candidate.modality}/{SELECTED}"
     return chosen if chosen in set(metrics["model"]) else candidate.model

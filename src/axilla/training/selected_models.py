@@ -16,7 +16,7 @@ from axilla.training.unimodal_training import Unimodal
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedModels:
     """Every model of the study in every fold, and every grid point that was tried."""
 
     unimodal: Unimodal
@@ -25,7 +25,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class Final:
+class FoldModels:
     """The models of one fold; of the fold that trains on everybody, what the bundle is made of.
 
     `patients`, at the study's `rows`, trained them and `tested`, at `tested_rows`, did not.
@@ -45,7 +45,7 @@ class Final:
     rows: Sequence[int]
     tested: Sequence[Patient] = ()
     tested_rows: Sequence[int] = ()
-    out_of_fold: Sequence["Final"] = field(default=())
+    out_of_fold: Sequence["FoldModels"] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +53,18 @@ class FinalModels:
     """Takes one fold's models from what was trained in all of them; the last is everybody."""
 
     config: StudyConfig
-    trained: Trained
+    trained: TrainedModels
     folds: Sequence[Fold]
     patients: Sequence[Patient]
     labels: torch.Tensor
     cohort_digest: str
 
-    def final(self) -> Final:
+    def final(self) -> FoldModels:
         """Return the models of the fold that trains on everybody, with those of outer folds."""
         *outer, everybody = self.folds
         return self.of(everybody, out_of_fold=[self.of(fold) for fold in outer if fold.repeat == 1])
 
-    def of(self, fold: Fold, *, out_of_fold: Sequence[Final] = ()) -> Final:
+    def of(self, fold: Fold, *, out_of_fold: Sequence[FoldModels] = ()) -> FoldModels:
         """Return a fold's models.
 
         The fusion is the one that inner folds chose; of an outer fold, the one that the study
@@ -73,7 +73,7 @@ class FinalModels:
         fusion = best_fusion(self.trained.fusions, fold)
         if fold.outer.test:
             fusion = self._explained(fold) or fusion
-        return Final(
+        return FoldModels(
             [self.patients[position] for position in fold.outer.train],
             self.labels,
             selected=select_all(self.trained.unimodal, fold),

@@ -22,14 +22,20 @@ from axilla.training.engine.workers import open_engine
 from axilla.training.fusion.fusion_heads import select_unimodal
 from axilla.training.fusion.fusion_training import train_fusions
 from axilla.training.prediction_tables import (
-    Scored,
+    ScoredFold,
     availability_table,
     prediction_table,
     search_table,
 )
 from axilla.training.preflight import require_models
-from axilla.training.selected_models import Final, FinalModels, Trained, best_fusion, select_all
-from axilla.training.unimodal_training import Material, Unimodal, train_unimodal
+from axilla.training.selected_models import (
+    FinalModels,
+    FoldModels,
+    TrainedModels,
+    best_fusion,
+    select_all,
+)
+from axilla.training.unimodal_training import TrainingInputs, Unimodal, train_unimodal
 
 _REPORTED_VERSIONS = (
     "axilla", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "scikit-image",
@@ -37,7 +43,7 @@ _REPORTED_VERSIONS = (
 )  # fmt: skip
 
 
-def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progress) -> Final:
+def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progress) -> FoldModels:
     """Train and validate every model; write splits, predictions, search and provenance."""
     start, started = time.perf_counter(), datetime.now(UTC)
     made = _train(config, folder, cohort, progress)
@@ -74,7 +80,7 @@ def run(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progre
     return made.final()
 
 
-def load(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progress) -> Final:
+def load(config: StudyConfig, folder: RunFolder, cohort: Cohort, progress: Progress) -> FoldModels:
     """Return the models of a study that ran, writing nothing but what its cache has lost."""
     return _train(config, folder, cohort, progress).final()
 
@@ -90,7 +96,7 @@ def _train(
     labels = torch.tensor([float(p.label or 0) for p in patients])
     folds = (*plan_study(config, patients), everybody_fold(config, patients))
     with open_engine(config.compute, device) as engine:
-        material = Material(config, folder, patients, labels, folds, engine, progress)
+        material = TrainingInputs(config, folder, patients, labels, folds, engine, progress)
         trained = train_models(material)
     return FinalModels(config, trained, folds, patients, labels, cohort.digest)
 
@@ -136,34 +142,34 @@ def _fused(config: StudyConfig, unimodal: Unimodal) -> list[Modality]:
     return fused if len(fused) > 1 and config.models.fusion else []
 
 
-def train_models(material: Material) -> Trained:
+def train_models(material: TrainingInputs) -> TrainedModels:
     """Train unimodal models, let each fold choose among them, and fuse what it chose."""
     unimodal = train_unimodal(material)
     fused = _fused(material.config, unimodal)
     selected = [select_unimodal(unimodal.of_fold(fold), fused) for fold in material.folds if fused]
     fusions, rows = train_fusions(material, unimodal.pixels, selected)
-    return Trained(unimodal, fusions, rows=[*unimodal.rows, *rows])
+    return TrainedModels(unimodal, fusions, rows=[*unimodal.rows, *rows])
 
 
-def scored_models(fold: Fold, trained: Trained) -> list[Scored]:
+def scored_models(fold: Fold, trained: TrainedModels) -> list[ScoredFold]:
     """List one fold's models in the order of predictions.csv, chosen ones after their family."""
     of_fold = trained.unimodal.of_fold(fold)
-    scored: list[Scored] = []
+    scored: list[ScoredFold] = []
     for modality, chosen in select_all(trained.unimodal, fold).items():
         family = [candidate for candidate in of_fold if candidate.modality == modality]
-        scored += [Scored.of_unimodal(candidate) for candidate in family]
+        scored += [ScoredFold.of_unimodal(candidate) for candidate in family]
         if len(family) > 1:
-            scored.append(Scored.of_unimodal(chosen, name=f"{modality}/{SELECTED}"))
-    scored += [Scored.of_unimodal(c) for c in trained.unimodal.baselines if c.fold == fold]
-    scored += [Scored.of_fusion(fusion) for fusion in trained.fusions if fusion.fold == fold]
+            scored.append(ScoredFold.of_unimodal(chosen, name=f"{modality}/{SELECTED}"))
+    scored += [ScoredFold.of_unimodal(c) for c in trained.unimodal.baselines if c.fold == fold]
+    scored += [ScoredFold.of_fusion(fusion) for fusion in trained.fusions if fusion.fold == fold]
     if (winner := best_fusion(trained.fusions, fold)) is not None:
-        scored.append(Scored.of_fusion(winner, name=SELECTED))
+        scored.append(ScoredFold.of_fusion(winner, name=SELECTED))
         single = max(winner.selected.values(), key=lambda candidate: candidate.inner_score)
-        scored.append(Scored.of_unimodal(single, name=BEST_SINGLE))
+        scored.append(ScoredFold.of_unimodal(single, name=BEST_SINGLE))
     return scored
 
 
-def _choices(folds: Sequence[Fold], trained: Trained) -> list[dict[str, Any]]:
+def _choices(folds: Sequence[Fold], trained: TrainedModels) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for fold in folds:
         best = select_all(trained.unimodal, fold)

@@ -19,7 +19,7 @@ from axilla.records.patients import Patient
 from axilla.records.progress import Progress
 from axilla.records.run_folder import RunFolder
 from axilla.records.types import IMAGE_MODALITIES, TRIVIAL, ImageModality, Modality
-from axilla.training.candidate_cache import Kept, digest_of_tensor, keep, load
+from axilla.training.candidate_cache import CachedCandidate, digest_of_tensor, keep, load
 from axilla.training.candidates import GridPoint, SearchRow, all_splits
 from axilla.training.data.embeddings import EmbeddingPlan, store_embeddings
 from axilla.training.data.pixels import Pixels, store_pixels
@@ -39,7 +39,7 @@ from axilla.training.networks.optimisation import of_network
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class TrainingInputs:
     """What every trial of a study shares."""
 
     config: StudyConfig
@@ -60,19 +60,21 @@ class Material:
 class Unimodal:
     """Every unimodal model in every fold, and the baselines that fusion must not use."""
 
-    candidates: list[Kept] = field(default_factory=list)
-    baselines: list[Kept] = field(default_factory=list)
+    candidates: list[CachedCandidate] = field(default_factory=list)
+    baselines: list[CachedCandidate] = field(default_factory=list)
     rows: list[SearchRow] = field(default_factory=list)
     pixels: dict[ImageModality, Pixels] = field(default_factory=dict)
     encoders: list[ClinicalEncoder] = field(default_factory=list)
 
-    def add(self, trained: tuple[list[Kept], list[SearchRow]], *, baseline: bool = False) -> None:
+    def add(
+        self, trained: tuple[list[CachedCandidate], list[SearchRow]], *, baseline: bool = False
+    ) -> None:
         """Add a finished model's folds, as candidates for fusion or as a baseline."""
         kept, rows = trained
         (self.baselines if baseline else self.candidates).extend(kept)
         self.rows.extend(rows)
 
-    def of_fold(self, fold: Fold) -> list[Kept]:
+    def of_fold(self, fold: Fold) -> list[CachedCandidate]:
         """Return the fold's candidates for fusion."""
         return [candidate for candidate in self.candidates if candidate.fold == fold]
 
@@ -82,7 +84,7 @@ def is_trained(name: str, config: StudyConfig) -> bool:
     return config.models.training == "finetune" or find_backbone(name).weights is None
 
 
-def train_unimodal(material: Material) -> Unimodal:
+def train_unimodal(material: TrainingInputs) -> Unimodal:
     """Train all unimodal models of a study in all folds."""
     result = Unimodal()
     work: list[tuple[FrozenTrial | NetworkPlan, Sequence[Fold]]] = []
@@ -121,7 +123,7 @@ def train_unimodal(material: Material) -> Unimodal:
 def _train_images(
     embeddings: Sequence[EmbeddingPlan],
     work: Sequence[FrozenTrial | NetworkPlan],
-    material: Material,
+    material: TrainingInputs,
 ) -> None:
     """Finish networks, and heads on what fixed networks make of the images."""
     engine, progress = material.engine, material.progress
@@ -138,7 +140,7 @@ def _train_images(
     engine.finish(heads, "Training heads", progress=progress)
 
 
-def _require_both_classes(pixels: Pixels, material: Material) -> None:
+def _require_both_classes(pixels: Pixels, material: TrainingInputs) -> None:
     """Raise `CohortError` if some training split has one outcome among those with an image."""
     present = torch.from_numpy(pixels.present)
     for fold in material.folds:
@@ -155,7 +157,7 @@ def _require_both_classes(pixels: Pixels, material: Material) -> None:
                 )
 
 
-def _embedding_plan(name: str, pixels: Pixels, material: Material) -> EmbeddingPlan:
+def _embedding_plan(name: str, pixels: Pixels, material: TrainingInputs) -> EmbeddingPlan:
     config = material.config
     return EmbeddingPlan(
         name,
@@ -167,7 +169,9 @@ def _embedding_plan(name: str, pixels: Pixels, material: Material) -> EmbeddingP
     )
 
 
-def _frozen_trial(name: str, pixels: Pixels, embeddings: Path, material: Material) -> FrozenTrial:
+def _frozen_trial(
+    name: str, pixels: Pixels, embeddings: Path, material: TrainingInputs
+) -> FrozenTrial:
     config = material.config
     return FrozenTrial(
         name,
@@ -208,7 +212,7 @@ def network_search(config: StudyConfig, device: torch.device) -> NetworkSearch:
     )
 
 
-def _network_plan(name: str, pixels: Pixels, fold: Fold, material: Material) -> NetworkPlan:
+def _network_plan(name: str, pixels: Pixels, fold: Fold, material: TrainingInputs) -> NetworkPlan:
     config = material.config
     return NetworkPlan(
         name,
@@ -223,7 +227,7 @@ def _network_plan(name: str, pixels: Pixels, fold: Fold, material: Material) -> 
 
 
 def _train_trivial(
-    modality: ImageModality, pixels: Pixels, material: Material, result: Unimodal
+    modality: ImageModality, pixels: Pixels, material: TrainingInputs, result: Unimodal
 ) -> None:
     features = trivial_features(
         material.patients, pixels, cache=material.folder.cache, progress=material.progress
@@ -234,7 +238,7 @@ def _train_trivial(
     result.add(trained, baseline=True)
 
 
-def _train_clinical(material: Material, result: Unimodal) -> None:
+def _train_clinical(material: TrainingInputs, result: Unimodal) -> None:
     present = torch.from_numpy(np.array([p.has("clinical") for p in material.patients]))
     result.encoders = encoders_of(material.patients, material.config, material.folds)
     values = [patient.clinical for patient in material.patients]
@@ -247,8 +251,8 @@ def _logistic(
     modality: Modality,
     features: Sequence[torch.Tensor],
     present: torch.Tensor,
-    material: Material,
-) -> tuple[list[Kept], list[SearchRow]]:
+    material: TrainingInputs,
+) -> tuple[list[CachedCandidate], list[SearchRow]]:
     """Train a logistic regression here, in less time than a trial takes to travel; keep it."""
     candidates, rows = train_logistic(
         model, modality, features, present=present, labels=material.labels, folds=material.folds

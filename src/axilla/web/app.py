@@ -15,7 +15,7 @@ from axilla.web.accounts import accounts_api, sign_in
 from axilla.web.accounts.account_store import has_users
 from axilla.web.core.api_errors import install_answers, told
 from axilla.web.core.i18n import language_of
-from axilla.web.core.middleware import BodyLimit, Doorkeeper
+from axilla.web.core.middleware import BodyLimit, OriginCheck
 from axilla.web.core.plain_pages import plain_page
 from axilla.web.core.settings import ServeSettings
 from axilla.web.prediction import prediction_api as predict_api
@@ -24,7 +24,7 @@ from axilla.web.prediction import saved_predictions_api as predictions_api
 from axilla.web.reader_study import lead_api, reader_api
 from axilla.web.results import results_api
 from axilla.web.rois import roi_api as rois_api
-from axilla.web.state import Web, open_web
+from axilla.web.state import AppState, open_web
 
 _UPLOAD_PATHS = ("/api/predict", "/api/pictures")
 
@@ -70,18 +70,18 @@ def create_app(settings: ServeSettings, *, pages: bool = True) -> FastAPI:
         uploads=limits.upload_bytes,
         upload_paths=_UPLOAD_PATHS,
     )
-    app.add_middleware(Doorkeeper, hosts=settings.allowed_hosts)
+    app.add_middleware(OriginCheck, hosts=settings.allowed_hosts)
     return app
 
 
-def _first_run(web: Web) -> str | None:
+def _first_run(web: AppState) -> str | None:
     """Return the key of the first account's link while nobody has an account."""
     with web.database.reading() as session:
         needed = not web.settings.no_auth and not has_users(session)
     return secrets.token_urlsafe(24) if needed else None
 
 
-def _install_pages(app: FastAPI, web: Web, *, whole: bool) -> None:
+def _install_pages(app: FastAPI, web: AppState, *, whole: bool) -> None:
     app.include_router(sign_in.router)
     app.add_exception_handler(Exception, _broken)
     if whole:

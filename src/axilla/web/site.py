@@ -9,7 +9,7 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 
 from axilla.web.accounts import account_page, administration_page
-from axilla.web.core.http_errors import NotSignedIn
+from axilla.web.core.http_errors import NotSignedInError
 from axilla.web.core.page_context import visit_of
 from axilla.web.core.page_layout import WAYS, framed, text
 from axilla.web.core.plain_pages import plain_page
@@ -17,7 +17,7 @@ from axilla.web.prediction import prediction_page
 from axilla.web.reader_study import lead_page, reader_page
 from axilla.web.results import results_page
 from axilla.web.rois import annotation_page, review_page
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 _ROOMS: Final = (
     account_page,
@@ -31,7 +31,7 @@ _ROOMS: Final = (
 )
 
 
-def install(app: FastAPI, web: Web) -> None:
+def install(app: FastAPI, web: AppState) -> None:
     """Register every page, and put NiceGUI under the application."""
     for room in _ROOMS:
         room.register(web)
@@ -41,7 +41,7 @@ def install(app: FastAPI, web: Web) -> None:
         """Lead everybody to the first page that their roles open."""
         try:
             visit = visit_of(web, request)
-        except NotSignedIn:
+        except NotSignedInError:
             return RedirectResponse("/login", status_code=303)
         for path, _, permissions in WAYS:
             if any(visit.actor.may(permission) for permission in permissions):

@@ -16,17 +16,17 @@ from axilla.web.accounts.roles import Actor, Permission, Role
 from axilla.web.accounts.sessions import ApiToken, BrowserSession
 from axilla.web.core.audit_log import AuditEntry
 from axilla.web.core.database import Base, Database, Fact
-from axilla.web.core.http_errors import NotAllowed, NotSignedIn
+from axilla.web.core.http_errors import NotAllowedError, NotSignedInError
 from axilla.web.core.settings import ServeSettings
-from axilla.web.prediction.prediction_service import Desks, open_desks
+from axilla.web.prediction.prediction_service import PredictionService, open_desks
 from axilla.web.prediction.saved_predictions import SavedPicture, SavedPrediction
 from axilla.web.reader_study.packet_contents import Packets
 from axilla.web.reader_study.packet_exports import Exports
 from axilla.web.reader_study.reader_answers import ReadCase, ReadingPlace
-from axilla.web.results.results_cache import ResultsDesk
+from axilla.web.results.results_cache import ResultsCache
 from axilla.web.rois.roi_files import file_at_start
 from axilla.web.rois.roi_store import RoiDrawing, RoiRevision
-from axilla.web.rois.study_images import Pictures, StudyImages
+from axilla.web.rois.study_images import ImageCache, StudyImages
 
 # A table is made only if its class is known when the database is opened.
 TABLES: Final[tuple[type[Base], ...]] = (
@@ -50,7 +50,7 @@ LOCAL_USER = "local"
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
+class AppState:
     """The running application's parts; made once per server."""
 
     settings: ServeSettings
@@ -58,10 +58,10 @@ class Web:
     images: StudyImages
     packets: Packets
     exports: Exports
-    results: ResultsDesk
-    desks: Desks
+    results: ResultsCache
+    desks: PredictionService
     local: int = 0
-    pictures: Pictures = field(default_factory=Pictures)
+    pictures: ImageCache = field(default_factory=ImageCache)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -74,7 +74,7 @@ class Web:
             self.database.close()
 
     def actor(self, connection: HTTPConnection) -> Actor:
-        """Return who asks; raise `NotSignedIn`, or `NotAllowed` without proof of the own page."""
+        """Return who asks; raise `NotSignedInError`, or `NotAllowedError` without a token."""
         address = address_of(connection)
         if self.settings.no_auth:
             return self._local(address)
@@ -85,18 +85,20 @@ class Web:
         method = connection.scope.get("method", "GET")
         if method not in _SAFE and not _same(connection.headers.get(CSRF_HEADER, ""), actor.csrf):
             remedy = "Reload the page, and try again."
-            raise NotAllowed(Problem(CSRF_HEADER, "no or another token", "the session's", remedy))
+            raise NotAllowedError(
+                Problem(CSRF_HEADER, "no or another token", "the session's", remedy)
+            )
         return actor
 
     def by_session(self, key: str, address: str) -> Actor:
-        """Return who a browser's session key speaks for; raise `NotSignedIn`."""
+        """Return who a browser's session key speaks for; raise `NotSignedInError`."""
         if self.settings.no_auth:
             return self._local(address)
         with self.database.reading() as session:
             held = sessions.session_of(session, key, self.settings.limits) if key else None
         if held is None:
             found, expected = "none, or one that has ended", "somebody who is signed in"
-            raise NotSignedIn(Problem("session", found, expected, "Sign in."))
+            raise NotSignedInError(Problem("session", found, expected, "Sign in."))
         if held.session_id is not None and held.unnoticed:
             with self.database.writing() as session:
                 sessions.touch(session, held.session_id)
@@ -109,7 +111,7 @@ class Web:
             held = sessions.token_of(session, key)
         if held is None:
             remedy = "Make another on your account's page."
-            raise NotSignedIn(
+            raise NotSignedInError(
                 Problem("token", "one that has ended or never was", "a token", remedy)
             )
         return Actor(held.user.id, held.user.name, held.user.roles, address)
@@ -120,7 +122,7 @@ class Web:
         )
 
 
-def open_web(settings: ServeSettings) -> Web:
+def open_web(settings: ServeSettings) -> AppState:
     """Open a study for the web.
 
     Raises `StudyError` if the folder is none, `ConfigError` if its settings or the database
@@ -131,13 +133,13 @@ def open_web(settings: ServeSettings) -> Web:
         remedy = "Give the folder of a study; `axilla init` makes one."
         raise StudyError(Problem(settings.folder.root.name, found, "a study folder", remedy))
     database = open_database(settings.database_url)
-    return Web(
+    return AppState(
         settings,
         database,
         images=StudyImages(settings.folder),
         packets=Packets(settings.folder),
         exports=Exports(settings.folder),
-        results=ResultsDesk(settings.folder),
+        results=ResultsCache(settings.folder),
         desks=open_desks(settings),
         local=_local_user(database) if settings.no_auth else 0,
     )

@@ -12,7 +12,7 @@ import axilla
 from axilla.checks.images.inspection import inspect_images
 from axilla.cohort.image_columns import Listed
 from axilla.cohort.values.cells import Cell
-from axilla.imaging.decoded_image import Picture
+from axilla.imaging.decoded_image import DecodedImage
 from axilla.imaging.raster import decode
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Silent
@@ -27,7 +27,7 @@ def sample_rows():
 
 
 def open_plain(file):
-    return Picture(decode(file.path))
+    return DecodedImage(decode(file.path))
 
 
 class Cases:

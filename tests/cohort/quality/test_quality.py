@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from skimage.measure import regionprops
 
-from axilla.imaging.decoded_image import Picture
+from axilla.imaging.decoded_image import DecodedImage
 from axilla.imaging.raster import decode_mask
 from axilla.records.errors import Problem
 from axilla.records.roi_rectangle import Roi
@@ -183,7 +183,7 @@ def test_only_the_first_tile_of_a_slide_is_looked_at(cases, open_sample):
 
     def open_tile(file):
         opened.append(file)
-        return Picture(open_sample(file).pixels)
+        return DecodedImage(open_sample(file).pixels)
 
     old = cases.patient("P001")
     tiles = tuple(replace(old.pathology[0], tile=Roi(x, 0, 64, 64)) for x in (0, 64, 128))

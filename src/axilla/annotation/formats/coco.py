@@ -17,14 +17,21 @@ from axilla.annotation.formats.field_validation import (
     checked,
     ring_of,
 )
-from axilla.annotation.outline_shapes import Bitmap, Box, Drawing, DrawnImage, Part, Polygon
+from axilla.annotation.outline_shapes import (
+    AnnotatedShape,
+    Bitmap,
+    Box,
+    DrawnImage,
+    Polygon,
+    ShapePart,
+)
 from axilla.annotation.rle import decode_coco
 from axilla.records.errors import CohortError, Problem
 
 _Id = int | str
 
 
-class _Image(Record):
+class _CocoImage(Record):
     id: _Id
     file_name: Name
     width: Pixels | None = None
@@ -57,7 +64,7 @@ def _kind(segmentation: object) -> str:
     return "RLE" if isinstance(segmentation, dict) else "polygons"
 
 
-class _Annotation(Record):
+class _CocoAnnotation(Record):
     image_id: _Id
     category_id: _Id | None = None
     bbox: tuple[Number, Number, Number, Number] | None = None
@@ -70,9 +77,9 @@ class _Annotation(Record):
     ) = None
 
 
-class _File(Record):
-    images: list[_Image]
-    annotations: list[_Annotation]
+class _CocoFile(Record):
+    images: list[_CocoImage]
+    annotations: list[_CocoAnnotation]
     categories: list[_Category] = Field(default_factory=list)
 
 
@@ -88,11 +95,11 @@ def recognises(content: object) -> bool:
 def read(content: object, name: str) -> tuple[DrawnImage, ...]:
     """Return what a COCO file holds; raise `CohortError` with every fault."""
     problems: list[Problem] = []
-    file = checked(_File, content, place=name, problems=problems)
+    file = checked(_CocoFile, content, place=name, problems=problems)
     if file is None:
         raise CohortError(problems)
     classes = {category.id: category.name for category in file.categories}
-    drawn: dict[_Id, list[Drawing]] = {image.id: [] for image in file.images}
+    drawn: dict[_Id, list[AnnotatedShape]] = {image.id: [] for image in file.images}
     skipped = dict.fromkeys(drawn, 0)
     for index, annotation in enumerate(file.annotations):
         place = f"{name}, annotations[{index}]"
@@ -102,7 +109,7 @@ def read(content: object, name: str) -> tuple[DrawnImage, ...]:
             problems.append(Problem(place, found, expected, EXPORT_AGAIN))
         elif parts := _parts(annotation):
             label = "" if annotation.category_id is None else classes[annotation.category_id]
-            drawn[annotation.image_id].append(Drawing(place, label, parts))
+            drawn[annotation.image_id].append(AnnotatedShape(place, label, parts))
         else:
             skipped[annotation.image_id] += 1
     if problems:
@@ -120,7 +127,7 @@ def read(content: object, name: str) -> tuple[DrawnImage, ...]:
 
 
 def _dangling(
-    annotation: _Annotation, images: Mapping[_Id, object], *, classes: Mapping[_Id, str]
+    annotation: _CocoAnnotation, images: Mapping[_Id, object], *, classes: Mapping[_Id, str]
 ) -> tuple[str, str] | None:
     if annotation.image_id not in images:
         return "image_id", "the id of one of the file's images"
@@ -129,7 +136,7 @@ def _dangling(
     return None
 
 
-def _parts(annotation: _Annotation) -> tuple[Part, ...]:
+def _parts(annotation: _CocoAnnotation) -> tuple[ShapePart, ...]:
     match annotation.segmentation:
         case _RunLengths(size=(height, width), counts=counts):
             decode = partial(decode_coco, counts, width_px=width, height_px=height)

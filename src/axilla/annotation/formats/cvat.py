@@ -19,12 +19,12 @@ from axilla.annotation.formats.field_validation import (
     ring_of,
 )
 from axilla.annotation.outline_shapes import (
+    AnnotatedShape,
     Bitmap,
-    Drawing,
     DrawnImage,
     Ellipse,
-    Part,
     Polygon,
+    ShapePart,
     rotated_box,
 )
 from axilla.annotation.rle import decode_rows
@@ -34,24 +34,24 @@ from axilla.records.errors import CohortError, Problem
 _WORDS = ("tag", "attribute")
 
 
-class _Image(Record):
+class _CvatImage(Record):
     name: Name
     width: Pixels
     height: Pixels
 
 
-class _Shape(Record):
+class _CvatShape(Record):
     label: Name
 
 
-class _Box(_Shape):
+class _CvatBox(_CvatShape):
     xtl: Number
     ytl: Number
     xbr: Number
     ybr: Number
     rotation: Number = 0.0
 
-    def part(self) -> Part:
+    def part(self) -> ShapePart:
         centre = ((self.xtl + self.xbr) / 2, (self.ytl + self.ybr) / 2)
         sides = (self.xbr - self.xtl, self.ybr - self.ytl)
         return rotated_box(
@@ -59,7 +59,7 @@ class _Box(_Shape):
         )
 
 
-class _Polygon(_Shape):
+class _CvatPolygon(_CvatShape):
     points: Corners
 
     @field_validator("points", mode="before")
@@ -67,22 +67,22 @@ class _Polygon(_Shape):
     def _split(cls, text: Any) -> Any:
         return [tuple(pair.split(",")) for pair in str(text).split(";")]
 
-    def part(self) -> Part:
+    def part(self) -> ShapePart:
         return Polygon((ring_of(self.points),))
 
 
-class _Ellipse(_Shape):
+class _CvatEllipse(_CvatShape):
     cx: Number
     cy: Number
     rx: Length
     ry: Length
     rotation: Number = 0.0
 
-    def part(self) -> Part:
+    def part(self) -> ShapePart:
         return Ellipse((self.cx, self.cy), (self.rx, self.ry), self.rotation)
 
 
-class _Mask(_Shape):
+class _Mask(_CvatShape):
     rle: list[Run]
     left: Number
     top: Number
@@ -94,15 +94,15 @@ class _Mask(_Shape):
     def _split(cls, text: Any) -> Any:
         return str(text).split(",")
 
-    def part(self) -> Part:
+    def part(self) -> ShapePart:
         decode = partial(decode_rows, self.rle, width_px=self.width, height_px=self.height)
         return Bitmap(decode, left_px=round(self.left), top_px=round(self.top))
 
 
-_SHAPES: dict[str, type[_Box | _Polygon | _Ellipse | _Mask]] = {
-    "box": _Box,
-    "polygon": _Polygon,
-    "ellipse": _Ellipse,
+_SHAPES: dict[str, type[_CvatBox | _CvatPolygon | _CvatEllipse | _Mask]] = {
+    "box": _CvatBox,
+    "polygon": _CvatPolygon,
+    "ellipse": _CvatEllipse,
     "mask": _Mask,
 }
 
@@ -122,7 +122,7 @@ def read(content: bytes, name: str) -> tuple[DrawnImage, ...]:
     drawn = []
     for index, element in enumerate(root.findall("image")):
         place = f"{name}, image[{index}]"
-        image = checked(_Image, element.attrib, place=place, problems=problems)
+        image = checked(_CvatImage, element.attrib, place=place, problems=problems)
         drawings, skipped = _drawings(element, place, problems=problems)
         if image is not None:
             size = (image.width, image.height)
@@ -150,7 +150,7 @@ def _root(content: bytes, name: str) -> ET.Element:
 
 def _drawings(
     image: ET.Element, place: str, *, problems: list[Problem]
-) -> tuple[tuple[Drawing, ...], int]:
+) -> tuple[tuple[AnnotatedShape, ...], int]:
     drawings = []
     skipped = 0
     for index, element in enumerate(image):
@@ -161,5 +161,5 @@ def _drawings(
         where = f"{place}.{element.tag}[{index}]"
         shape = checked(model, element.attrib, place=where, problems=problems)
         if shape is not None:
-            drawings.append(Drawing(where, shape.label, (shape.part(),)))
+            drawings.append(AnnotatedShape(where, shape.label, (shape.part(),)))
     return tuple(drawings), skipped

@@ -21,12 +21,12 @@ from axilla.annotation.formats.field_validation import (
     ring_of,
 )
 from axilla.annotation.outline_shapes import (
+    AnnotatedShape,
     Bitmap,
-    Drawing,
     DrawnImage,
     Ellipse,
-    Part,
     Polygon,
+    ShapePart,
     Size,
     rotated_box,
 )
@@ -47,7 +47,7 @@ class _Rectangle(Record):
     height: Length
     rotation: Number = 0.0
 
-    def part(self, size: Size) -> Part:
+    def part(self, size: Size) -> ShapePart:
         corner = _px(self.x, self.y, size)
         return rotated_box(
             corner,
@@ -57,37 +57,37 @@ class _Rectangle(Record):
         )
 
 
-class _Ellipse(Record):
+class _EllipseLabels(Record):
     x: Number
     y: Number
     radius_x: Length = Field(alias="radiusX")
     radius_y: Length = Field(alias="radiusY")
     rotation: Number = 0.0
 
-    def part(self, size: Size) -> Part:
+    def part(self, size: Size) -> ShapePart:
         radii = _px(self.radius_x, self.radius_y, size)
         return Ellipse(_px(self.x, self.y, size), radii, self.rotation)
 
 
-class _Polygon(Record):
+class _PolygonLabels(Record):
     points: Corners
 
-    def part(self, size: Size) -> Part:
+    def part(self, size: Size) -> ShapePart:
         return Polygon((ring_of(_px(x, y, size) for x, y in self.points),))
 
 
 class _Brush(Record):
     rle: list[_Byte]
 
-    def part(self, size: Size) -> Part:
+    def part(self, size: Size) -> ShapePart:
         decode = partial(decode_brush, bytes(self.rle), width_px=size[0], height_px=size[1])
         return Bitmap(decode)
 
 
-_SHAPES: dict[str, type[_Rectangle | _Ellipse | _Polygon | _Brush]] = {
+_SHAPES: dict[str, type[_Rectangle | _EllipseLabels | _PolygonLabels | _Brush]] = {
     "rectangle": _Rectangle,
-    "ellipse": _Ellipse,
-    "polygon": _Polygon,
+    "ellipse": _EllipseLabels,
+    "polygon": _PolygonLabels,
     "brush": _Brush,
 }
 
@@ -106,14 +106,14 @@ class _Result(Record):
         return self.type.removesuffix("labels")
 
 
-class _Annotation(Record):
+class _LabelStudioAnnotation(Record):
     result: list[_Result]
     was_cancelled: bool = False
 
 
 class _Task(Record):
     data: dict[str, Any]
-    annotations: list[_Annotation] = Field(
+    annotations: list[_LabelStudioAnnotation] = Field(
         validation_alias=AliasChoices("annotations", "completions")
     )
     file_upload: Name | None = None
@@ -152,7 +152,7 @@ def _drawn(task: _Task, place: str, *, problems: list[Problem]) -> DrawnImage | 
         expected = "one path or address of an image in data"
         problems.append(Problem(place, f"data of {', '.join(task.data)[:80]}", expected))
         return None
-    drawings: list[Drawing] = []
+    drawings: list[AnnotatedShape] = []
     skipped = 0
     size: Size | None = None
     for where, result, label in _results(task, place):
@@ -163,7 +163,7 @@ def _drawn(task: _Task, place: str, *, problems: list[Problem]) -> DrawnImage | 
         model = _SHAPES[result.kind]
         shape = checked(model, result.value, place=f"{where}.value", problems=problems)
         if shape is not None and size is not None:
-            drawings.append(Drawing(where, label, (shape.part(size),)))
+            drawings.append(AnnotatedShape(where, label, (shape.part(size),)))
     return DrawnImage(place, names, tuple(drawings), size, skipped)
 
 

@@ -23,13 +23,13 @@ from axilla.annotation.formats.field_validation import (
     ring_of,
 )
 from axilla.annotation.outline_shapes import (
+    AnnotatedShape,
     Bitmap,
     Box,
-    Drawing,
     DrawnImage,
     Ellipse,
-    Part,
     Polygon,
+    ShapePart,
 )
 from axilla.imaging.raster import MAX_PIXELS
 from axilla.records.errors import CohortError, Problem, RoiError
@@ -48,7 +48,7 @@ _WITHOUT_AREA = ("point", "points", "line", "linestrip")
 _DAMAGED = (OSError, ValueError, SyntaxError, EOFError, OverflowError, struct.error)
 
 
-class _Shape(Record):
+class _LabelMeShape(Record):
     label: Name
     points: list[Point]
     shape_type: str | None = None
@@ -56,11 +56,11 @@ class _Shape(Record):
     mask: str | None = None
 
 
-class _File(Record):
+class _LabelMeFile(Record):
     image_path: Name = Field(alias="imagePath")
     width_px: Pixels | None = Field(None, alias="imageWidth")
     height_px: Pixels | None = Field(None, alias="imageHeight")
-    shapes: list[_Shape]
+    shapes: list[_LabelMeShape]
 
 
 def recognises(content: object) -> bool:
@@ -74,10 +74,10 @@ def read(content: object, name: str) -> tuple[DrawnImage, ...]:
     Shapes of one label and group are one object.
     """
     problems: list[Problem] = []
-    file = checked(_File, content, place=name, problems=problems)
+    file = checked(_LabelMeFile, content, place=name, problems=problems)
     if file is None:
         raise CohortError(problems)
-    groups: dict[Any, list[tuple[int, Part]]] = {}
+    groups: dict[Any, list[tuple[int, ShapePart]]] = {}
     skipped = 0
     for index, shape in enumerate(file.shapes):
         kind = shape.shape_type or "polygon"
@@ -92,14 +92,14 @@ def read(content: object, name: str) -> tuple[DrawnImage, ...]:
     if problems:
         raise CohortError(problems)
     drawings = tuple(
-        Drawing(f"{name}, shapes[{parts[0][0]}]", label, tuple(part for _, part in parts))
+        AnnotatedShape(f"{name}, shapes[{parts[0][0]}]", label, tuple(part for _, part in parts))
         for (label, *_), parts in groups.items()
     )
     size = (file.width_px, file.height_px) if file.width_px and file.height_px else None
     return (DrawnImage(name, (file.image_path,), drawings, size, skipped),)
 
 
-def _problem(shape: _Shape, kind: str, *, place: str) -> Problem | None:
+def _problem(shape: _LabelMeShape, kind: str, *, place: str) -> Problem | None:
     if kind not in _POINTS:
         known = ", ".join([*_POINTS, *_WITHOUT_AREA])
         return Problem(place, f"shape_type {kind!r}", f"one of {known}", EXPORT_AGAIN)
@@ -115,7 +115,7 @@ def _problem(shape: _Shape, kind: str, *, place: str) -> Problem | None:
     return None
 
 
-def _part(shape: _Shape, kind: str) -> Part:
+def _part(shape: _LabelMeShape, kind: str) -> ShapePart:
     across, down = [x for x, _ in shape.points], [y for _, y in shape.points]
     match kind:
         case "rectangle":

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from axilla.annotation.formats.field_validation import Name, Number, Record, checked, ring_of
-from axilla.annotation.outline_shapes import Drawing, DrawnImage, Polygon
+from axilla.annotation.outline_shapes import AnnotatedShape, DrawnImage, Polygon
 from axilla.records.errors import CohortError, Problem
 
 # GeoJSON allows a height after x and y.
@@ -16,7 +16,7 @@ _Rings = Annotated[list[_Ring], Field(min_length=1)]
 _ANNOTATIONS = ("annotation", "PathAnnotationObject", "")
 
 
-class _Polygon(Record):
+class _QuPathPolygon(Record):
     type: Literal["Polygon"]
     coordinates: _Rings
 
@@ -48,7 +48,7 @@ def _kind(geometry: object) -> str:
 class _Feature(Record):
     id: Any = ""
     geometry: Annotated[
-        Annotated[_Polygon, Tag("Polygon")]
+        Annotated[_QuPathPolygon, Tag("Polygon")]
         | Annotated[_MultiPolygon, Tag("MultiPolygon")]
         | Annotated[_Other, Tag("object")],
         Discriminator(_kind),
@@ -56,7 +56,7 @@ class _Feature(Record):
     properties: _Properties = Field(default_factory=lambda: _Properties.model_validate({}))
 
 
-class _File(Record):
+class _QuPathFile(Record):
     features: list[_Feature]
 
 
@@ -79,7 +79,7 @@ def read(content: Any, name: str, *, names: tuple[str, ...]) -> tuple[DrawnImage
         features = [content]
     problems: list[Problem] = []
     whole = content if features is None else {"features": features}
-    file = checked(_File, whole, place=name, problems=problems)
+    file = checked(_QuPathFile, whole, place=name, problems=problems)
     if file is None:
         raise CohortError(problems)
     drawings = []
@@ -87,7 +87,7 @@ def read(content: Any, name: str, *, names: tuple[str, ...]) -> tuple[DrawnImage
         parts = _parts(feature)
         if parts:
             place = f"{name}, features[{index}]"
-            drawings.append(Drawing(place, _label(feature.properties.classification), parts))
+            drawings.append(AnnotatedShape(place, _label(feature.properties.classification), parts))
     skipped = len(file.features) - len(drawings)
     return (DrawnImage(name, names, tuple(drawings), None, skipped),)
 
@@ -109,7 +109,9 @@ def _parts(feature: _Feature) -> tuple[Polygon, ...]:
     if kind not in _ANNOTATIONS or isinstance(feature.geometry, _Other):
         return ()
     geometry = feature.geometry
-    outlines = [geometry.coordinates] if isinstance(geometry, _Polygon) else geometry.coordinates
+    outlines = (
+        [geometry.coordinates] if isinstance(geometry, _QuPathPolygon) else geometry.coordinates
+    )
     return tuple(
         Polygon(tuple(ring_of(point[:2] for point in ring) for ring in rings)) for rings in outlines
     )

@@ -29,18 +29,18 @@ Boxes = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """A row of letters: where it stands, and how many there are at least."""
 
     box: Roi
     letters: int
 
 
-def lines_in(gray: NDArray[np.uint8]) -> tuple[Line, ...]:
+def lines_in(gray: NDArray[np.uint8]) -> tuple[TextLine, ...]:
     """Return the rows of at least three letters in a gray image, from the longest down."""
     standing_out = gray - grey_opening(gray, size=(_STROKE_PX, _STROKE_PX))
     rows = [row for level in _LEVELS for row in _rows(_letters(standing_out > level))]
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     for row in sorted(rows, key=len, reverse=True):
         line = _line(row)
         if not any(meet(line.box, known.box) for known in lines):
@@ -90,10 +90,10 @@ def _next(boxes: Boxes, number: int) -> int:
     return number + 1 + int(near[0]) if len(near) else -1
 
 
-def _line(row: Boxes) -> Line:
+def _line(row: Boxes) -> TextLine:
     top, left = int(row[:, 0].min()), int(row[:, 2].min())
     width, height = int(row[:, 3].max()) - left, int(row[:, 1].max()) - top
-    return Line(Roi(left, top, width, height), len(row))
+    return TextLine(Roi(left, top, width, height), len(row))
 
 
 def meet(one: Roi, other: Roi) -> bool:

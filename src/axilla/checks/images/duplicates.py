@@ -227,7 +227,7 @@ TURNED: tuple[Turn, ...] = tuple((mirror, q) for mirror in (False, True) for q i
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class DuplicatePair:
     """Two images, by position, and how well they agree once aligned (1 = the same)."""
 
     first: int
@@ -247,7 +247,7 @@ class _Candidate:
 
 def find_copies(
     thumbnails: NDArray[np.uint8], *, turns: Sequence[Turn] = MIRRORED, least: float = SAME
-) -> tuple[Pair, ...]:
+) -> tuple[DuplicatePair, ...]:
     """Return pairs of thumbnails (n, THUMBNAIL_PX, THUMBNAIL_PX) that agree by `least` or more.
 
     A pair is left out if both its images are tied to each other through other pairs already.
@@ -271,7 +271,7 @@ def find_copies(
         )
         if found >= least:
             tied.tie(first, second)
-            pairs.append(Pair(first, second, found))
+            pairs.append(DuplicatePair(first, second, found))
     return tuple(pairs)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from axilla.checks.images.burned_in_text import meet
 from axilla.checks.images.duplicates import MIRRORED, TURNED, Ties, find_copies
-from axilla.checks.images.inspected_image import Look
+from axilla.checks.images.inspected_image import InspectedImage
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, Severity, warning
 from axilla.records.roi_rectangle import Roi
@@ -32,7 +32,7 @@ _SEAM = 0.4
 _LITTLE_TISSUE = 0.3
 
 
-def judge_picture(look: Look) -> Iterator[Finding]:
+def judge_picture(look: InspectedImage) -> Iterator[Finding]:
     """Yield what is wrong with the image itself, and what its file declares."""
     yield from _remarks(look)
     yield from _size(look)
@@ -50,27 +50,33 @@ def judge_picture(look: Look) -> Iterator[Finding]:
     yield from _contents(look)
 
 
-def is_blank(look: Look) -> bool:
+def is_blank(look: InspectedImage) -> bool:
     """Tell whether the image shows nothing."""
     return look.measures.spread_levels < _BLANK_LEVELS
 
 
 def finding(
-    look: Look, code: str, found: str, *, expected: str, remedy: str, severity: Severity = "warning"
+    look: InspectedImage,
+    code: str,
+    found: str,
+    *,
+    expected: str,
+    remedy: str,
+    severity: Severity = "warning",
 ) -> Finding:
     """Return a finding on one image, at the cell that lists it."""
     problem = Problem(look.cell.place, f"{look.cell.text!r}, {found}", expected, remedy)
     return Finding(code, severity, problem, (look.patient_id,))
 
 
-def _remarks(look: Look) -> Iterator[Finding]:
+def _remarks(look: InspectedImage) -> Iterator[Finding]:
     for code, problem in look.measures.remarks:
         found = f"{look.cell.text!r}, {problem.found}"
         there = replace(problem, place=look.cell.place, found=found)
         yield warning(code, there, patients=(look.patient_id,))
 
 
-def _size(look: Look) -> Iterator[Finding]:
+def _size(look: InspectedImage) -> Iterator[Finding]:
     side = min(look.width_px, look.height_px)
     if side >= _SMALL_PX:
         return
@@ -84,7 +90,7 @@ def _size(look: Look) -> Iterator[Finding]:
     )
 
 
-def _scale(look: Look) -> Iterator[Finding]:
+def _scale(look: InspectedImage) -> Iterator[Finding]:
     table_mm, file_mm = look.file.pixel_mm, look.measures.pixel_mm
     if not table_mm or not file_mm or abs(table_mm / file_mm - 1) <= _PIXEL_MM_TOLERANCE:
         return
@@ -97,13 +103,13 @@ def _scale(look: Look) -> Iterator[Finding]:
     )
 
 
-def _contents(look: Look) -> Iterator[Finding]:
+def _contents(look: InspectedImage) -> Iterator[Finding]:
     declared = {code for code, _ in look.measures.remarks}
     for about in (_orientation, _colour, _lettering, _seam, _tissue):
         yield from (one for one in about(look) if one.code not in declared)
 
 
-def _orientation(look: Look) -> Iterator[Finding]:
+def _orientation(look: InspectedImage) -> Iterator[Finding]:
     seen = look.measures
     if seen.flatness is None or seen.uprightness is None:
         return
@@ -119,7 +125,7 @@ def _orientation(look: Look) -> Iterator[Finding]:
     yield finding(look, "image_orientation", found, expected=expected, remedy=remedy)
 
 
-def _colour(look: Look) -> Iterator[Finding]:
+def _colour(look: InspectedImage) -> Iterator[Finding]:
     share = look.measures.coloured_share
     if share is not None and share > _COLOURED:
         yield finding(
@@ -131,7 +137,7 @@ def _colour(look: Look) -> Iterator[Finding]:
         )
 
 
-def _lettering(look: Look) -> Iterator[Finding]:
+def _lettering(look: InspectedImage) -> Iterator[Finding]:
     lines = look.measures.lines
     if not lines:
         return
@@ -150,7 +156,7 @@ def _lettering(look: Look) -> Iterator[Finding]:
     )
 
 
-def _seam(look: Look) -> Iterator[Finding]:
+def _seam(look: InspectedImage) -> Iterator[Finding]:
     seam = look.measures.seam
     if seam is not None and seam > _SEAM:
         yield finding(
@@ -162,7 +168,7 @@ def _seam(look: Look) -> Iterator[Finding]:
         )
 
 
-def _tissue(look: Look) -> Iterator[Finding]:
+def _tissue(look: InspectedImage) -> Iterator[Finding]:
     share = look.measures.tissue_share
     if share is not None and share < _LITTLE_TISSUE:
         yield finding(
@@ -178,7 +184,7 @@ _NAMED = 4
 _TURNS = {"ultrasound": MIRRORED, "pathology": TURNED}
 
 
-def judge_repeats(looks: Sequence[Look]) -> Iterator[Finding]:
+def judge_repeats(looks: Sequence[InspectedImage]) -> Iterator[Finding]:
     """Yield one finding per set of images that show the same.
 
     Files of the same bytes are the same; of the others, those that `find_copies` ties together.
@@ -206,7 +212,7 @@ def judge_repeats(looks: Sequence[Look]) -> Iterator[Finding]:
             yield _repeat(alike)
 
 
-def _repeat(alike: Sequence[Look]) -> Finding:
+def _repeat(alike: Sequence[InspectedImage]) -> Finding:
     groups = {look.group for look in alike}
     patients = tuple(dict.fromkeys(look.patient_id for look in alike))
     outcomes = {look.label for look in alike if look.label is not None}
@@ -229,7 +235,7 @@ def _repeat(alike: Sequence[Look]) -> Finding:
     return Finding(about.code, about.severity, about.problem, patients)
 
 
-def _named(others: Sequence[Look]) -> str:
+def _named(others: Sequence[InspectedImage]) -> str:
     named = [f"{look.cell.text!r} of {look.patient_id}" for look in others[:_NAMED]]
     more = len(others) - _NAMED
     return ", ".join([*named, f"and {more} more"] if more > 0 else named)
@@ -246,7 +252,7 @@ _SMALL_ROI_PX = 16
 _AGREEMENT = 0.5
 
 
-def judge_region(look: Look) -> Iterator[Finding]:
+def judge_region(look: InspectedImage) -> Iterator[Finding]:
     """Yield whether the ROI is implausibly small or large, or not where the mask is."""
     roi = look.roi
     if roi is None:
@@ -275,12 +281,12 @@ def judge_region(look: Look) -> Iterator[Finding]:
     yield from _conflict(look)
 
 
-def _pixel_mm(look: Look) -> float:
+def _pixel_mm(look: InspectedImage) -> float:
     """Return the side of a pixel, 0 if it is not known."""
     return look.file.pixel_mm or look.measures.pixel_mm or 0.0
 
 
-def _conflict(look: Look) -> Iterator[Finding]:
+def _conflict(look: InspectedImage) -> Iterator[Finding]:
     if look.file.roi is None or look.marked is None:
         return
     overlap = overlap_of(look.file.roi, look.marked.box)
@@ -314,7 +320,7 @@ _DEVIATIONS, _LEAST_DEVIATION = 4.0, 0.04
 _MAD_TO_SD = 1.4826
 
 
-def judge_beside_others(looks: Sequence[Look]) -> Iterator[Finding]:
+def judge_beside_others(looks: Sequence[InspectedImage]) -> Iterator[Finding]:
     """Yield the images that are blurred, or magnified otherwise than the rest."""
     for modality in IMAGE_MODALITIES:
         mine = [look for look in looks if look.modality == modality and not is_blank(look)]
@@ -322,7 +328,7 @@ def judge_beside_others(looks: Sequence[Look]) -> Iterator[Finding]:
     yield from _magnification([look for look in looks if look.modality == "pathology"])
 
 
-def _blur(looks: Sequence[Look]) -> Iterator[Finding]:
+def _blur(looks: Sequence[InspectedImage]) -> Iterator[Finding]:
     """Scanners and stains differ: an image is blurred below its own cohort's range, or by far."""
     values = [look.measures.sharpness for look in looks]
     lowest = _BLURRED_ANYWHERE
@@ -342,7 +348,7 @@ def _blur(looks: Sequence[Look]) -> Iterator[Finding]:
             )
 
 
-def _magnification(looks: Sequence[Look]) -> Iterator[Finding]:
+def _magnification(looks: Sequence[InspectedImage]) -> Iterator[Finding]:
     """Compare images that are used whole; tiles are cut at one resolution anyway."""
     known = [(look, look.file.mpp) for look in looks if look.file.mpp and not look.file.tile]
     if not known:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from axilla.checks.images.burned_in_text import Line, lines_in
+from axilla.checks.images.burned_in_text import TextLine, lines_in
 from axilla.checks.images.image_measures import (
     coloured_share,
     flatness_of,
@@ -18,7 +18,7 @@ from axilla.checks.images.image_measures import (
     uprightness_of,
 )
 from axilla.cohort.values.cells import Cell
-from axilla.imaging.decoded_image import Picture
+from axilla.imaging.decoded_image import DecodedImage
 from axilla.records.errors import Problem
 from axilla.records.patients import ImageFile
 from axilla.records.roi_rectangle import Roi, roi_around
@@ -33,9 +33,9 @@ class Measures:
 
     `spread_levels` is how far the darkest and brightest 0.5 % of pixels are apart, of 255.
     `thumbnail` is the gray image stretched to a square of `THUMBNAIL_PX`, uint8. `pixel_mm`
-    and `remarks` are the file's own (`Picture`). The others are described where they are taken:
-    `sharpness` of every image; `flatness`, `uprightness`, `seam`, `coloured_share` and `lines` of
-    lettering (in pixels of the image) of ultrasound; `tissue_share` of pathology.
+    and `remarks` are the file's own (`DecodedImage`). The others are described where they are
+    taken: `sharpness` of every image; `flatness`, `uprightness`, `seam`, `coloured_share` and
+    `lines` of lettering (in pixels of the image) of ultrasound; `tissue_share` of pathology.
     """
 
     width_px: int
@@ -48,13 +48,13 @@ class Measures:
     seam: float | None = None
     coloured_share: float | None = None
     tissue_share: float | None = None
-    lines: tuple[Line, ...] = ()
+    lines: tuple[TextLine, ...] = ()
     pixel_mm: float | None = None
     remarks: tuple[tuple[str, Problem], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class MaskStats:
     """What a mask marks: the smallest rectangle around it, and the share of the image."""
 
     box: Roi
@@ -62,7 +62,7 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class InspectedImage:
     """One image of one patient, and what it looks like.
 
     `cell` is where the table lists it; `digest` names the bytes of the file; `modified` is the
@@ -80,7 +80,7 @@ class Look:
     file_bytes: int
     modified: date
     measures: Measures
-    marked: Marked | None = None
+    marked: MaskStats | None = None
 
     @property
     def width_px(self) -> int:
@@ -108,7 +108,7 @@ _SIDE_PX, _TISSUE_PX = 512, 256
 _LETTERING_PX = 1024
 
 
-def measure(picture: Picture, modality: ImageModality) -> Measures:
+def measure(picture: DecodedImage, modality: ImageModality) -> Measures:
     """Return what a picture looks like; only the scanner's B-mode region counts where known."""
     height_px, width_px = picture.pixels.shape[:2]
     inside = _inside(picture)
@@ -137,10 +137,10 @@ def measure(picture: Picture, modality: ImageModality) -> Measures:
     )
 
 
-def measure_mask(mask: NDArray[np.bool_]) -> Marked | None:
+def measure_mask(mask: NDArray[np.bool_]) -> MaskStats | None:
     """Return what a mask (H, W) marks; None if that is nothing."""
     box = roi_around(mask)
-    return Marked(box, float(mask.mean())) if box else None
+    return MaskStats(box, float(mask.mean())) if box else None
 
 
 def gray_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -148,7 +148,7 @@ def gray_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(pixels).convert("L"))
 
 
-def _inside(picture: Picture) -> NDArray[np.uint8]:
+def _inside(picture: DecodedImage) -> NDArray[np.uint8]:
     region = picture.region
     if region is None:
         return picture.pixels
@@ -177,12 +177,12 @@ def _thinned(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels[::step, ::step]
 
 
-def _lines(gray: NDArray[np.uint8], region: Roi | None) -> tuple[Line, ...]:
+def _lines(gray: NDArray[np.uint8], region: Roi | None) -> tuple[TextLine, ...]:
     small = reduced(gray, _LETTERING_PX)
     factor = gray.shape[1] / small.shape[1]
     left, top = (region.left_px, region.top_px) if region else (0, 0)
     return tuple(
-        Line(
+        TextLine(
             Roi(
                 left + round(line.box.left_px * factor),
                 top + round(line.box.top_px * factor),

@@ -14,10 +14,16 @@ from axilla.checks.images.image_checks import (
     judge_region,
     judge_repeats,
 )
-from axilla.checks.images.inspected_image import Look, Marked, Measures, measure, measure_mask
-from axilla.checks.images.measurement_cache import KeptLooks
+from axilla.checks.images.inspected_image import (
+    InspectedImage,
+    MaskStats,
+    Measures,
+    measure,
+    measure_mask,
+)
+from axilla.checks.images.measurement_cache import MeasurementCache
 from axilla.cohort.image_columns import Listed, unreadable
-from axilla.imaging.decoded_image import Picture
+from axilla.imaging.decoded_image import DecodedImage
 from axilla.imaging.raster import decode_mask
 from axilla.records.digests import digest_of
 from axilla.records.errors import UnreadableImage
@@ -27,7 +33,7 @@ from axilla.records.progress import Progress
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
 
 
-def judge(looks: Sequence[Look]) -> Iterator[Finding]:
+def judge(looks: Sequence[InspectedImage]) -> Iterator[Finding]:
     """Yield what there is to say: of each image in the table's order, then of all together."""
     for look in looks:
         yield from judge_picture(look)
@@ -36,7 +42,7 @@ def judge(looks: Sequence[Look]) -> Iterator[Finding]:
     yield from judge_repeats(looks)
 
 
-OpenPicture = Callable[[ImageFile], Picture]
+OpenPicture = Callable[[ImageFile], DecodedImage]
 
 _THREADS = 2
 _CHUNK_BYTES = 1 << 20
@@ -51,12 +57,12 @@ _Key = tuple[Path, int | None]
 class Inspection:
     """Every image that could be decoded, and what there is to say about all of them."""
 
-    looks: tuple[Look, ...]
+    looks: tuple[InspectedImage, ...]
     findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _DecodeJob:
     """One file to decode, for all the patients who list it."""
 
     listed: Listed
@@ -70,7 +76,7 @@ class _Seen:
 
     digest: str = ""
     measures: Measures | None = None
-    marked: Marked | None = None
+    marked: MaskStats | None = None
     fault: Finding | None = None
 
 
@@ -89,7 +95,7 @@ def inspect_images(
     new; `cache` None keeps nothing. Unreadable files and empty masks are findings, not errors.
     """
     jobs = _jobs(patients, listed)
-    kept = KeptLooks.open(cache)
+    kept = MeasurementCache.open(cache)
     seen: dict[_Key, _Seen] = {}
     with (
         ThreadPoolExecutor(_THREADS) as pool,
@@ -109,7 +115,7 @@ def _key(file: ImageFile) -> _Key:
     return file.path, file.frame
 
 
-def _jobs(patients: Sequence[Patient], listed: Sequence[Listed]) -> list[_Job]:
+def _jobs(patients: Sequence[Patient], listed: Sequence[Listed]) -> list[_DecodeJob]:
     """Return one job per listed file and frame; the first tile of a slide stands for it."""
     files: dict[Path, dict[_Key, ImageFile]] = defaultdict(dict)
     for patient in patients:
@@ -120,7 +126,7 @@ def _jobs(patients: Sequence[Patient], listed: Sequence[Listed]) -> list[_Job]:
     for entry in listed:
         first.setdefault(entry.path, entry)
     return [
-        _Job(entry, file, _modality(entry))
+        _DecodeJob(entry, file, _modality(entry))
         for path, entry in first.items()
         for file in (files[path].values() if path in files else (ImageFile(path),))
     ]
@@ -130,7 +136,7 @@ def _modality(entry: Listed) -> ImageModality:
     return "pathology" if entry.cell.column == "pathology" else "ultrasound"
 
 
-def _see(job: _Job, open_picture: OpenPicture, kept: KeptLooks) -> _Seen:
+def _see(job: _DecodeJob, open_picture: OpenPicture, kept: MeasurementCache) -> _Seen:
     try:
         digest = _digest(job.file.path)
         if job.listed.kind == "mask":
@@ -145,7 +151,7 @@ def _see(job: _Job, open_picture: OpenPicture, kept: KeptLooks) -> _Seen:
         return _Seen(fault=unreadable(job.listed.cell, fault))
 
 
-def _see_mask(job: _Job, digest: str, kept: KeptLooks) -> _Seen:
+def _see_mask(job: _DecodeJob, digest: str, kept: MeasurementCache) -> _Seen:
     # A JPEG mask is read by another level than one without loss.
     key = digest_of("mask", digest, job.file.path.suffix.lower())
     marked = kept.marked(key)
@@ -182,7 +188,7 @@ def _digest(path: Path) -> str:
 
 def _looks(
     patients: Sequence[Patient], listed: Sequence[Listed], seen: Mapping[_Key, _Seen]
-) -> Iterator[Look]:
+) -> Iterator[InspectedImage]:
     cells = {(entry.cell.patient_id, entry.path): entry.cell for entry in reversed(listed)}
     for patient in patients:
         for modality in IMAGE_MODALITIES:
@@ -192,7 +198,7 @@ def _looks(
                     continue
                 mask = seen.get((file.mask, None)) if file.mask else None
                 about = file.path.stat()
-                yield Look(
+                yield InspectedImage(
                     patient_id=patient.patient_id,
                     group=patient.group,
                     label=patient.label,

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from axilla.checks.images.burned_in_text import Line
-from axilla.checks.images.inspected_image import VERSION, Marked, Measures
+from axilla.checks.images.burned_in_text import TextLine
+from axilla.checks.images.inspected_image import VERSION, MaskStats, Measures
 from axilla.records.errors import Problem
 from axilla.records.roi_rectangle import Roi
 from axilla.records.run_folder import atomic
@@ -21,7 +21,7 @@ _DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFi
 Record = dict[str, Any]
 
 
-class KeptLooks:
+class MeasurementCache:
     """One file below the cache: records as JSON and their thumbnails, no pickle.
 
     What this run asks for is kept for the next; the rest is dropped. A file that is damaged or of
@@ -35,7 +35,7 @@ class KeptLooks:
         self._path = path
         self._old = records
         self._old_thumbnails = thumbnails
-        self._new: dict[str, Measures | Marked] = {}
+        self._new: dict[str, Measures | MaskStats] = {}
         self._changed = False
 
     @classmethod
@@ -63,16 +63,16 @@ class KeptLooks:
         self._new[key] = seen
         return seen
 
-    def marked(self, key: str) -> Marked | None:
+    def marked(self, key: str) -> MaskStats | None:
         """Return what a mask marks, or None if that is not known."""
         record = self._old.get(key)
         if record is None:
             return None
-        seen = Marked(Roi(*record["box"]), record["share"])
+        seen = MaskStats(Roi(*record["box"]), record["share"])
         self._new[key] = seen
         return seen
 
-    def keep(self, key: str, seen: Measures | Marked) -> None:
+    def keep(self, key: str, seen: Measures | MaskStats) -> None:
         """Remember what was seen; `write` writes it."""
         if key not in self._new:
             self._new[key] = seen
@@ -85,7 +85,7 @@ class KeptLooks:
         records: dict[str, Record] = {}
         thumbnails: list[NDArray[np.uint8]] = []
         for key, seen in self._new.items():
-            if isinstance(seen, Marked):
+            if isinstance(seen, MaskStats):
                 records[key] = {"box": _rectangle(seen.box), "share": seen.share}
             else:
                 records[key] = _record(seen, number=len(thumbnails))
@@ -115,6 +115,6 @@ def _record(seen: Measures, *, number: int) -> Record:
 
 def _measures(record: Record, thumbnails: NDArray[np.uint8]) -> Measures:
     remarks = tuple((code, Problem(*words)) for code, *words in record["remarks"])
-    lines = tuple(Line(Roi(*box), letters) for *box, letters in record["lines"])
+    lines = tuple(TextLine(Roi(*box), letters) for *box, letters in record["lines"])
     thumbnail = thumbnails[record["thumbnail"]]
     return Measures(**record | {"thumbnail": thumbnail, "remarks": remarks, "lines": lines})

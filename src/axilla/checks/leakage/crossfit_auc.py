@@ -81,7 +81,7 @@ _FEWEST = 3  # patients of a level; rarer levels are taken together
 _RIDGE = 5.0
 
 
-class Predictor(Protocol):
+class LeakageVariable(Protocol):
     """Something whose AUC is known for each column of outcomes."""
 
     def auc(self, outcomes: Columns) -> NDArray[np.float64]:

@@ -17,8 +17,8 @@ from axilla.checks.leakage.crossfit_auc import (
     DRAWS,
     FloatArray,
     IntArray,
+    LeakageVariable,
     Ordered,
-    Predictor,
     Rates,
     Together,
     by_level,
@@ -81,7 +81,7 @@ class _Tested:
     """A variable that can be tested: its predictor, and the patients who have it."""
 
     name: str
-    predictor: Predictor
+    predictor: LeakageVariable
     known: NDArray[np.bool_]
 
 
@@ -218,7 +218,7 @@ DEVICE = "ultrasound_device"
 
 
 class Looked(Protocol):
-    """An image of a patient that was opened, as `axilla.checks.images.inspected_image.Look`."""
+    """An image of a patient that was opened, such as `InspectedImage`."""
 
     @property
     def patient_id(self) -> str:

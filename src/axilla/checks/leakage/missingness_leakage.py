@@ -21,7 +21,7 @@ from axilla.checks.leakage.crossfit_auc import (
     p_by_chance,
     shuffled_outcomes,
 )
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, warning
 from axilla.records.patients import Patient
@@ -34,7 +34,7 @@ BoolArray = NDArray[np.bool_]
 
 def missingness_findings(
     patients: Sequence[Patient],
-    wanted: Wanted,
+    wanted: CohortSchema,
     *,
     table: str,
     seed: int,
@@ -59,7 +59,7 @@ def missingness_findings(
             yield warning("missingness", problem, patients=who)
 
 
-def _gaps(patients: Sequence[Patient], wanted: Wanted) -> dict[str, BoolArray]:
+def _gaps(patients: Sequence[Patient], wanted: CohortSchema) -> dict[str, BoolArray]:
     """Return, per column, who lacks it (N,)."""
     gaps: dict[str, list[bool]] = {}
     for modality in IMAGE_MODALITIES:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.cohort.eligibility.rules import RuleFault, Verdicts, columns_of, decide, parse_rule
 from axilla.cohort.tables.columns import nearest
 from axilla.cohort.tables.spreadsheet import Sheet
@@ -68,7 +68,7 @@ class _Criterion:
 
 
 def screen(
-    sheet: Sheet, wanted: Wanted, *, labels: Sequence[int | None]
+    sheet: Sheet, wanted: CohortSchema, *, labels: Sequence[int | None]
 ) -> tuple[Screening, tuple[Finding, ...]]:
     """Apply the study's criteria in order; return who stays, and what to say about it.
 
@@ -101,7 +101,7 @@ def screen(
     return Screening(tuple(stays), tuple(excluded), not_assessed), tuple(dict.fromkeys(findings))
 
 
-def _paper(sheet: Sheet, wanted: Wanted, findings: list[Finding]) -> Iterator[_Criterion]:
+def _paper(sheet: Sheet, wanted: CohortSchema, findings: list[Finding]) -> Iterator[_Criterion]:
     section = wanted.eligibility
     if section is None or not section.paper:
         return
@@ -154,7 +154,7 @@ def _interval(
     return _Criterion(reason, excludes, sheet.place(second), (*wrong, *also_wrong))
 
 
-def _own(sheet: Sheet, wanted: Wanted, findings: list[Finding]) -> Iterator[_Criterion]:
+def _own(sheet: Sheet, wanted: CohortSchema, findings: list[Finding]) -> Iterator[_Criterion]:
     include = wanted.eligibility.include if wanted.eligibility else {}
     for reason, text in include.items():
         place = f"{wanted.asked_by}, eligibility.include.{reason!r}"
@@ -209,7 +209,7 @@ def _unassessed(sheet: Sheet, criterion: _Criterion, stays: Sequence[bool]) -> I
         yield warning("eligibility", problem, patients=names)
 
 
-def _bad_days(wanted: Wanted, fewest: int, most: int) -> Finding:
+def _bad_days(wanted: CohortSchema, fewest: int, most: int) -> Finding:
     problem = Problem(
         f"{wanted.asked_by}, eligibility.surgery_days",
         f"{fewest}, {most}",
@@ -219,7 +219,7 @@ def _bad_days(wanted: Wanted, fewest: int, most: int) -> Finding:
     return error("eligibility", problem)
 
 
-def _nobody_left(wanted: Wanted, count: int) -> Finding:
+def _nobody_left(wanted: CohortSchema, count: int) -> Finding:
     problem = Problem(
         f"{wanted.asked_by}, eligibility",
         f"criteria that exclude all {count} patients",

@@ -34,7 +34,7 @@ _TOKEN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class RuleColumn:
     """A column named in a rule; `position` counts letters from 1."""
 
     name: str
@@ -42,19 +42,19 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class RuleComparison:
     """One comparison of a column with a constant or another column."""
 
-    left: Column | Constant
+    left: RuleColumn | Constant
     sign: Comparison
-    right: Column | Constant
+    right: RuleColumn | Constant
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
     """Whether a column holds one of several constants."""
 
-    column: Column
+    column: RuleColumn
     options: tuple[Constant, ...]
 
 
@@ -62,7 +62,7 @@ class OneOf:
 class IsEmpty:
     """Whether a cell is empty."""
 
-    column: Column
+    column: RuleColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Joined:
     rules: tuple["Rule", ...]
 
 
-Rule = Compared | OneOf | IsEmpty | Not | Joined
+Rule = RuleComparison | OneOf | IsEmpty | Not | Joined
 
 
 class RuleFault(AxillaError):  # noqa: N818 - caught where the rule's place is known
@@ -111,11 +111,11 @@ def parse_rule(text: str) -> Rule:
     return rule
 
 
-def columns_of(rule: Rule) -> Iterator[Column]:
+def columns_of(rule: Rule) -> Iterator[RuleColumn]:
     """Yield every column that a rule names, in its order."""
     match rule:
-        case Compared(left, _, right):
-            yield from (side for side in (left, right) if isinstance(side, Column))
+        case RuleComparison(left, _, right):
+            yield from (side for side in (left, right) if isinstance(side, RuleColumn))
         case OneOf(column, _) | IsEmpty(column):
             yield column
         case Not(inner):
@@ -195,7 +195,7 @@ class _Parser:
 
     def _comparison(self) -> Rule:
         left = self._operand("a column")
-        if isinstance(left, Column):
+        if isinstance(left, RuleColumn):
             if self._skip("is"):
                 return self._empty(left)
             if self._skip("not"):
@@ -210,7 +210,7 @@ class _Parser:
             parts.append(rule)
         return parts[0] if len(parts) == 1 else Joined("and", tuple(parts))
 
-    def _compared(self, left: Column | Constant) -> Compared:
+    def _compared(self, left: RuleColumn | Constant) -> RuleComparison:
         token = self.token
         if token is None or token.kind != "mark" or token.text not in _SIGNS:
             raise self.fault("==, !=, <, <=, >, >=, in or is")
@@ -218,35 +218,35 @@ class _Parser:
         sign = _SIGNS[token.text]
         right = self._operand("a column, number, 'text' or date")
         sides = (left, right)
-        if not any(isinstance(side, Column) for side in sides):
+        if not any(isinstance(side, RuleColumn) for side in sides):
             raise RuleFault(
                 f"{token.text!r} between two constants", "a column", position=token.position
             )
         if sign not in ("==", "!=") and any(isinstance(side, str) for side in sides):
             expected = "a number or date, as texts have no order"
             raise RuleFault(f"{token.text!r} with a text", expected, position=token.position)
-        return Compared(left, sign, right)
+        return RuleComparison(left, sign, right)
 
-    def _empty(self, column: Column) -> Rule:
+    def _empty(self, column: RuleColumn) -> Rule:
         negative = self._skip("not")
         self._require("empty")
         return Not(IsEmpty(column)) if negative else IsEmpty(column)
 
-    def _one_of(self, column: Column) -> OneOf:
+    def _one_of(self, column: RuleColumn) -> OneOf:
         closing = "]" if self._skip("[") else ")"
         if closing == ")":
             self._require("(")
         options: list[Constant] = []
         while not options or self._skip(","):
             option = self._operand("a number, 'text' or date")
-            if isinstance(option, Column):
+            if isinstance(option, RuleColumn):
                 found = f"column {option.name!r}"
                 raise RuleFault(found, "a number, 'text' or date", position=option.position)
             options.append(option)
         self._require(closing)
         return OneOf(column, tuple(options))
 
-    def _operand(self, expected: str) -> Column | Constant:
+    def _operand(self, expected: str) -> RuleColumn | Constant:
         token = self.token
         if token is None or token.kind in ("mark", "keyword"):
             raise self.fault(expected)
@@ -260,7 +260,7 @@ class _Parser:
                 return float(token.text)
             case "text":
                 return token.text[1:-1]
-        return Column(token.text, token.position)
+        return RuleColumn(token.text, token.position)
 
     def _skip(self, text: str) -> bool:
         token = self.token
@@ -307,7 +307,7 @@ def _verdicts(rule: Rule, sheet: Sheet, findings: list[Finding]) -> Verdicts:
             return tuple(_joined(row, decisive=word == "or") for row in zip(*parts, strict=True))
         case IsEmpty(column):
             return tuple(_empty(cell) for cell in _cells(sheet, column))
-        case Compared(left, sign, right):
+        case RuleComparison(left, sign, right):
             return _compared(sheet, left, right, sign=sign, findings=findings)
     codes = {_code(option) for option in rule.options}
     return tuple(
@@ -321,7 +321,7 @@ def _joined(verdicts: Sequence[bool | None], *, decisive: bool) -> bool | None:
     return None if None in verdicts else not decisive
 
 
-def _cells(sheet: Sheet, column: Column) -> list[Cell]:
+def _cells(sheet: Sheet, column: RuleColumn) -> list[Cell]:
     return [cell_in(sheet, row, column.name) for row in sheet.rows]
 
 
@@ -335,13 +335,13 @@ def _code(constant: Constant) -> str:
 
 def _compared(
     sheet: Sheet,
-    left: Column | Constant,
-    right: Column | Constant,
+    left: RuleColumn | Constant,
+    right: RuleColumn | Constant,
     *,
     sign: Comparison,
     findings: list[Finding],
 ) -> Verdicts:
-    kinds = {type(side) for side in (left, right) if not isinstance(side, Column)}
+    kinds = {type(side) for side in (left, right) if not isinstance(side, RuleColumn)}
     ordered = sign not in ("==", "!=")
     if date in kinds or (not kinds and _holds_dates(sheet, left, right)):
         sides = [_dates(sheet, side, findings) for side in (left, right)]
@@ -355,11 +355,11 @@ def _compared(
     )
 
 
-def _holds_dates(sheet: Sheet, *columns: Column | Constant) -> bool:
+def _holds_dates(sheet: Sheet, *columns: RuleColumn | Constant) -> bool:
     """Whether two columns are compared as dates: every cell is one, and not all are numbers."""
     texts = []
     for column in columns:
-        if not isinstance(column, Column):
+        if not isinstance(column, RuleColumn):
             return False
         cells = [cell for cell in _cells(sheet, column) if not _empty(cell)]
         dates, _ = dates_in(sheet, column.name)
@@ -369,16 +369,16 @@ def _holds_dates(sheet: Sheet, *columns: Column | Constant) -> bool:
     return any(measured(text) is None for text in texts)
 
 
-def _dates(sheet: Sheet, side: Column | Constant, findings: list[Finding]) -> Sequence[Any]:
-    if not isinstance(side, Column):
+def _dates(sheet: Sheet, side: RuleColumn | Constant, findings: list[Finding]) -> Sequence[Any]:
+    if not isinstance(side, RuleColumn):
         return [side] * len(sheet.rows)
     dates, wrong = dates_in(sheet, side.name)
     findings += wrong
     return dates
 
 
-def _numbers(sheet: Sheet, side: Column | Constant, findings: list[Finding]) -> Sequence[Any]:
-    if not isinstance(side, Column):
+def _numbers(sheet: Sheet, side: RuleColumn | Constant, findings: list[Finding]) -> Sequence[Any]:
+    if not isinstance(side, RuleColumn):
         return [side] * len(sheet.rows)
     cells = _cells(sheet, side)
     numbers = [None if _empty(cell) else measured(cell.text) for cell in cells]
@@ -394,7 +394,7 @@ def _numbers(sheet: Sheet, side: Column | Constant, findings: list[Finding]) -> 
     return numbers
 
 
-def _codes(sheet: Sheet, side: Column | Constant) -> Sequence[Any]:
-    if not isinstance(side, Column):
+def _codes(sheet: Sheet, side: RuleColumn | Constant) -> Sequence[Any]:
+    if not isinstance(side, RuleColumn):
         return [_code(side)] * len(sheet.rows)
     return [None if _empty(cell) else code_of(cell.text) for cell in _cells(sheet, side)]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 
-from axilla.cohort.cohort_schema import Wanted
-from axilla.cohort.tables.spreadsheet import Row, Sheet, called
+from axilla.cohort.cohort_schema import CohortSchema
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, called
 from axilla.cohort.values.cells import RANGES, WORDS, code_of
 from axilla.cohort.values.dates import BIRTH
 from axilla.records.errors import Problem
@@ -17,7 +17,7 @@ from axilla.records.types import IMAGE_MODALITIES
 ROI = ("roi_left", "roi_top", "roi_width", "roi_height")
 
 
-def check_columns(sheet: Sheet, wanted: Wanted, *, strict: bool) -> Iterator[Finding]:
+def check_columns(sheet: Sheet, wanted: CohortSchema, *, strict: bool) -> Iterator[Finding]:
     """Yield an error for every column that is missing or used against its meaning.
 
     Unless `strict`, the outcome, grouping, site, reader and evaluation columns may be absent.
@@ -55,7 +55,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return by_folded[near[0]] if near else None
 
 
-def _asked(wanted: Wanted, *, strict: bool) -> Iterator[tuple[str, str]]:
+def _asked(wanted: CohortSchema, *, strict: bool) -> Iterator[tuple[str, str]]:
     for modality in IMAGE_MODALITIES:
         if modality in wanted.modalities:
             yield f"models.{modality}", modality
@@ -65,7 +65,7 @@ def _asked(wanted: Wanted, *, strict: bool) -> Iterator[tuple[str, str]]:
         yield from _asked_of_a_study(wanted)
 
 
-def _asked_of_a_study(wanted: Wanted) -> Iterator[tuple[str, str]]:
+def _asked_of_a_study(wanted: CohortSchema) -> Iterator[tuple[str, str]]:
     if wanted.outcome is not None:
         yield "study.outcome", wanted.outcome
     for column in wanted.group:
@@ -96,7 +96,7 @@ def _missing(place: str, column: str, *, sheet: Sheet, asked_by: str) -> Finding
     return error("column_missing", problem)
 
 
-def _settings(wanted: Wanted) -> Iterator[Finding]:
+def _settings(wanted: CohortSchema) -> Iterator[Finding]:
     if not wanted.modalities:
         yield error(
             "no_model",
@@ -119,7 +119,7 @@ def _settings(wanted: Wanted) -> Iterator[Finding]:
         )
 
 
-def _clinical_settings(wanted: Wanted) -> Iterator[Finding]:
+def _clinical_settings(wanted: CohortSchema) -> Iterator[Finding]:
     for column, kind in wanted.clinical.items():
         right = "category" if column in WORDS else "number" if column in RANGES else kind
         if column == wanted.outcome:
@@ -147,7 +147,7 @@ def _clinical_settings(wanted: Wanted) -> Iterator[Finding]:
 _SHOWN = 12
 
 
-def translate(sheet: Sheet, wanted: Wanted) -> tuple[Sheet, tuple[Finding, ...]]:
+def translate(sheet: Sheet, wanted: CohortSchema) -> tuple[Sheet, tuple[Finding, ...]]:
     """Return the table under our names and words, and what is wrong with the dictionary.
 
     A mapping that cannot be used is left out. Cells keep what the file says in `Row.written`.
@@ -161,7 +161,7 @@ def translate(sheet: Sheet, wanted: Wanted) -> tuple[Sheet, tuple[Finding, ...]]
     return replace(named, rows=rows), tuple(findings)
 
 
-def _usable(sheet: Sheet, wanted: Wanted, findings: list[Finding]) -> dict[str, str]:
+def _usable(sheet: Sheet, wanted: CohortSchema, findings: list[Finding]) -> dict[str, str]:
     """Return the header of every column whose mapping can be applied."""
     headers: dict[str, str] = {}
     for column, asked in wanted.columns.items():
@@ -202,7 +202,7 @@ def _folded(header: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", header).casefold().split())
 
 
-def _no_header(sheet: Sheet, wanted: Wanted, *, column: str) -> Finding:
+def _no_header(sheet: Sheet, wanted: CohortSchema, *, column: str) -> Finding:
     asked = wanted.columns[column]
     near = nearest(asked, sheet.columns)
     problem = Problem(
@@ -214,7 +214,7 @@ def _no_header(sheet: Sheet, wanted: Wanted, *, column: str) -> Finding:
     return error("column_missing", problem)
 
 
-def _taken(sheet: Sheet, wanted: Wanted, *, column: str, header: str) -> Finding:
+def _taken(sheet: Sheet, wanted: CohortSchema, *, column: str, header: str) -> Finding:
     return _refuse(
         wanted,
         f"columns.{column}",
@@ -224,7 +224,7 @@ def _taken(sheet: Sheet, wanted: Wanted, *, column: str, header: str) -> Finding
     )
 
 
-def _refuse(wanted: Wanted, key: str, found: str, expected: str, remedy: str) -> Finding:
+def _refuse(wanted: CohortSchema, key: str, found: str, expected: str, remedy: str) -> Finding:
     place = f"{wanted.asked_by}, cohort.{key}"
     return error("column_mapping", Problem(place, found, expected, remedy))
 
@@ -234,7 +234,7 @@ def _renamed(sheet: Sheet, headers: Mapping[str, str]) -> Sheet:
     if not ours:
         return sheet
     rows = tuple(
-        Row(
+        SheetRow(
             row.number,
             {ours.get(c, c): text for c, text in row.cells.items()},
             {ours.get(c, c): text for c, text in row.written.items()},
@@ -245,7 +245,9 @@ def _renamed(sheet: Sheet, headers: Mapping[str, str]) -> Sheet:
     return Sheet(sheet.name, columns, rows, {column: header for header, column in ours.items()})
 
 
-def _meanings(sheet: Sheet, wanted: Wanted, findings: list[Finding]) -> dict[str, dict[str, str]]:
+def _meanings(
+    sheet: Sheet, wanted: CohortSchema, findings: list[Finding]
+) -> dict[str, dict[str, str]]:
     """Return, per column of the table, what each folded code means."""
     meanings: dict[str, dict[str, str]] = {}
     for column, words in wanted.values.items():
@@ -262,7 +264,7 @@ def _meanings(sheet: Sheet, wanted: Wanted, findings: list[Finding]) -> dict[str
     return meanings
 
 
-def _no_column(sheet: Sheet, wanted: Wanted, *, column: str) -> Finding:
+def _no_column(sheet: Sheet, wanted: CohortSchema, *, column: str) -> Finding:
     ours = {header: name for name, header in sheet.headers.items()}
     near = ours.get(column) or nearest(column, sheet.columns)
     problem = Problem(
@@ -301,7 +303,7 @@ def _unused(sheet: Sheet, unused: list[str], *, column: str, place: str) -> Find
     return warning("value_mapping", problem)
 
 
-def _translated(row: Row, meanings: Mapping[str, Mapping[str, str]]) -> Row:
+def _translated(row: SheetRow, meanings: Mapping[str, Mapping[str, str]]) -> SheetRow:
     cells, written = dict(row.cells), dict(row.written)
     for column, words in meanings.items():
         text = cells[column]
@@ -309,4 +311,4 @@ def _translated(row: Row, meanings: Mapping[str, Mapping[str, str]]) -> Row:
         if meaning != text:
             cells[column] = meaning
             written.setdefault(column, text)
-    return Row(row.number, cells, written)
+    return SheetRow(row.number, cells, written)

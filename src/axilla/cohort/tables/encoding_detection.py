@@ -92,14 +92,14 @@ Cost = Callable[[str], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedText:
     """A text and the encoding that it was in."""
 
     text: str
     encoding: str
 
 
-def decode_text(content: bytes) -> Decoded | None:
+def decode_text(content: bytes) -> DecodedText | None:
     """Return the text of a file and its encoding; None if no usual encoding fits all of it."""
     for encoding in _marked(content):
         decoded = _decode(content, encoding)
@@ -122,9 +122,9 @@ def decode_text(content: bytes) -> Decoded | None:
     return None
 
 
-def _decode(content: bytes, encoding: str) -> Decoded | None:
+def _decode(content: bytes, encoding: str) -> DecodedText | None:
     try:
-        return Decoded(content.decode(encoding), encoding)
+        return DecodedText(content.decode(encoding), encoding)
     except UnicodeDecodeError:
         return None
 

@@ -16,7 +16,7 @@ _BLANK = "\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}\N{WORD JOINER}"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SheetRow:
     """One row; `number` is the one a person sees in the spreadsheet, where the header is row 1."""
 
     number: int
@@ -35,10 +35,10 @@ class Sheet:
 
     name: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[SheetRow, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def place(self, column: str, row: Row | None = None) -> str:
+    def place(self, column: str, row: SheetRow | None = None) -> str:
         """Name a column, or one of its cells, as messages do: with the table's own header too."""
         where = f"{self.name}, row {row.number}" if row else self.name
         return f"{where}, column {called(column, self.headers.get(column))}"
@@ -99,7 +99,7 @@ def _sheet(name: str, raw: Sequence[Sequence[str]]) -> Sheet:
     if problems := [*_header_problems(name, header), *_shape_problems(name, header, below=below)]:
         raise CohortError(problems)
     rows = tuple(
-        Row(n, {c: _at(record, i) for i, c in enumerate(header) if c}) for n, record in below
+        SheetRow(n, {c: _at(record, i) for i, c in enumerate(header) if c}) for n, record in below
     )
     return Sheet(name, tuple(column for column in header if column), rows)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from axilla.cohort.cohort_schema import Wanted
-from axilla.cohort.tables.spreadsheet import Row, Sheet, called
+from axilla.cohort.cohort_schema import CohortSchema
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, called
 from axilla.cohort.values.cells import UNKNOWN_WORDS, as_number, name_of
 from axilla.cohort.values.dates import BIRTH, DATES, dates_in
 from axilla.records.errors import Problem
@@ -24,7 +24,7 @@ _UNITS = (
 _WITH_UNIT = re.compile(rf"(\d{{1,3}}(?:\.\d+)?)\s*(?:{_UNITS})\.?", re.IGNORECASE)
 
 
-def with_ages(sheet: Sheet, wanted: Wanted) -> tuple[Sheet, tuple[Finding, ...]]:
+def with_ages(sheet: Sheet, wanted: CohortSchema) -> tuple[Sheet, tuple[Finding, ...]]:
     """Return the table with ages as plain numbers and without dates of birth; say what is wrong.
 
     `age` keeps what it says (53, 53岁, 053Y); where it is empty or missing, it becomes the age at
@@ -97,7 +97,7 @@ def _no_day(sheet: Sheet) -> Finding:
     return error("column_missing", problem)
 
 
-def _implausible(sheet: Sheet, row: Row, years: int) -> Finding:
+def _implausible(sheet: Sheet, row: SheetRow, years: int) -> Finding:
     problem = Problem(
         sheet.place(BIRTH, row),
         f"an age of {years} years on the day of the examination",
@@ -134,7 +134,7 @@ def _with_column(sheet: Sheet, ages: Sequence[str], *, header: str | None) -> Sh
         written = dict(row.written)
         if own and own != age and own.casefold() not in UNKNOWN_WORDS:
             written.setdefault(AGE, own)
-        rows.append(Row(row.number, {**row.cells, AGE: age}, written))
+        rows.append(SheetRow(row.number, {**row.cells, AGE: age}, written))
     columns = sheet.columns if AGE in sheet.columns else (*sheet.columns, AGE)
     headers = {**sheet.headers, AGE: called(BIRTH, header)} if header else sheet.headers
     return replace(sheet, columns=columns, rows=tuple(rows), headers=headers)
@@ -147,6 +147,6 @@ def _without_births(sheet: Sheet) -> Sheet:
     return Sheet(
         sheet.name,
         tuple(column for column in sheet.columns if column != BIRTH),
-        tuple(Row(row.number, rest(row.cells), rest(row.written)) for row in sheet.rows),
+        tuple(SheetRow(row.number, rest(row.cells), rest(row.written)) for row in sheet.rows),
         rest(sheet.headers),
     )

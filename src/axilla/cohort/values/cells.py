@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from axilla.cohort.cohort_schema import ClinicalKind
-from axilla.cohort.tables.spreadsheet import Row, Sheet, called
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, called
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, error
 from axilla.records.patients import ClinicalValue
@@ -73,7 +73,7 @@ class Cell:
         )
 
 
-def cell_in(sheet: Sheet, row: Row, column: str) -> Cell:
+def cell_in(sheet: Sheet, row: SheetRow, column: str) -> Cell:
     """Return a cell of the table, empty if the table has no such column."""
     return Cell(
         row.cells.get(column, ""),
@@ -86,7 +86,7 @@ def cell_in(sheet: Sheet, row: Row, column: str) -> Cell:
     )
 
 
-def name_of(row: Row) -> str:
+def name_of(row: SheetRow) -> str:
     """Return the patient's identifier, or the row's number where it is missing."""
     return row.cells.get("patient_id", "") or f"row {row.number}"
 

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from axilla.cohort.cohort_schema import Wanted
-from axilla.cohort.tables.spreadsheet import Row, Sheet
+from axilla.cohort.cohort_schema import CohortSchema
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow
 from axilla.cohort.values.cells import UNKNOWN_WORDS, cell_in, measured, name_of
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, error, warning
@@ -25,7 +25,7 @@ Known = bool | None
 """Positive, negative, or not known."""
 
 
-def with_derived(sheet: Sheet, wanted: Wanted) -> tuple[Sheet, tuple[Finding, ...]]:
+def with_derived(sheet: Sheet, wanted: CohortSchema) -> tuple[Sheet, tuple[Finding, ...]]:
     """Return the table with her2, ki67_group and molecular_subtype where their sources exist.
 
     ER and PR given with a percent sign become positive from 1 % (ASCO/CAP 2020). A column of the
@@ -65,14 +65,14 @@ def _receptors(sheet: Sheet) -> Sheet:
     return replace(sheet, rows=tuple(_called_receptors(row, columns) for row in sheet.rows))
 
 
-def _called_receptors(row: Row, columns: Sequence[str]) -> Row:
+def _called_receptors(row: SheetRow, columns: Sequence[str]) -> SheetRow:
     cells, written = dict(row.cells), dict(row.written)
     for column in columns:
         call = _by_share(cells[column])
         if call is not None:
             written.setdefault(column, cells[column])
             cells[column] = "positive" if call else "negative"
-    return Row(row.number, cells, written)
+    return SheetRow(row.number, cells, written)
 
 
 def _by_share(text: str) -> Known:

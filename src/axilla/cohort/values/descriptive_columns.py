@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.cohort.patient_row import RowContent
 from axilla.cohort.tables.columns import nearest
 from axilla.cohort.tables.spreadsheet import Sheet
@@ -17,7 +17,7 @@ _CODE = "subgroups"
 
 
 def read_attributes(
-    sheet: Sheet, wanted: Wanted, *, contents: Sequence[RowContent]
+    sheet: Sheet, wanted: CohortSchema, *, contents: Sequence[RowContent]
 ) -> tuple[Mapping[str, ClinicalValue], ...]:
     """Return every wanted attribute of every row; an empty cell, NA and unknown are None.
 
@@ -35,7 +35,7 @@ def read_attributes(
     return tuple({c: values[i] for c, values in columns.items()} for i in range(len(sheet.rows)))
 
 
-def check_attributes(sheet: Sheet, wanted: Wanted) -> Iterator[Finding]:
+def check_attributes(sheet: Sheet, wanted: CohortSchema) -> Iterator[Finding]:
     """Yield an error for a subgroup that tells nothing, and for bands that cut no numbers.
 
     A missing column is reported by `check_columns`.
@@ -70,7 +70,7 @@ def check_attributes(sheet: Sheet, wanted: Wanted) -> Iterator[Finding]:
             yield from _not_numeric(sheet, wanted, column=column)
 
 
-def _not_numeric(sheet: Sheet, wanted: Wanted, *, column: str) -> Iterator[Finding]:
+def _not_numeric(sheet: Sheet, wanted: CohortSchema, *, column: str) -> Iterator[Finding]:
     if wanted.clinical.get(column) == "number":
         return  # a cell that is no number has been reported with the clinical values
     kind = "a category in [clinical]" if column in wanted.clinical else ""
@@ -93,7 +93,7 @@ def _not_numeric(sheet: Sheet, wanted: Wanted, *, column: str) -> Iterator[Findi
         )
 
 
-def _refuse(wanted: Wanted, key: str, *, found: str, expected: str, remedy: str) -> Finding:
+def _refuse(wanted: CohortSchema, key: str, *, found: str, expected: str, remedy: str) -> Finding:
     place = f"{wanted.asked_by}, evaluation.{key}"
     return error(_CODE, Problem(place, found, expected, remedy))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.cohort.tables.columns import nearest
 from axilla.cohort.tables.spreadsheet import Sheet, called
 from axilla.cohort.values.cells import code_of
@@ -13,7 +13,7 @@ _CLASSES = 2
 _SHOWN = 10
 
 
-def outcome_labels(sheet: Sheet, wanted: Wanted) -> tuple[int | None, ...]:
+def outcome_labels(sheet: Sheet, wanted: CohortSchema) -> tuple[int | None, ...]:
     """Return 1 where the outcome is the positive code, 0 where it is another, None where empty."""
     positive = code_of(wanted.positive)
     texts = _texts(sheet, column=wanted.outcome)
@@ -21,7 +21,7 @@ def outcome_labels(sheet: Sheet, wanted: Wanted) -> tuple[int | None, ...]:
     return tuple(labels[text] for text in texts)
 
 
-def check_outcome(sheet: Sheet, wanted: Wanted, *, strict: bool) -> Iterator[Finding]:
+def check_outcome(sheet: Sheet, wanted: CohortSchema, *, strict: bool) -> Iterator[Finding]:
     """Yield an error unless the outcome has two values, one of them the positive code.
 
     Unless `strict`, one value of either kind, or none, suffices.
@@ -57,7 +57,7 @@ def check_outcome(sheet: Sheet, wanted: Wanted, *, strict: bool) -> Iterator[Fin
         yield error("outcome", Problem(place, seen, expected, remedy))
 
 
-def reader_opinions(sheet: Sheet, wanted: Wanted) -> tuple[bool | None, ...]:
+def reader_opinions(sheet: Sheet, wanted: CohortSchema) -> tuple[bool | None, ...]:
     """Return whether the reader called each row suspicious, None where the reading is missing."""
     positive = {code_of(code) for code in wanted.reader_positive}
     texts = _texts(sheet, column=wanted.reader)
@@ -65,7 +65,7 @@ def reader_opinions(sheet: Sheet, wanted: Wanted) -> tuple[bool | None, ...]:
     return tuple(opinions[text] for text in texts)
 
 
-def check_reader(sheet: Sheet, wanted: Wanted, *, strict: bool) -> Iterator[Finding]:
+def check_reader(sheet: Sheet, wanted: CohortSchema, *, strict: bool) -> Iterator[Finding]:
     """Yield an error if no positive code occurs in the reader's column, a warning if one lacks."""
     if wanted.reader is None or wanted.reader not in sheet.columns:
         return

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from axilla.annotation.rectangle_agreement import Pair, icc_agreement
+from axilla.annotation.rectangle_agreement import RectanglePair, icc_agreement
 from axilla.annotation.roi_reviews import RoiReview
 from axilla.evaluation.intervals.clustered_proportions import clustered_share
 from axilla.evaluation.intervals.confidence_intervals import FEWEST, t_quantile
@@ -17,7 +17,7 @@ BOUNDS: Final = (0.5, 0.75)
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
+class RoiAgreement:
     """One number on the agreement; `key` names it for programs, `unit` is '' or px, mm."""
 
     key: str
@@ -25,16 +25,16 @@ class Agreed:
     unit: str = ""
 
 
-def pairs_of(reviews: Sequence[RoiReview]) -> tuple[Pair, ...]:
+def pairs_of(reviews: Sequence[RoiReview]) -> tuple[RectanglePair, ...]:
     """Return the images on which both readers drew a rectangle."""
     return tuple(
-        Pair(one.patient_id, one.first, one.second, one.pixel_mm)
+        RectanglePair(one.patient_id, one.first, one.second, one.pixel_mm)
         for one in reviews
         if one.first is not None and one.second is not None
     )
 
 
-def roi_agreement(reviews: Sequence[RoiReview]) -> tuple[Agreed, ...]:
+def roi_agreement(reviews: Sequence[RoiReview]) -> tuple[RoiAgreement, ...]:
     """Return how far two readers agree, over the images that both judged; none without any.
 
     Mean IoU, shares of images with an IoU of at least 0.5 and 0.75 (where both drew), the share
@@ -45,29 +45,29 @@ def roi_agreement(reviews: Sequence[RoiReview]) -> tuple[Agreed, ...]:
     return tuple(_numbers(reviews)) if reviews else ()
 
 
-def _numbers(reviews: Sequence[RoiReview]) -> Iterator[Agreed]:
+def _numbers(reviews: Sequence[RoiReview]) -> Iterator[RoiAgreement]:
     patients = pd.Series([one.patient_id for one in reviews], dtype=str)
     unchanged = [one.decision == "accepted" for one in reviews]
     same = [(one.first is None) == (one.second is None) for one in reviews]
-    yield Agreed("unchanged", _share(unchanged, patients))
-    yield Agreed("same_presence", _share(same, patients))
+    yield RoiAgreement("unchanged", _share(unchanged, patients))
+    yield RoiAgreement("same_presence", _share(same, patients))
     pairs = pairs_of(reviews)
     if not pairs:
         return
     whose = pd.Series([pair.patient_id for pair in pairs], dtype=str)
     overlaps = [pair.iou for pair in pairs]
-    yield Agreed("iou", _mean(overlaps, whose, most=1.0))
+    yield RoiAgreement("iou", _mean(overlaps, whose, most=1.0))
     for bound in BOUNDS:
         enough = [overlap >= bound for overlap in overlaps]
-        yield Agreed(f"iou_{bound:g}", _share(enough, whose))
+        yield RoiAgreement(f"iou_{bound:g}", _share(enough, whose))
     sizes = [pair.pixel_mm for pair in pairs]
     mm = all(size is not None for size in sizes)
     apart = [pair.distance_px * ((pair.pixel_mm or 1.0) if mm else 1.0) for pair in pairs]
-    yield Agreed("distance", _mean(apart, whose), "mm" if mm else "px")
+    yield RoiAgreement("distance", _mean(apart, whose), "mm" if mm else "px")
     icc = icc_agreement([pair.areas(mm=mm) for pair in pairs])
     method = "ICC(2,1), McGraw & Wong; images taken as independent"
     estimate = Estimate(icc.value, icc.low, icc.high, icc.n, 0, method)
-    yield Agreed("icc_area", estimate, "mm²" if mm else "px²")
+    yield RoiAgreement("icc_area", estimate, "mm²" if mm else "px²")
 
 
 def _share(counted: Sequence[bool], patients: "pd.Series[str]") -> Estimate:

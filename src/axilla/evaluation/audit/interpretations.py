@@ -40,7 +40,7 @@ _MOST_PERMUTED: Final = 4  # columns; of more, only swaps of two are tried
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Interpretation:
     """`columns[i]` is the column that prints the figure `figures[i]`; `prior` before any data."""
 
     figures: tuple[str, ...]
@@ -107,7 +107,7 @@ class Windows:
         )
 
 
-def readings_of(columns: Sequence[str]) -> tuple[Reading, ...]:
+def readings_of(columns: Sequence[str]) -> tuple[Interpretation, ...]:
     """Return every reading to try: rounded in any order of columns, cut off in up to one swap.
 
     All orders of up to four columns are tried; of more, the printed one and each swap of two.
@@ -124,9 +124,9 @@ def readings_of(columns: Sequence[str]) -> tuple[Reading, ...]:
     found = []
     for order, kind in zip(orders, kinds, strict=True):
         prior = shares[kind] / total / kinds.count(kind)
-        found.append(Reading(figures, order, "rounded", prior * (1 - _TRUNCATED)))
+        found.append(Interpretation(figures, order, "rounded", prior * (1 - _TRUNCATED)))
         if kind < 3:  # noqa: PLR2004
-            found.append(Reading(figures, order, "truncated", prior * _TRUNCATED))
+            found.append(Interpretation(figures, order, "truncated", prior * _TRUNCATED))
     return tuple(found)
 
 
@@ -134,7 +134,7 @@ def _displaced(order: Sequence[str], figures: Sequence[str]) -> int:
     return sum(a != b for a, b in zip(order, figures, strict=True))
 
 
-def windows_of(models: Sequence[ReportedModel], reading: Reading) -> Windows:
+def windows_of(models: Sequence[ReportedModel], reading: Interpretation) -> Windows:
     """Return what the models' printed figures stand for under a reading, (models, figures)."""
     cells = [[model.figures.get(column) for column in reading.columns] for model in models]
     places = np.array([[cell.places if cell else 0 for cell in row] for row in cells], np.int64)

@@ -12,7 +12,7 @@ from axilla.evaluation.audit.auc_bounds import AucBounds, auc_bounds
 from axilla.evaluation.audit.interpretations import (
     FRACTIONS,
     BoolArray,
-    Reading,
+    Interpretation,
     Rounding,
     windows_of,
 )
@@ -209,7 +209,7 @@ def recover(
 
 
 def complete_sets(
-    models: Sequence[ReportedModel], reading: Reading, *, found: Found
+    models: Sequence[ReportedModel], reading: Interpretation, *, found: Found
 ) -> tuple[int, tuple[CompleteSet, ...]]:
     """Count the searched test sets that reproduce every figure; return the 200 smallest."""
     windows = windows_of(models, reading)
@@ -223,7 +223,7 @@ def complete_sets(
 
 
 def _explained(
-    model: ReportedModel, counts: Counts, explained: BoolArray, *, reading: Reading
+    model: ReportedModel, counts: Counts, explained: BoolArray, *, reading: Interpretation
 ) -> list[tuple[Fraction, Printed]]:
     """Return the exact value and the print of every figure that a matrix explains."""
     pairs = []
@@ -234,7 +234,9 @@ def _explained(
     return pairs
 
 
-def _recovered(model: ReportedModel, tied: Tied, *, reading: Reading, halves: Halves) -> Recovered:
+def _recovered(
+    model: ReportedModel, tied: Tied, *, reading: Interpretation, halves: Halves
+) -> Recovered:
     ties, matrices = tied
     explained = int(matrices[0][1].sum())
     misprints = [_misprints(model, *pair, reading=reading, halves=halves) for pair in matrices]
@@ -257,7 +259,12 @@ def _recovered(model: ReportedModel, tied: Tied, *, reading: Reading, halves: Ha
 
 
 def _misprints(
-    model: ReportedModel, counts: Counts, explained: BoolArray, *, reading: Reading, halves: Halves
+    model: ReportedModel,
+    counts: Counts,
+    explained: BoolArray,
+    *,
+    reading: Interpretation,
+    halves: Halves,
 ) -> list[Misprint]:
     return [
         misprint(figure, column, printed=model.figures[column], counts=counts, halves=halves)

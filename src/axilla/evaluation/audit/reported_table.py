@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from axilla.cohort.tables.spreadsheet import Row, read_sheet
+from axilla.cohort.tables.spreadsheet import SheetRow, read_sheet
 from axilla.records.errors import CohortError, ConfigError, Problem
 
 # Figures that a confusion matrix determines, in the order in which reports list them.
@@ -212,7 +212,9 @@ def _decimals(share: Decimal) -> int:
     return max(0, -int(share.as_tuple().exponent))
 
 
-def _repeated(table: str, rows: Sequence[Row], *, known: Mapping[str, str]) -> Iterator[Problem]:
+def _repeated(
+    table: str, rows: Sequence[SheetRow], *, known: Mapping[str, str]
+) -> Iterator[Problem]:
     seen: dict[tuple[str, ...], int] = {}
     for row in rows:
         names = tuple(row.cells[known[part]] for part in ("table", "model") if part in known)

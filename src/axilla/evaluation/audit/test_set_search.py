@@ -20,7 +20,7 @@ from axilla.evaluation.audit.interpretations import (
     BoolArray,
     FloatArray,
     IntArray,
-    Reading,
+    Interpretation,
     Windows,
     readings_of,
     windows_of,
@@ -259,13 +259,13 @@ class Explanation:
     """One test set and reading; how many of the printed figures its matrices reproduce.
 
     `evidence` is log10 of the Bayes factor against arbitrary figures; `probability` is that of
-    this explanation if one of those searched is right, with the priors of `Reading`, 1/n of n, and
-    all numbers of positives alike.
+    this explanation if one of those searched is right, with the priors of `Interpretation`, 1/n
+    of n, and all numbers of positives alike.
     """
 
     n: int
     positives: int
-    reading: Reading
+    reading: Interpretation
     explained: int
     figures: int
     evidence: float
@@ -321,7 +321,9 @@ def search(
     )
 
 
-def _chosen(scores: Sequence[FloatArray], *, readings: Sequence[Reading]) -> list[tuple[int, int]]:
+def _chosen(
+    scores: Sequence[FloatArray], *, readings: Sequence[Interpretation]
+) -> list[tuple[int, int]]:
     """Return which to weigh as (reading, place): the best of all, and of each order of columns."""
     flat = np.concatenate(scores)
     owner = np.repeat(np.arange(len(scores)), [len(mine) for mine in scores])
@@ -338,7 +340,12 @@ def _chosen(scores: Sequence[FloatArray], *, readings: Sequence[Reading]) -> lis
 
 
 def _weighed(
-    models: Sequence[ReportedModel], reading: Reading, found: Shortlist, *, at: int, offset: float
+    models: Sequence[ReportedModel],
+    reading: Interpretation,
+    found: Shortlist,
+    *,
+    at: int,
+    offset: float,
 ) -> tuple[float, Explanation]:
     windows = windows_of(models, reading)
     n, positives = int(found.sizes[at]), int(found.positives[at])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.intervals.confidence_intervals import (
     FEWEST,
     effective_sample,
@@ -104,7 +104,7 @@ _POINTS: Final = 61
 _SHOWN: Final = (0.01, 0.99)
 
 
-def calibration_table(material: Material) -> pd.DataFrame | None:
+def calibration_table(material: EvaluationInputs) -> pd.DataFrame | None:
     """Return calibration.csv of every model that gives probabilities; None without one.
 
     `bin`: tenths of the predictions (fewer bins where they would hold under ten patients), the

@@ -16,8 +16,8 @@ from axilla.evaluation.comparisons.paired_tests import (
     matched_difference,
     share_difference,
 )
-from axilla.evaluation.comparisons.planned_comparisons import Contest, planned_contests
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.comparisons.planned_comparisons import PlannedComparison, planned_contests
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.intervals.confidence_intervals import Resampled, bca_intervals, resampled
 from axilla.evaluation.metrics.weighted_metrics import metrics_of
 from axilla.evaluation.prediction_arrays import ModelPredictions
@@ -48,7 +48,7 @@ _MATCHED: Final[Mapping[str, Matched]] = {
 _FEWEST: Final = 2
 
 
-def comparison_table(material: Material) -> pd.DataFrame | None:
+def comparison_table(material: EvaluationInputs) -> pd.DataFrame | None:
     """Return comparisons.csv: every planned comparison with all of its tests; None without any.
 
     Two models are compared on the patients whom both predicted. The bootstrap draws depend on the
@@ -90,7 +90,7 @@ def holm(p_values: ArrayLike) -> FloatArray:
 class _Draws:
     """Bootstrap draws of all models that share their patients, made once and looked up in pairs."""
 
-    def __init__(self, material: Material, models: Mapping[str, ModelPredictions]) -> None:
+    def __init__(self, material: EvaluationInputs, models: Mapping[str, ModelPredictions]) -> None:
         self.rng = material.rng
         self._models = models
         self._made: dict[tuple[str, ...], tuple[list[str], Resampled]] = {}
@@ -119,7 +119,7 @@ class _Draws:
 
 
 def _rows(
-    contest: Contest, first: ModelPredictions, second: ModelPredictions, draws: _Draws
+    contest: PlannedComparison, first: ModelPredictions, second: ModelPredictions, draws: _Draws
 ) -> Iterator[tuple[object, ...]]:
     one, other = _paired(first, second)
     if len(one.patients) < _FEWEST or len(one.probabilities) != len(other.probabilities):

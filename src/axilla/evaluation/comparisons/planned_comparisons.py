@@ -20,7 +20,7 @@ ALL_PAIRS: Final = "all pairs"
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class PlannedComparison:
     """One planned comparison: first model minus second."""
 
     one: str
@@ -30,7 +30,7 @@ class Contest:
 
 def planned_contests(
     models: Mapping[str, ModelPredictions], *, modality_of: Mapping[str, str]
-) -> tuple[Contest, ...]:
+) -> tuple[PlannedComparison, ...]:
     """Return the comparisons of a study, or all pairs of models that are not from one.
 
     `modality_of` maps a model to its modality as predictions.csv has it, `ultrasound+pathology`
@@ -39,7 +39,7 @@ def planned_contests(
     chosen = {m: name for m in MODALITIES if (name := _chosen_of(m, models, modality_of))}
     if not chosen:
         pairs = combinations(models, 2)
-        return tuple(Contest(one, other, ALL_PAIRS) for one, other in pairs)
+        return tuple(PlannedComparison(one, other, ALL_PAIRS) for one, other in pairs)
     return (
         *_of_fusion(models, chosen, modality_of),
         *_floors(models, chosen),
@@ -61,37 +61,39 @@ def _of_fusion(
     models: Mapping[str, ModelPredictions],
     chosen: Mapping[Modality, str],
     modality_of: Mapping[str, str],
-) -> Iterator[Contest]:
+) -> Iterator[PlannedComparison]:
     """The verdict, each strategy against the same rival, and what each modality is worth."""
     if SELECTED not in models:
         return
     if BEST_SINGLE in models:
-        yield Contest(SELECTED, BEST_SINGLE, VERDICT)
+        yield PlannedComparison(SELECTED, BEST_SINGLE, VERDICT)
         for name in competing(models):
             if models[name].kind == "fusion":
-                yield Contest(name, BEST_SINGLE, "fusion against the best single modality")
+                yield PlannedComparison(
+                    name, BEST_SINGLE, "fusion against the best single modality"
+                )
     fused = modality_of[SELECTED].split("+")
     for name, model in models.items():
         if model.kind == "fusion" and " without " in name:
-            yield Contest(name.partition(" without ")[0], name, f"{WORTH}a modality")
+            yield PlannedComparison(name.partition(" without ")[0], name, f"{WORTH}a modality")
     if len(fused) == len(("one", "other")):
         by_name: Mapping[str, str] = {str(modality): name for modality, name in chosen.items()}
         for modality, rest in zip(fused, reversed(fused), strict=True):
             if rest in by_name:
-                yield Contest(SELECTED, by_name[rest], f"{WORTH}{modality}")
+                yield PlannedComparison(SELECTED, by_name[rest], f"{WORTH}{modality}")
 
 
 def _floors(
     models: Mapping[str, ModelPredictions], chosen: Mapping[Modality, str]
-) -> Iterator[Contest]:
+) -> Iterator[PlannedComparison]:
     for modality, name in chosen.items():
         if (floor := f"{modality}/{TRIVIAL}") in models:
-            yield Contest(name, floor, "against trivial features")
+            yield PlannedComparison(name, floor, "against trivial features")
 
 
 def _within(
     models: Mapping[str, ModelPredictions], modality_of: Mapping[str, str]
-) -> Iterator[Contest]:
+) -> Iterator[PlannedComparison]:
     names = competing(models)
     fusions = [name for name in names if models[name].kind == "fusion" and " without " not in name]
     families = {
@@ -100,16 +102,16 @@ def _within(
     } | {"fusion": fusions}
     for family, members in families.items():
         for one, other in combinations(members, 2):
-            yield Contest(one, other, f"{WITHIN}{family}")
+            yield PlannedComparison(one, other, f"{WITHIN}{family}")
 
 
 def _readers(
     models: Mapping[str, ModelPredictions], chosen: Mapping[Modality, str]
-) -> Iterator[Contest]:
+) -> Iterator[PlannedComparison]:
     readers = [name for name, model in models.items() if model.kind == "reader"]
     for reader in readers:
         for name in (*([SELECTED] if SELECTED in models else []), *chosen.values()):
-            yield Contest(name, reader, f"{READER}{reader}")
+            yield PlannedComparison(name, reader, f"{READER}{reader}")
 
 
 def _chosen_of(

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.intervals.confidence_intervals import Interval, cluster_bootstrap
 from axilla.evaluation.prediction_arrays import ModelPredictions
 from axilla.records.table_columns import DECISION_CURVE
@@ -83,7 +83,7 @@ def decision_curve(
     return values, cluster_bootstrap(statistic, clusters=n_clusters, rng=rng)
 
 
-def decision_table(material: Material) -> pd.DataFrame | None:
+def decision_table(material: EvaluationInputs) -> pd.DataFrame | None:
     """Return decision_curve.csv: every model and reader at each hundredth of the range asked for.
 
     `treat_all` is of the same patients as the model. None without predictions.

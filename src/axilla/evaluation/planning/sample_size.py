@@ -130,7 +130,7 @@ _WRONG_WAY: Final = "An AUC below 0.5 ranks the wrong way round; 1 leaves nothin
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SampleSize:
     """A number of patients, by class, and what it reaches: an interval's width, or a power."""
 
     n: int
@@ -204,7 +204,7 @@ def class_sizes(n: IntArray, *, prevalence: float) -> tuple[IntArray, IntArray]:
 
 def auc_width(
     auc: float, *, n: int, prevalence: float, scores: Scores = "exponential", effect: float = 1.0
-) -> Plan:
+) -> SampleSize:
     """Return the expected full width of the AUC's 95 % interval with `n` patients.
 
     The interval is the one that `auc_interval` reports without groups, symmetric on the logit
@@ -222,7 +222,7 @@ def patients_for_auc_width(
     prevalence: float,
     scores: Scores = "exponential",
     effect: float = 1.0,
-) -> Plan:
+) -> SampleSize:
     """Return the fewest patients whose AUC has a 95 % interval of this full width or less."""
     require_auc("auc", auc)
     require_between("width", width, 0, 1)
@@ -235,7 +235,7 @@ def patients_for_auc_width(
 
 def difference_power(
     pair: PairedAucs, *, n: int, prevalence: float, alpha: float = 0.05, effect: float = 1.0
-) -> Plan:
+) -> SampleSize:
     """Return the power of a two-sided DeLong test of two paired AUCs with `n` patients.
 
     The test divides the difference by its standard error as the sample shows it, so that of the
@@ -249,7 +249,7 @@ def difference_power(
 
 def patients_for_difference(
     pair: PairedAucs, *, power: float, prevalence: float, alpha: float = 0.05, effect: float = 1.0
-) -> Plan:
+) -> SampleSize:
     """Return the fewest patients with which the difference is found with at least this power."""
     require_between("alpha", alpha, 0, 1)
     require_between("power", power, alpha, 1, remedy="Chance alone finds as much as alpha.")
@@ -322,7 +322,7 @@ def _first_lasting(
     suffices: Callable[[FloatArray], NDArray[np.bool_]],
     *,
     prevalence: float,
-) -> Plan:
+) -> SampleSize:
     """Return the smallest number from which on every number up to the limit suffices."""
     n = np.arange(_FEWEST, MOST_PATIENTS + 1)
     reached = reach(n)
@@ -333,9 +333,9 @@ def _first_lasting(
     return _plan(int(n[first]), reached[first : first + 1], prevalence)
 
 
-def _plan(n: int, reached: FloatArray, prevalence: float) -> Plan:
+def _plan(n: int, reached: FloatArray, prevalence: float) -> SampleSize:
     positive, negative = class_sizes(np.array([n]), prevalence=prevalence)
-    return Plan(n, int(positive[0]), int(negative[0]), float(reached[0]))
+    return SampleSize(n, int(positive[0]), int(negative[0]), float(reached[0]))
 
 
 def _checked(n: int) -> int:
@@ -391,7 +391,7 @@ def patients_for_proportion_width(
     class_share: float,
     assurance: float | None = None,
     effect: float = 1.0,
-) -> Plan:
+) -> SampleSize:
     """Return the fewest patients for a Wilson 95 % interval of this full width.
 
     `share` is the expected sensitivity (or specificity) and `class_share` the prevalence (or one
@@ -416,7 +416,7 @@ def patients_for_proportion_width(
         n = _found(
             fewest(lambda n: binom.sf(counted - 1, n, class_share) >= assurance, least=counted)
         )
-    return Plan(n, counted, n - counted, reached)
+    return SampleSize(n, counted, n - counted, reached)
 
 
 def _first_assured(share: float, *, width: float, assurance: float) -> tuple[int, float]:

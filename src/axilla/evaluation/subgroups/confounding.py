@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.intervals.confidence_intervals import wilson
 from axilla.evaluation.table1.group_tests import Tested, compare_clustered_levels, compare_counts
 from axilla.records.patients import Patient
@@ -84,7 +84,7 @@ def relation_of(labels: IntArray, levels: IntArray, *, clusters: IntArray) -> Te
     return compare_counts(counts)
 
 
-def confounding_table(material: Material) -> pd.DataFrame | None:
+def confounding_table(material: EvaluationInputs) -> pd.DataFrame | None:
     """Return confounding.csv: prevalence per site and device, and their AUC for the outcome.
 
     None where the study knows neither, or only one of each.
@@ -98,7 +98,7 @@ def confounding_table(material: Material) -> pd.DataFrame | None:
     return pd.DataFrame(rows, columns=list(CONFOUNDING)) if rows else None
 
 
-def _origins(material: Material) -> Mapping[str, Callable[[Patient], str | None]]:
+def _origins(material: EvaluationInputs) -> Mapping[str, Callable[[Patient], str | None]]:
     def device(patient: Patient) -> str | None:
         value = patient.attributes.get(_DEVICE)
         return None if value is None else str(value)

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from axilla.config.study import StudyConfig
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.subgroups.confounding import relation_of
 from axilla.evaluation.table1.group_tests import Tested, not_tested
 from axilla.records.patients import Patient
@@ -18,7 +18,7 @@ from axilla.records.types import IMAGE_MODALITIES, ImageModality
 IntArray = NDArray[np.int64]
 
 
-def missingness_table(material: Material) -> pd.DataFrame | None:
+def missingness_table(material: EvaluationInputs) -> pd.DataFrame | None:
     """Return missingness.csv: per modality, clinical column and reading, who lacks it.
 
     `prevalence_missing` and `prevalence_known` are the shares of positives without and with it;

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.metrics.metrics_table import estimate_auc, estimate_proportion
 from axilla.evaluation.prediction_arrays import ModelPredictions
 from axilla.evaluation.subgroups.subgroup_interaction import Equality, equal_aucs, equal_proportions
@@ -85,7 +85,7 @@ def _printed(value: ClinicalValue) -> str:
 METRICS: Final = ("auc", "recall", "specificity")
 
 
-def subgroup_table(material: Material) -> pd.DataFrame | None:
+def subgroup_table(material: EvaluationInputs) -> pd.DataFrame | None:
     """Return AUC, recall and specificity of every model at every level, or None without subgroups.
 
     Columns are those of `SUBGROUPS`. Intervals are made as those of metrics.csv. `small` marks
@@ -121,7 +121,7 @@ def _values(patients: Sequence[Patient], column: str) -> dict[str, ClinicalValue
 
 
 def _column_rows(
-    column: str, values: Mapping[str, ClinicalValue], *, material: Material
+    column: str, values: Mapping[str, ClinicalValue], *, material: EvaluationInputs
 ) -> Iterator[tuple[object, ...]]:
     settings = material.config.evaluation
     levels = levels_of(values, cuts=settings.bands.get(column, ()))

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from axilla.config.study import StudyConfig
-from axilla.evaluation.evaluation_inputs import Material
+from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.table1.patient_table import Kind, table_one
 from axilla.evaluation.table1.table1_columns import kind_of
 from axilla.records.patients import ClinicalValue, Patient
 
 
-def study_table1(material: Material) -> pd.DataFrame | None:
+def study_table1(material: EvaluationInputs) -> pd.DataFrame | None:
     """Return Table 1 of the predicted patients by outcome; None without variables or two classes.
 
     Variables are those of evaluation.table1, else the clinical columns, the site and the reader.

@@ -25,7 +25,7 @@ _GEOMETRY = re.compile(r"roi_(left|top|width|height)")
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenColumns:
     """The variables of a table, in its order, and why each other column is not among them."""
 
     kinds: Mapping[str, Kind]
@@ -96,7 +96,7 @@ def choose_columns(
     columns: Sequence[str] = (),
     numbers: Sequence[str] = (),
     categories: Sequence[str] = (),
-) -> Chosen:
+) -> ChosenColumns:
     """Return what a table of `frame` compares: `columns`, or all that can be compared.
 
     `not_compared` maps columns that play another part to that part. Without `columns`, empty,
@@ -124,7 +124,7 @@ def choose_columns(
         problem = Problem(source, f"no column to compare ({reasons})", "one", "Use --columns.")
         raise CohortError(problem)
     kinds = _kinds(frame, kept, source=source, numbers=numbers, categories=categories)
-    return Chosen(kinds, left_out)
+    return ChosenColumns(kinds, left_out)
 
 
 def kind_of(column: str, texts: Iterable[str]) -> Kind:

@@ -75,7 +75,7 @@ removed, for the map and its rivals alike."""
 
 
 @dataclass(frozen=True, slots=True)
-class Curves:
+class DeletionCurves:
     """Areas and curves (STEPS + 1,) by name: `deletion` and `insertion` of map, random, edges."""
 
     areas: Mapping[str, float]
@@ -84,7 +84,7 @@ class Curves:
 
 def curves_of(
     model: CaseModel, described: Described, maps: Maps, *, modality: ImageModality, seed: int
-) -> list[Curves]:
+) -> list[DeletionCurves]:
     """Remove and insert the cells of each mapped image in the order of its map and of rivals.
 
     Source: Petsiuk, Das & Saenko, BMVC 2018 (RISE). Their measure is a class probability;
@@ -114,7 +114,7 @@ def _curves(
     modality: ImageModality,
     heat: torch.Tensor,
     rng: torch.Generator,
-) -> Curves:
+) -> DeletionCurves:
     stored = described.images[modality].planes[image : image + 1]
     planes = served_planes(model, modality, stored)
     side = min(CELLS, planes.shape[-1])
@@ -184,7 +184,7 @@ def _blurred(planes: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(smooth).round().clamp(0, 255).to(torch.uint8)
 
 
-def _measured(reached: torch.Tensor, sizes: Mapping[str, int]) -> Curves:
+def _measured(reached: torch.Tensor, sizes: Mapping[str, int]) -> DeletionCurves:
     """Measure logits (orders, 2, STEPS + 1) reached; `sizes` says how many orders each name has."""
     whole, blurred = reached[0, 0, 0], reached[0, 1, 0]
     side = -1.0 if whole < 0 else 1.0
@@ -199,4 +199,4 @@ def _measured(reached: torch.Tensor, sizes: Mapping[str, int]) -> Curves:
             areas[f"{kind}_{name}"] = float(torch.trapezoid(curve, dx=1 / STEPS))
             curves[f"{kind}_{name}"] = tuple(curve.tolist())
         start += size
-    return Curves(areas, curves)
+    return DeletionCurves(areas, curves)

@@ -13,7 +13,7 @@ from torch import nn
 from axilla.explanation.faithfulness.rank_correlation import rank_correlations
 from axilla.explanation.methods.case_model import CaseModel, Described, Images
 from axilla.explanation.methods.explainer import Maps
-from axilla.inference.modality_networks import Part
+from axilla.inference.modality_networks import ModalityNetworks
 from axilla.models.pca import Projection
 from axilla.models.pooling import pooled_by, shares_in_bags
 from axilla.records.types import ImageModality
@@ -95,9 +95,9 @@ def _fitted(
     modality: ImageModality,
     *,
     images: Images,
-    like: Part,
+    like: ModalityNetworks,
     rng: torch.Generator,
-) -> Part:
+) -> ModalityNetworks:
     """Return the part with statistics of these images and its projection shuffled.
 
     Components are brought back to the size they had, so that fusion works where it did.

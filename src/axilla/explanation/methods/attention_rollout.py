@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from axilla.explanation.methods.class_activation import Explained, Score
+from axilla.explanation.methods.class_activation import ExplainedBatch, Score
 
 
 def attention_layers(network: nn.Module) -> tuple[nn.Module, ...]:
@@ -27,7 +27,7 @@ def rollout(
     *,
     layers: Sequence[nn.Module],
     score: Score,
-) -> Explained:
+) -> ExplainedBatch:
     """Follow relevance through all attention layers from the class token to the patches.
 
     `images` (B, K, S, S). Maps are (B, h, w) over the patches: what speaks for the outcome, minus
@@ -44,7 +44,7 @@ def rollout(
     attentions = [matrix.detach() for matrix in matrices]
     for_outcome = _relevance(attentions, gradients, sign=1.0)
     against = _relevance(attentions, gradients, sign=-1.0)
-    return Explained(for_outcome - against, logits.detach())
+    return ExplainedBatch(for_outcome - against, logits.detach())
 
 
 def _relevance(

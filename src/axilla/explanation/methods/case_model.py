@@ -9,7 +9,13 @@ import torch
 
 from axilla.explanation.methods.class_activation import Score, spatial_layer
 from axilla.inference.bundle import Bundle
-from axilla.inference.modality_networks import Part, fusion_of, misfit, part_of, pixel_settings
+from axilla.inference.modality_networks import (
+    ModalityNetworks,
+    fusion_of,
+    misfit,
+    part_of,
+    pixel_settings,
+)
 from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
 from axilla.models.pooling import pooled_by, shares_in_bags
@@ -65,7 +71,9 @@ class CaseModel:
             self.fusion = fusion_of(bundle)
         except (RuntimeError, LookupError, TypeError, ConfigError) as error:
             raise misfit() from error
-        self.parts: dict[Modality, Part] = {part.manifest.modality: part for part in parts}
+        self.parts: dict[Modality, ModalityNetworks] = {
+            part.manifest.modality: part for part in parts
+        }
         for part in parts:
             if part.backbone is not None:
                 part.backbone.requires_grad_(requires_grad=False)
@@ -207,7 +215,7 @@ class CaseModel:
             shares_in_bags(part.pool.scores(part.components(whole)), owner, bags=len(cases)),
         )
 
-    def _clinical(self, part: Part, cases: Sequence[Patient]) -> torch.Tensor:
+    def _clinical(self, part: ModalityNetworks, cases: Sequence[Patient]) -> torch.Tensor:
         if part.encoder is None:
             raise BundleError("a clinical part without its encoder; copy the bundle again.")
         features = torch.from_numpy(part.encoder([case.clinical for case in cases]))

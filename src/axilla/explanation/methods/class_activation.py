@@ -117,7 +117,7 @@ Score = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedBatch:
     """Maps (B, h, w), signed: positive where the image speaks for the outcome; logits (B,)."""
 
     maps: torch.Tensor
@@ -131,7 +131,7 @@ def class_activation(
     layer: nn.Module,
     score: Score,
     method: CamMethod = "gradcam",
-) -> Explained:
+) -> ExplainedBatch:
     """Map what the layer's activations say for each image's logit; one forward, one backward pass.
 
     `images` (B, K, S, S), `network` in evaluation mode. `gradcam` weighs each channel by its mean
@@ -144,4 +144,4 @@ def class_activation(
         (slope,) = torch.autograd.grad(logits.sum(), outputs[-1])
     gradient, activation = channels_first(slope), channels_first(outputs[-1].detach())
     weights = gradient.mean((2, 3), keepdim=True) if method == "gradcam" else gradient.relu()
-    return Explained((weights * activation).sum(1), logits.detach())
+    return ExplainedBatch((weights * activation).sum(1), logits.detach())

@@ -8,7 +8,7 @@ from torch import nn
 
 from axilla.explanation.methods.attention_rollout import attention_layers, rollout
 from axilla.explanation.methods.case_model import CaseModel, Described
-from axilla.explanation.methods.class_activation import Explained, Score, class_activation
+from axilla.explanation.methods.class_activation import ExplainedBatch, Score, class_activation
 from axilla.explanation.methods.integrated_gradients import integrated_gradients
 from axilla.preprocessing.augment import count_served_views
 from axilla.records.types import ImageModality
@@ -65,7 +65,7 @@ class Explainer:
             logits.append(found.logits.cpu())
         return Maps(self.method, which, torch.cat(values), torch.cat(logits))
 
-    def _one(self, views: torch.Tensor, score: Score) -> Explained:
+    def _one(self, views: torch.Tensor, score: Score) -> ExplainedBatch:
         """Explain views (VB, K, S, S): images, then any mirror images that the model sees."""
         mirror = self._model.mirror
         count = count_served_views(mirror=mirror)
@@ -88,7 +88,7 @@ class Explainer:
         return _joined(found) if mirror else found
 
 
-def _joined(found: Explained) -> Explained:
+def _joined(found: ExplainedBatch) -> ExplainedBatch:
     """Turn the mirror images' maps back, and add them to those of the images."""
     stored, mirrored = found.maps.chunk(2)
-    return Explained(stored + mirrored.flip(-1), found.logits)
+    return ExplainedBatch(stored + mirrored.flip(-1), found.logits)

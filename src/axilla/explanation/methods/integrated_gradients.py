@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from axilla.explanation.methods.class_activation import Explained, Score
+from axilla.explanation.methods.class_activation import ExplainedBatch, Score
 from axilla.preprocessing.augment import flip
 
 STEPS = 8
@@ -19,7 +19,7 @@ def integrated_gradients(
     score: Score,
     mirror: bool = True,
     steps: int = STEPS,
-) -> Explained:
+) -> ExplainedBatch:
     """Add up gradients on the straight way from a blank image to each of `images` (B, K, S, S).
 
     Blank is the image's own mean colour, so that brightness is no evidence. `score` is asked of
@@ -46,4 +46,4 @@ def integrated_gradients(
     per_pixel = (slope * way).sum(1, keepdim=True)
     block = max(1, images.shape[-1] // _SIDE)
     summed = functional.avg_pool2d(per_pixel, block) * block**2
-    return Explained(summed.squeeze(1).detach(), logits)
+    return ExplainedBatch(summed.squeeze(1).detach(), logits)

@@ -20,7 +20,7 @@ _NEEDED: Final = COLUMNS[:6]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class AnswerRow:
     """One answer as it stands in a file; `place` is its row, or its number."""
 
     file: str
@@ -35,7 +35,7 @@ class Given:
     packet: str
 
 
-def read_given(path: Path) -> list[Given]:
+def read_given(path: Path) -> list[AnswerRow]:
     """Read the answers of one file; raise `StudyError` or `CohortError` if it holds none."""
     if path.suffix.lower() == ".json":
         return _json(path)
@@ -57,7 +57,7 @@ def read_given(path: Path) -> list[Given]:
     ]
 
 
-def _json(path: Path) -> list[Given]:
+def _json(path: Path) -> list[AnswerRow]:
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise _unreadable(path, "more than 64 MiB")
@@ -76,8 +76,8 @@ def _json(path: Path) -> list[Given]:
     ]
 
 
-def _given(file: str, place: str, cells: Mapping[str, Any]) -> Given:
-    return Given(file, place, *(_text(cells.get(name)) for name in COLUMNS))
+def _given(file: str, place: str, cells: Mapping[str, Any]) -> AnswerRow:
+    return AnswerRow(file, place, *(_text(cells.get(name)) for name in COLUMNS))
 
 
 def _text(value: object) -> str:
@@ -121,8 +121,8 @@ class Answers:
 
 @dataclass(slots=True)
 class _Collected:
-    rows: dict[Question, list[Given]] = field(default_factory=lambda: defaultdict(list))
-    strange: dict[tuple[str, str, str], list[Given]] = field(
+    rows: dict[Question, list[AnswerRow]] = field(default_factory=lambda: defaultdict(list))
+    strange: dict[tuple[str, str, str], list[AnswerRow]] = field(
         default_factory=lambda: defaultdict(list)
     )
     faults: list[Problem] = field(default_factory=list)
@@ -174,7 +174,7 @@ class _Known:
         """Tell whether an answer belongs to this export, as far as it says."""
         return folded(name) in ("", self._key.packet)
 
-    def question(self, row: Given) -> Question | tuple[str, str]:
+    def question(self, row: AnswerRow) -> Question | tuple[str, str]:
         """Return what a row answers, or the column that names something unknown and its text."""
         reader = self._readers.get(folded(row.reader))
         if reader is None:
@@ -190,7 +190,7 @@ class _Known:
             return "criterion", row.criterion
         return reader, item.case, modality, criterion
 
-    def strange(self, file: str, column: str, text: str, rows: Sequence[Given]) -> Problem:
+    def strange(self, file: str, column: str, text: str, rows: Sequence[AnswerRow]) -> Problem:
         """Return the fault of all rows of a file that name the same unknown thing."""
         known: dict[str, list[str]] = {
             "reader": list(self._readers.values()),
@@ -211,8 +211,8 @@ class _Known:
         )
 
 
-def _collect(given: Iterable[Given], known: _Known, collected: _Collected) -> None:
-    foreign: dict[tuple[str, str], list[Given]] = defaultdict(list)
+def _collect(given: Iterable[AnswerRow], known: _Known, collected: _Collected) -> None:
+    foreign: dict[tuple[str, str], list[AnswerRow]] = defaultdict(list)
     for row in given:
         if not known.packet(row.packet):
             foreign[row.file, row.packet].append(row)
@@ -233,7 +233,7 @@ def _collect(given: Iterable[Given], known: _Known, collected: _Collected) -> No
     ]
 
 
-def _judge(rows: Sequence[Given]) -> tuple[Rating | None, list[Problem]]:
+def _judge(rows: Sequence[AnswerRow]) -> tuple[Rating | None, list[Problem]]:
     """Return the one answer of several rows to a question, and what is wrong with them."""
     filled = [row for row in rows if row.present or row.matches or row.comment]
     if not filled:
@@ -249,7 +249,7 @@ def _judge(rows: Sequence[Given]) -> tuple[Rating | None, list[Problem]]:
     return (ratings[0] if ratings else None), faults
 
 
-def _rating(row: Given) -> tuple[Rating | None, Problem | None]:
+def _rating(row: AnswerRow) -> tuple[Rating | None, Problem | None]:
     """Return a row's answer; an invalid or missing match leaves `present` standing."""
     present, matches = _yes(row.present), _yes(row.matches)
     if present is None:
@@ -272,14 +272,14 @@ def _yes(text: str) -> bool | None:
     return True if word in _YES else False if word in _NO else None
 
 
-def _fault(row: Given, column: str, found: str, expected: str) -> Problem:
+def _fault(row: AnswerRow, column: str, found: str, expected: str) -> Problem:
     place = f"{row.file}, {row.place}, column {column}"
     remedy = f"Ask {row.reader} about {_name(row)}."
     return Problem(place, found, expected, remedy)
 
 
 def _unanswered(
-    key: Key, answered: set[Question], rows: Mapping[Question, Sequence[Given]]
+    key: Key, answered: set[Question], rows: Mapping[Question, Sequence[AnswerRow]]
 ) -> tuple[list[Problem], tuple[Problem, ...]]:
     """Return empty ratings in cases that were begun, and cases and readers without any."""
     empty: list[Problem] = []
@@ -303,7 +303,7 @@ def _unanswered(
 
 
 def _begun(
-    left: Sequence[Question], rows: Mapping[Question, Sequence[Given]], *, of: int
+    left: Sequence[Question], rows: Mapping[Question, Sequence[AnswerRow]], *, of: int
 ) -> Problem:
     reader, case = left[0][:2]
     where = next((f"{row.file}, {row.place}, " for q in left for row in rows.get(q, ())), "")
@@ -312,7 +312,7 @@ def _begun(
     return Problem(f"{where}{reader}, case {case}", found, "yes or no for each", remedy)
 
 
-def _name(row: Given) -> str:
+def _name(row: AnswerRow) -> str:
     return f"{row.case}, {row.modality}, {row.criterion}"
 
 

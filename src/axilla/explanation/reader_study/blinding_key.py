@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from axilla.explanation.reader_study.case_sampling import Item
+from axilla.explanation.reader_study.case_sampling import CaseShowing
 from axilla.explanation.reader_study.reading_questions import Criteria
 from axilla.records.errors import Problem, StudyError
 from axilla.records.types import IMAGE_MODALITIES
@@ -30,10 +30,10 @@ class Key:
     seed: int
     model: str
     criteria: Criteria
-    items: tuple[Item, ...]
+    items: tuple[CaseShowing, ...]
     orders: Mapping[str, tuple[str, ...]]
 
-    def item(self, case: str) -> Item:
+    def item(self, case: str) -> CaseShowing:
         """Return the showing of a code."""
         return next(item for item in self.items if item.case == case)
 
@@ -79,7 +79,7 @@ def read_key(path: Path) -> Key:
                 if m in content["criteria"]
             },
             tuple(
-                Item(
+                CaseShowing(
                     str(item["case"]),
                     str(item["patient_id"]),
                     "decoy" if item["map"] == "decoy" else "real",

@@ -23,7 +23,7 @@ _FEWEST_DIGITS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class EligiblePatient:
     """A patient who can be drawn: modalities with a map, and those with a usable decoy too."""
 
     shown: tuple[ImageModality, ...]
@@ -31,7 +31,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class CaseShowing:
     """One showing of a case under its code."""
 
     case: str
@@ -41,21 +41,21 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class SampledCases:
     """The showings in the order of their codes, and each reader's order of codes."""
 
-    items: tuple[Item, ...]
+    items: tuple[CaseShowing, ...]
     orders: Mapping[str, tuple[str, ...]]
 
 
 def draw_cases(
-    candidates: Mapping[str, Candidate],
+    candidates: Mapping[str, EligiblePatient],
     *,
     cases: int,
     readers: int,
     decoy_share: float,
     rng: Generator,
-) -> Drawn:
+) -> SampledCases:
     """Draw cases, decoys, codes and orders; all candidates if there are no more than `cases`."""
     known = sorted(candidates)
     chosen = [known[i] for i in rng.permutation(len(known))[:cases]]
@@ -68,15 +68,15 @@ def draw_cases(
     ]
     digits = max(_FEWEST_DIGITS, len(str(len(showings))))
     items = tuple(
-        Item(f"C{number:0{digits}d}", *showings[i])
+        CaseShowing(f"C{number:0{digits}d}", *showings[i])
         for number, i in enumerate(rng.permutation(len(showings)), start=1)
     )
     orders = {f"R{k + 1}": _order(items, doubled, reader=k, rng=rng) for k in range(readers)}
-    return Drawn(items, orders)
+    return SampledCases(items, orders)
 
 
 def _order(
-    items: Sequence[Item], doubled: Sequence[str], *, reader: int, rng: Generator
+    items: Sequence[CaseShowing], doubled: Sequence[str], *, reader: int, rng: Generator
 ) -> tuple[str, ...]:
     """Deal the showings out: those of one case into the first and the last third."""
     code = {(item.patient_id, item.map): item.case for item in items}

@@ -17,7 +17,7 @@ from PIL import Image
 
 from axilla.explanation.heatmap_file import FloatMap
 from axilla.explanation.overlay import STRENGTH, colours, enlarged, strength
-from axilla.explanation.reader_study.case_sampling import Item
+from axilla.explanation.reader_study.case_sampling import CaseShowing
 from axilla.explanation.reader_study.reading_questions import Criteria
 from axilla.records.errors import Problem, StudyError
 from axilla.records.roi_rectangle import Roi
@@ -31,7 +31,7 @@ _MAP_PX: Final = 448
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PacketPicture:
     """PNG bytes of an image and of its map, and where the map lies, in percent of the image.
 
     `box_percent` is left, top, width, height. The files hold pixels and nothing else.
@@ -45,7 +45,7 @@ class Shown:
 
 def shown(
     pixels: Pixels, values: FloatMap, *, window: Roi, scale: float, signed: bool = False
-) -> Shown:
+) -> PacketPicture:
     """Return an image (H, W, 3) and its map (h, w), as a reader gets them its strength alone.
 
     With `signed` the map has both colours, for people who may know the prediction.
@@ -66,7 +66,7 @@ def shown(
         window.height_px / height,
     )
     left, top, across, down = (round(side * 100, 4) for side in box)
-    return Shown(
+    return PacketPicture(
         _png(image),
         _png(Image.fromarray((colours if signed else strength)(paint, scale))),
         image.size,
@@ -116,7 +116,7 @@ class Packet:
     name: str
     reader: str
     criteria: Criteria
-    items: tuple[Item, ...]
+    items: tuple[CaseShowing, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def image_names(case: str, modality: ImageModality) -> tuple[str, str]:
 
 
 def write_packet(
-    folder: Path, packet: Packet, pictures: Mapping[tuple[str, ImageModality], Shown]
+    folder: Path, packet: Packet, pictures: Mapping[tuple[str, ImageModality], PacketPicture]
 ) -> None:
     """Write page, table and images; `pictures` are by code and modality.
 
@@ -161,7 +161,9 @@ def template(packet: Packet) -> bytes:
     return stream.getvalue().encode("utf-8-sig")
 
 
-def asked(items: Iterable[Item], criteria: Criteria) -> Iterator[tuple[Item, ImageModality, str]]:
+def asked(
+    items: Iterable[CaseShowing], criteria: Criteria
+) -> Iterator[tuple[CaseShowing, ImageModality, str]]:
     """Yield every question of showings, in their order."""
     for item in items:
         for modality in item.modalities:
@@ -169,7 +171,7 @@ def asked(items: Iterable[Item], criteria: Criteria) -> Iterator[tuple[Item, Ima
                 yield item, modality, criterion
 
 
-def page(packet: Packet, pictures: Mapping[tuple[str, ImageModality], Shown]) -> str:
+def page(packet: Packet, pictures: Mapping[tuple[str, ImageModality], PacketPicture]) -> str:
     """Return the page that shows one case at a time and keeps the answers in the browser."""
     data = {
         "packet": packet.name,
@@ -237,7 +239,9 @@ def _filled(table: Path) -> bool:
 
 
 def _image(
-    item: Item, modality: ImageModality, pictures: Mapping[tuple[str, ImageModality], Shown]
+    item: CaseShowing,
+    modality: ImageModality,
+    pictures: Mapping[tuple[str, ImageModality], PacketPicture],
 ) -> dict[str, Any]:
     image, heat = image_names(item.case, modality)
     shown = pictures[item.case, modality]

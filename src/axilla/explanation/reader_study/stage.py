@@ -19,11 +19,16 @@ from axilla.explanation.heatmap_file import (
     read_legend,
 )
 from axilla.explanation.reader_study.blinding_key import KEY, Key, as_json, packet_name, read_key
-from axilla.explanation.reader_study.case_sampling import Candidate, Drawn, Item, draw_cases
+from axilla.explanation.reader_study.case_sampling import (
+    CaseShowing,
+    EligiblePatient,
+    SampledCases,
+    draw_cases,
+)
 from axilla.explanation.reader_study.packets import (
     PAGE,
     Packet,
-    Shown,
+    PacketPicture,
     answered,
     disguised,
     shown,
@@ -39,11 +44,11 @@ from axilla.records.run_folder import RunFolder
 from axilla.records.types import ImageModality
 
 _SEED_OF_REVIEW: Final = 6
-Pictures = dict[tuple[str, ImageModality], Shown]
+Pictures = dict[tuple[str, ImageModality], PacketPicture]
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class PacketExport:
     """What an export came to; packets of `kept` readers hold answers and stay as they are."""
 
     key: Key
@@ -63,7 +68,7 @@ def export_review(
     replace: bool,
     progress: Progress,
     held: Collection[str] = (),
-) -> Exported:
+) -> PacketExport:
     """Draw cases, write one packet per reader into `out`, and the key into results/review.
 
     The same study and seed give the same packets. `held` are readers whose answers to the present
@@ -105,7 +110,7 @@ def export_review(
     folder.write_json(KEY, as_json(key))
     for reader, packet in new.items():
         write_packet(out / reader, packet, pictures)
-    return Exported(key, out, kept, asked=cases)
+    return PacketExport(key, out, kept, asked=cases)
 
 
 def _chosen_by_a_rule() -> StudyError:
@@ -120,13 +125,13 @@ def _chosen_by_a_rule() -> StudyError:
     )
 
 
-def _candidate(file: HeatmapFile, criteria: Criteria) -> Candidate | None:
+def _candidate(file: HeatmapFile, criteria: Criteria) -> EligiblePatient | None:
     maps = {modality: file.maps[modality] for modality in criteria if modality in file.maps}
     decoys = tuple(modality for modality, one in maps.items() if usable_decoy(one.decoy))
-    return Candidate(tuple(maps), decoys) if maps else None
+    return EligiblePatient(tuple(maps), decoys) if maps else None
 
 
-def _key(drawn: Drawn, criteria: Criteria, legend: Legend, *, seed: int) -> Key:
+def _key(drawn: SampledCases, criteria: Criteria, legend: Legend, *, seed: int) -> Key:
     unnamed = Key("", seed, legend.model, criteria, drawn.items, drawn.orders)
     content = as_json(unnamed)
     # A reader more does not change what the others were shown.
@@ -174,7 +179,7 @@ def _protect(
 def _pictures(
     config: StudyConfig,
     folder: RunFolder,
-    items: tuple[Item, ...],
+    items: tuple[CaseShowing, ...],
     files: Mapping[str, HeatmapFile],
     *,
     scale: Mapping[ImageModality, float],
@@ -202,13 +207,13 @@ def _pictures(
 
 
 def _shown(
-    item: Item,
+    item: CaseShowing,
     modality: ImageModality,
     heatmap: Heatmap,
     listed: Mapping[str, ImagesOf],
     *,
     scale: float,
-) -> Shown | Problem:
+) -> PacketPicture | Problem:
     found = listed.get(item.patient_id)
     images = found.files.get(modality, ()) if found else ()
     if heatmap.image >= len(images):

@@ -91,7 +91,7 @@ _MAX_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedFrame:
     """Values (H, W) or (H, W, 3) of a frame; `photometric` says what they mean now."""
 
     values: Values
@@ -100,7 +100,7 @@ class Decoded:
     high_bit: int
 
 
-def decoder_of(syntax: uid.UID) -> Callable[[bytes, Layout], Decoded]:
+def decoder_of(syntax: uid.UID) -> Callable[[bytes, Layout], DecodedFrame]:
     """Return the decoder of a compressed transfer syntax; raise `Refused` for any other."""
     if syntax in uid.JPEGTransferSyntaxes:
         return _decode_jpeg
@@ -114,7 +114,7 @@ def decoder_of(syntax: uid.UID) -> Callable[[bytes, Layout], Decoded]:
     raise unsupported(known, expected="a transfer syntax of single images")
 
 
-def _decode_rle(stream: bytes, layout: Layout) -> Decoded:
+def _decode_rle(stream: bytes, layout: Layout) -> DecodedFrame:
     width = layout.bits_allocated // _BYTE_BITS
     planes = unpacked_segments(stream, segments=width * layout.samples, count=layout.frame_pixels)
     # The bytes of a value are in segments of their own, the highest first.
@@ -124,10 +124,10 @@ def _decode_rle(stream: bytes, layout: Layout) -> Decoded:
         pairs = np.stack([parts[:, 1], parts[:, 0]], axis=-1)
         flat = pairs.view("<u2").ravel()
     values = arranged(flat, layout, by_plane=True)
-    return Decoded(values, layout.bits_stored, layout.photometric, layout.high_bit)
+    return DecodedFrame(values, layout.bits_stored, layout.photometric, layout.high_bit)
 
 
-def _decode_jpeg(stream: bytes, layout: Layout) -> Decoded:
+def _decode_jpeg(stream: bytes, layout: Layout) -> DecodedFrame:
     header = jpeg_header(stream)
     _check(header, layout)
     refuse_many_scans(stream)
@@ -149,7 +149,7 @@ def _decode_jpeg(stream: bytes, layout: Layout) -> Decoded:
         raise damaged("damaged JPEG data") from error
 
 
-def _decode_gdcm(stream: bytes, header: Codestream, layout: Layout) -> Decoded:
+def _decode_gdcm(stream: bytes, header: Codestream, layout: Layout) -> DecodedFrame:
     lossless = header.process == _LOSSLESS
     syntax = uid.JPEGLossless if lossless else uid.JPEGExtended12Bit
     allocated = _BYTE_BITS if header.bits <= _BYTE_BITS else _MAX_BITS
@@ -181,7 +181,7 @@ def _gdcm_gray() -> int:
     return int(gdcm.PhotometricInterpretation.MONOCHROME2)
 
 
-def _decode_jpeg_ls(stream: bytes, layout: Layout) -> Decoded:
+def _decode_jpeg_ls(stream: bytes, layout: Layout) -> DecodedFrame:
     header = jpeg_header(stream)
     _check(header, layout)
     if header.process != _LS:
@@ -196,7 +196,7 @@ def _decode_jpeg_ls(stream: bytes, layout: Layout) -> Decoded:
     return _decoded(values, header, layout, layout.photometric)
 
 
-def _decode_jpeg2000(stream: bytes, layout: Layout) -> Decoded:
+def _decode_jpeg2000(stream: bytes, layout: Layout) -> DecodedFrame:
     header, start = jpeg2000_header(stream)
     _check(header, layout)
     try:
@@ -222,10 +222,10 @@ def _check(header: Codestream, layout: Layout) -> None:
         raise damaged(f"{header.bits} bits per value")
 
 
-def _decoded(values: Values, header: Codestream, layout: Layout, photometric: str) -> Decoded:
+def _decoded(values: Values, header: Codestream, layout: Layout, photometric: str) -> DecodedFrame:
     # Some encoders fill the container: 12 bits of a frame whose codestream has 16.
     bits = min(header.bits, layout.bits_stored)
-    return Decoded(values, bits, photometric, bits - 1)
+    return DecodedFrame(values, bits, photometric, bits - 1)
 
 
 def _shaped(plain: bytes, layout: Layout, *, bits: int, by_plane: bool) -> Values:

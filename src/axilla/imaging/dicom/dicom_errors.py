@@ -24,7 +24,7 @@ DAMAGED = (
 )
 
 
-class Refused(Exception):  # noqa: N818 - `reading` turns it into UnreadableImage
+class DicomError(Exception):
     """A DICOM file cannot be read; holds the parts of a `Problem` without the place."""
 
     def __init__(self, found: str, *, expected: str, remedy: str) -> None:
@@ -34,13 +34,13 @@ class Refused(Exception):  # noqa: N818 - `reading` turns it into UnreadableImag
         self.remedy = remedy
 
 
-def damaged(found: str) -> Refused:
+def damaged(found: str) -> DicomError:
     """Return the refusal of a file whose parts contradict each other."""
     remedy = "Export it again from the archive (PACS)."
-    return Refused(found, expected="an undamaged DICOM file", remedy=remedy)
+    return DicomError(found, expected="an undamaged DICOM file", remedy=remedy)
 
 
-def unsupported(found: str, *, expected: str) -> Refused:
+def unsupported(found: str, *, expected: str) -> DicomError:
     """Return the refusal of a file that is valid but of a kind that axilla does not read."""
     remedy = "Export it uncompressed (Explicit VR Little Endian) in 8 bits, or as PNG."
-    return Refused(found, expected=expected, remedy=remedy)
+    return DicomError(found, expected=expected, remedy=remedy)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid
 
-from axilla.imaging.decoded_image import Picture
-from axilla.imaging.dicom.dicom_errors import DAMAGED, Refused, damaged
+from axilla.imaging.decoded_image import DecodedImage
+from axilla.imaging.dicom.dicom_errors import DAMAGED, DicomError, damaged
 from axilla.imaging.dicom.elements import Attributes
 from axilla.imaging.dicom.frames import Frames, frames_of, sharpest
 from axilla.imaging.dicom.header import Header, read_header
@@ -41,10 +41,10 @@ _SLIDES = (uid.VLWholeSlideMicroscopyImageStorage, uid.VLSlideCoordinatesMicrosc
 
 
 def refuse_others(attributes: Attributes, sop_class: uid.UID) -> None:
-    """Raise `Refused` unless the object is an ultrasound image or an undeclared screenshot."""
+    """Raise `DicomError` unless the object is an ultrasound image or an undeclared screenshot."""
     modality = attributes.word("Modality")
     if sop_class in _SLIDES or modality == "SM":
-        raise Refused(
+        raise DicomError(
             "a microscopic slide",
             expected="an ultrasound image",
             remedy="Put it into the pathology column.",
@@ -55,14 +55,14 @@ def refuse_others(attributes: Attributes, sop_class: uid.UID) -> None:
         return
     # Only names of the standard: whatever else stands there may identify somebody.
     named = sop_class.name if sop_class.type == "SOP Class" else "another kind of object"
-    raise Refused(
+    raise DicomError(
         f"DICOM of the kind {named}",
         expected="an ultrasound image",
         remedy="Choose the ultrasound image of this examination.",
     )
 
 
-def read_dicom(path: Path, *, frame: int | None = None) -> Picture:
+def read_dicom(path: Path, *, frame: int | None = None) -> DecodedImage:
     """Return a frame of an ultrasound file, black outside its B-mode regions.
 
     `frame` counts from 1; without it the sharpest is read: the one with the largest variance of
@@ -75,7 +75,7 @@ def read_dicom(path: Path, *, frame: int | None = None) -> Picture:
         frames = frames_of(header, layout)
         index, pixels = _chosen(frames, layout, frame, regions)
         tags = tags_of(header.attributes, layout, syntax=header.syntax)
-        return Picture(
+        return DecodedImage(
             pixels=_framed(pixels, regions.parts),
             region=regions.whole,
             pixel_mm=regions.pixel_mm,
@@ -103,7 +103,7 @@ def _opened(path: Path) -> Iterator[tuple[Header, Layout]]:
             header = read_header(stream)
             refuse_others(header.attributes, header.sop_class)
             yield header, layout_of(header.attributes)
-    except Refused as error:
+    except DicomError as error:
         raise _unreadable(path, error) from error
     except DAMAGED as error:
         # Not chained: these messages may quote what stands in the file, or its whole path.
@@ -113,11 +113,11 @@ def _opened(path: Path) -> Iterator[tuple[Header, Layout]]:
 def _file(path: Path) -> Path:
     if not path.is_file():
         remedy = "Correct the path, or add the file."
-        raise Refused("no such file", expected="an ultrasound DICOM file", remedy=remedy)
+        raise DicomError("no such file", expected="an ultrasound DICOM file", remedy=remedy)
     return path
 
 
-def _unreadable(path: Path, refused: Refused) -> UnreadableImage:
+def _unreadable(path: Path, refused: DicomError) -> UnreadableImage:
     return UnreadableImage(Problem(path.name, refused.found, refused.expected, refused.remedy))
 
 
@@ -127,7 +127,7 @@ def _chosen(
     if frame is None:
         return sharpest(frames, layout.frames, parts=regions.parts)
     if not 1 <= frame <= layout.frames:
-        raise Refused(
+        raise DicomError(
             f"{layout.frames} frames and number {frame} asked for",
             expected=f"a frame from 1 to {layout.frames}",
             remedy="Correct the frame in the table, or leave it empty for the sharpest.",

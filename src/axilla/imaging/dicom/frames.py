@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axilla.imaging.decoded_image import LUMA
-from axilla.imaging.dicom.codecs import Decoded, Values, arranged, decoder_of
-from axilla.imaging.dicom.dicom_errors import Refused, damaged
+from axilla.imaging.dicom.codecs import DecodedFrame, Values, arranged, decoder_of
+from axilla.imaging.dicom.dicom_errors import DicomError, damaged
 from axilla.imaging.dicom.fragments import locate, read_fragments
-from axilla.imaging.dicom.header import UNDEFINED_LENGTH, Header, Pixels
+from axilla.imaging.dicom.header import UNDEFINED_LENGTH, Header, PixelData
 from axilla.imaging.dicom.lookup_tables import palette_table, rgb_of_ybr, tone_table, widened
 from axilla.imaging.dicom.pixel_format import Layout
 from axilla.records.roi_rectangle import Roi
@@ -84,11 +84,11 @@ _PACKED = "YBR_FULL_422"
 def frames_of(header: Header, layout: Layout) -> Frames:
     """Return the function that reads frame `index` (from 0) as (H, W) gray or (H, W, 3) RGB.
 
-    All frames must lie in the file; raises `Refused`, as does the function.
+    All frames must lie in the file; raises `DicomError`, as does the function.
     """
     pixels = header.pixels
     if pixels is None:
-        raise Refused(
+        raise DicomError(
             "no pixels",
             expected="an ultrasound image",
             remedy="Choose the image of this examination, not its report.",
@@ -100,7 +100,7 @@ def frames_of(header: Header, layout: Layout) -> Frames:
     return lambda index: _displayed(read(index), header, layout)
 
 
-def _compressed(header: Header, pixels: Pixels, layout: Layout) -> Callable[[int], Decoded]:
+def _compressed(header: Header, pixels: PixelData, layout: Layout) -> Callable[[int], DecodedFrame]:
     decode = decoder_of(header.syntax)
     if pixels.length != UNDEFINED_LENGTH:
         raise damaged("compressed pixel data without fragments")
@@ -114,7 +114,7 @@ def _compressed(header: Header, pixels: Pixels, layout: Layout) -> Callable[[int
     )
 
 
-def _plain(header: Header, pixels: Pixels, layout: Layout) -> Callable[[int], Decoded]:
+def _plain(header: Header, pixels: PixelData, layout: Layout) -> Callable[[int], DecodedFrame]:
     present = min(pixels.length, header.stream.seek(0, os.SEEK_END) - pixels.offset)
     size, packed = layout.frame_bytes, False
     # Some files say 422 and hold a value for each pixel and sample: believe their length.
@@ -125,13 +125,13 @@ def _plain(header: Header, pixels: Pixels, layout: Layout) -> Callable[[int], De
         raise damaged(f"{present} bytes of pixels where {size * layout.frames} are declared")
     swapped = not header.little_endian and pixels.words and layout.bits_allocated == 8  # noqa: PLR2004
 
-    def read(index: int) -> Decoded:
+    def read(index: int) -> DecodedFrame:
         start = pixels.offset + index * size
         plain = (_swapped_bytes if swapped else _bytes_at)(
             header.stream, start, size, origin=pixels.offset
         )
         values = _values(plain, layout, big=not header.little_endian, packed=packed)
-        return Decoded(values, layout.bits_stored, layout.photometric, layout.high_bit)
+        return DecodedFrame(values, layout.bits_stored, layout.photometric, layout.high_bit)
 
     return read
 
@@ -162,7 +162,7 @@ def _values(plain: bytes, layout: Layout, *, big: bool, packed: bool) -> Values:
     return arranged(deep, layout, by_plane=layout.by_plane)
 
 
-def _displayed(decoded: Decoded, header: Header, layout: Layout) -> NDArray[np.uint8]:
+def _displayed(decoded: DecodedFrame, header: Header, layout: Layout) -> NDArray[np.uint8]:
     values, bits = decoded.values, decoded.bits
     shift = decoded.high_bit + 1 - bits
     if layout.samples == 1:
@@ -178,7 +178,7 @@ def _displayed(decoded: Decoded, header: Header, layout: Layout) -> NDArray[np.u
     return colours
 
 
-def _table(decoded: Decoded, header: Header, layout: Layout) -> NDArray[np.uint8]:
+def _table(decoded: DecodedFrame, header: Header, layout: Layout) -> NDArray[np.uint8]:
     if decoded.photometric == "PALETTE COLOR":
         return palette_table(header.attributes, bits=decoded.bits)
     return tone_table(

@@ -15,7 +15,7 @@ from pydicom import uid
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
-from axilla.imaging.dicom.dicom_errors import DAMAGED, Refused, damaged, unsupported
+from axilla.imaging.dicom.dicom_errors import DAMAGED, DicomError, damaged, unsupported
 from axilla.imaging.dicom.elements import Attributes, attributes_of
 from axilla.imaging.dicom.signature import MAGIC, PREAMBLE_BYTES, opens_like_dicom
 from axilla.imaging.dicom.tags import ALLOWED_TAGS, SEQUENCES
@@ -38,7 +38,7 @@ _LOGGER = logging.getLogger("pydicom")
 
 
 @dataclass(frozen=True, slots=True)
-class Pixels:
+class PixelData:
     """Where the pixel data lie in `Header.stream`; `length` may be UNDEFINED_LENGTH."""
 
     offset: int
@@ -56,11 +56,11 @@ class Header:
     sop_class: uid.UID
     little_endian: bool
     stream: BinaryIO
-    pixels: Pixels | None
+    pixels: PixelData | None
 
 
 def read_header(stream: BinaryIO) -> Header:
-    """Return the header of an open DICOM file; raise `Refused`."""
+    """Return the header of an open DICOM file; raise `DicomError`."""
     try:
         with _quietly():
             return _parse(stream)
@@ -93,11 +93,11 @@ class _PixelStop:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self.found: Pixels | None = None
+        self.found: PixelData | None = None
 
     def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
         if tag == _PIXEL_DATA:
-            self.found = Pixels(self._stream.tell(), length, words=vr != "OB")
+            self.found = PixelData(self._stream.tell(), length, words=vr != "OB")
         return tag in _PIXEL_TAGS
 
 
@@ -127,7 +127,7 @@ def _rationed(stream: BinaryIO) -> BinaryIO:
 def _skip_preamble(stream: BinaryIO) -> None:
     start = stream.read(PREAMBLE_BYTES + len(MAGIC))
     if not opens_like_dicom(start):
-        raise Refused(
+        raise DicomError(
             "no DICOM header",
             expected="a DICOM file",
             remedy="Give it the suffix of what it is, or export it again.",

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from axilla.imaging.dicom.dicom_errors import DAMAGED, Refused, damaged
+from axilla.imaging.dicom.dicom_errors import DAMAGED, DicomError, damaged
 from axilla.imaging.dicom.elements import Attributes
 
 _BYTE = 255.0
@@ -94,7 +94,7 @@ _LARGEST_BYTE = 255
 
 
 def palette_table(attributes: Attributes, *, bits: int) -> NDArray[np.uint8]:
-    """Return the colours (2**`bits`, 3) of all stored values; raise `Refused`.
+    """Return the colours (2**`bits`, 3) of all stored values; raise `DicomError`.
 
     Values below or above the palette take its first or last colour (DICOM PS3.3, C.7.6.3.1.5).
     """
@@ -172,7 +172,7 @@ def _segment(
     return position + (4 if wide else 6)
 
 
-def _broken() -> Refused:
+def _broken() -> DicomError:
     return damaged("a damaged palette")
 
 

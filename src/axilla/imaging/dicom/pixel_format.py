@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from axilla.imaging.dicom.dicom_errors import Refused, damaged, unsupported
+from axilla.imaging.dicom.dicom_errors import DicomError, damaged, unsupported
 from axilla.imaging.dicom.elements import Attributes
 from axilla.imaging.raster import MAX_PIXELS
 
@@ -41,7 +41,7 @@ class Layout:
 
 
 def layout_of(attributes: Attributes) -> Layout:
-    """Return the layout that the header declares; raise `Refused`, also for what is too large."""
+    """Return the layout that the header declares; raise `DicomError`, also for too large ones."""
     try:
         layout = Layout(
             width_px=attributes.whole("Columns"),
@@ -68,7 +68,7 @@ def _check_size(layout: Layout) -> None:
             f"{layout.width_px} x {layout.height_px} px and {layout.frames} frames declared"
         )
     if layout.frame_pixels > MAX_FRAME_PIXELS:
-        raise Refused(
+        raise DicomError(
             f"frames of {layout.width_px} x {layout.height_px} px",
             expected=f"at most {MAX_FRAME_PIXELS // 1_000_000} megapixels",
             remedy="Export a smaller copy.",

@@ -13,7 +13,7 @@ from axilla.report.checklists.evidence import Finder
 from axilla.report.checklists.from_data import FROM_DATA
 from axilla.report.checklists.from_methods import FROM_METHODS, FROM_MODELS
 from axilla.report.checklists.from_results import FROM_RESULTS
-from axilla.report.page import Section, render
+from axilla.report.page import PageSection, render
 from axilla.report.study_results import StudyResults
 
 Status = Literal["filled", "partly filled", "for the authors to write"]
@@ -26,7 +26,7 @@ FINDERS: Final[Mapping[str, Finder]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ChecklistItem:
     """One item: what it asks, the evidence to look for, and what only the authors can write."""
 
     number: str
@@ -46,14 +46,14 @@ class Checklist:
     about: str
     source: str
     main_items: int
-    items: tuple[Item, ...]
+    items: tuple[ChecklistItem, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
     """One item with what the study has for it: text, and places that exist."""
 
-    item: Item
+    item: ChecklistItem
     status: Status
     text: str
     places: tuple[str, ...]
@@ -76,7 +76,8 @@ def read_checklist(key: str) -> Checklist:
     text = (files("axilla.report.checklists") / f"{key}.toml").read_text(encoding="utf-8")
     raw: dict[str, Any] = tomllib.loads(text)
     items = tuple(
-        Item(**{**item, "evidence": tuple(item.get("evidence", ()))}) for item in raw.pop("item")
+        ChecklistItem(**{**item, "evidence": tuple(item.get("evidence", ()))})
+        for item in raw.pop("item")
     )
     return Checklist(key=key, items=items, **raw)
 
@@ -105,7 +106,7 @@ def checklist_frame(filled: Filled) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _answered(item: Item, results: StudyResults, *, known: Collection[str]) -> Answered:
+def _answered(item: ChecklistItem, results: StudyResults, *, known: Collection[str]) -> Answered:
     found = [e for name in item.evidence if (e := FINDERS[name](results)) is not None]
     if not found:
         return Answered(item, "for the authors to write", "", ())
@@ -126,7 +127,7 @@ def _whole_text(answered: Answered) -> str:
     return f"{answered.text}{rest}"
 
 
-def checklists_section(filled: Sequence[Filled]) -> Section:
+def checklists_section(filled: Sequence[Filled]) -> PageSection:
     """Every item of each checklist, with its evidence or with what the authors must write."""
     html = render("sections/checklists.html.j2", checklists=filled)
-    return Section("Reporting checklists", "checklists", html)
+    return PageSection("Reporting checklists", "checklists", html)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from axilla.records.run_folder import RunFolder, write_bytes
-from axilla.report.answer import Answer
+from axilla.report.answer import StudyAnswer
 from axilla.report.figures.calibration_figure import draw_calibration
 from axilla.report.figures.confusion_figure import draw_confusions
 from axilla.report.figures.decision_figure import draw_decision_curve
 from axilla.report.figures.faithfulness_figure import draw_faithfulness
-from axilla.report.figures.figure_style import Drawing
+from axilla.report.figures.figure_style import RenderedFigure
 from axilla.report.figures.flow_figure import draw_flow
 from axilla.report.figures.forest_figure import draw_forest
 from axilla.report.figures.heatmap_figure import draw_figure5
@@ -17,7 +17,7 @@ from axilla.report.figures.roc_figure import draw_roc
 from axilla.report.figures.shapley_figure import draw_shapley
 from axilla.report.figures.subgroup_figure import draw_subgroups
 from axilla.report.images.explained_cases import ExplainedCases
-from axilla.report.reported_models import FAMILY_TITLES, Entry, FamilyKey, of_family
+from axilla.report.reported_models import FAMILY_TITLES, FamilyKey, StudyModel, of_family
 from axilla.report.study_results import StudyResults
 
 # The paper's numbers, so that its readers find their way.
@@ -35,13 +35,13 @@ _WITH_READERS: tuple[FamilyKey, ...] = ("ultrasound", "fusion", "clinical", "mod
 
 
 def draw_figures(
-    results: StudyResults, answer: Answer, explained: ExplainedCases | None = None
-) -> dict[str, Drawing]:
+    results: StudyResults, answer: StudyAnswer, explained: ExplainedCases | None = None
+) -> dict[str, RenderedFigure]:
     """Draw the inclusion flow, each family's ROC curves and confusion matrices, and the rest.
 
     `explained` are the cases of Figure 5.
     """
-    drawings: list[Drawing | None] = [draw_flow(results)]
+    drawings: list[RenderedFigure | None] = [draw_flow(results)]
     for family in page_families(results):
         title, stem = FAMILY_TITLES[family], STEMS[family]
         drawings += [
@@ -74,19 +74,19 @@ def page_families(results: StudyResults) -> tuple[FamilyKey, ...]:
     return tuple(family for family in STEMS if family in present)
 
 
-def table_entries(results: StudyResults, family: FamilyKey) -> tuple[Entry, ...]:
+def table_entries(results: StudyResults, family: FamilyKey) -> tuple[StudyModel, ...]:
     """Return the entries of a family's table: the readers stand below the clinical models."""
     readers = of_family(results.entries, "reader") if family == "clinical" else ()
     return (*of_family(results.entries, family), *readers)
 
 
-def roc_entries(results: StudyResults, family: FamilyKey) -> tuple[Entry, ...]:
+def roc_entries(results: StudyResults, family: FamilyKey) -> tuple[StudyModel, ...]:
     """Return the entries of a family's ROC panel: with the readers where a comparison is fair."""
     readers = of_family(results.entries, "reader") if family in _WITH_READERS else ()
     return (*of_family(results.entries, family), *readers)
 
 
-def write_figures(drawings: Mapping[str, Drawing], folder: RunFolder) -> None:
+def write_figures(drawings: Mapping[str, RenderedFigure], folder: RunFolder) -> None:
     """Write each figure as PNG and SVG, each file whole or not at all."""
     for name, drawing in drawings.items():
         write_bytes(folder.figures / f"{name}.png", drawing.png)

@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from axilla.report.figures.figure_style import Drawing, encode, figure_style, new_figure
+from axilla.report.figures.figure_style import RenderedFigure, encode, figure_style, new_figure
 from axilla.report.figures.palette import INK, MUTED, PAPER, RULE
 from axilla.report.headline_models import colour_of, protagonists, short_label
 from axilla.report.number_format import interval_text, number, shortened
-from axilla.report.reported_models import Entry
+from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults
 
 _WIDTH_IN: Final = 7.0
@@ -23,7 +23,7 @@ _MARGIN: Final = 0.02
 _BAR: Final = 0.042  # a little less than a twentieth, the width of a histogram's bin
 
 
-def draw_calibration(results: StudyResults) -> Drawing | None:
+def draw_calibration(results: StudyResults) -> RenderedFigure | None:
     """Draw one panel per protagonist: smooth curve with band, bins with intervals, histogram.
 
     None where calibration.csv has none of them.
@@ -82,7 +82,7 @@ def _frame(plot: Axes, bars: Axes, *, first: bool) -> None:
         plot.set_ylabel("Observed share")
 
 
-def _draw(plot: Axes, bars: Axes, *, results: StudyResults, entry: Entry) -> None:
+def _draw(plot: Axes, bars: Axes, *, results: StudyResults, entry: StudyModel) -> None:
     table = results.calibration[results.calibration["model"] == entry.name]
     colour = colour_of(entry)
     plot.plot([0, 1], [0, 1], color=RULE, linewidth=0.8, zorder=1)
@@ -141,7 +141,7 @@ def _emptier_side(rows: pd.DataFrame, *, label: int) -> bool:
     return at_right < at_left
 
 
-def _write_head(axes: Axes, results: StudyResults, *, entry: Entry) -> None:
+def _write_head(axes: Axes, results: StudyResults, *, entry: StudyModel) -> None:
     lines = [
         f"{name} {number(found.value)} ({interval_text(found)})"
         for name, metric in (("intercept", "calibration_intercept"), ("slope", "calibration_slope"))
@@ -158,7 +158,7 @@ def _columns(rows: pd.DataFrame) -> tuple[np.ndarray[Any, Any], ...]:
     return tuple(rows[name].to_numpy() for name in ("predicted", "observed", "low", "high"))
 
 
-def _describe(results: StudyResults, entries: list[Entry]) -> str:
+def _describe(results: StudyResults, entries: list[StudyModel]) -> str:
     parts = []
     for entry in entries:
         slope = results.estimate(entry.name, "calibration_slope")

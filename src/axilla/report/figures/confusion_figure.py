@@ -7,10 +7,16 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from axilla.evaluation.metrics.curves import ConfusionMatrix
-from axilla.report.figures.figure_style import Drawing, bare, encode, figure_style, new_figure
+from axilla.report.figures.figure_style import (
+    RenderedFigure,
+    bare,
+    encode,
+    figure_style,
+    new_figure,
+)
 from axilla.report.figures.palette import BLUE, MUTED, PAPER
 from axilla.report.number_format import percent, shortened
-from axilla.report.reported_models import Entry
+from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults
 
 _COLUMNS = 3
@@ -22,8 +28,8 @@ _DARKEST = 0.6
 
 
 def draw_confusions(
-    results: StudyResults, entries: Sequence[Entry], *, name: str, title: str
-) -> Drawing:
+    results: StudyResults, entries: Sequence[StudyModel], *, name: str, title: str
+) -> RenderedFigure:
     """Draw one 2 x 2 matrix per entry: counts, and shares of the true class as shade."""
     columns = min(_COLUMNS, len(entries))
     rows = math.ceil(len(entries) / columns)

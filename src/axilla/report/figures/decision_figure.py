@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from axilla.report.figures.figure_style import Drawing, encode, figure_style, new_figure
+from axilla.report.figures.figure_style import RenderedFigure, encode, figure_style, new_figure
 from axilla.report.figures.palette import INK, MUTED, RULE
 from axilla.report.headline_models import colour_of, protagonists, readers, short_label
 from axilla.report.number_format import percent, shortened
-from axilla.report.reported_models import Entry
+from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults
 
 FloatArray = NDArray[np.float64]
@@ -38,7 +38,7 @@ class _Line:
     width_pt: float = 1.4
 
 
-def draw_decision_curve(results: StudyResults) -> Drawing | None:
+def draw_decision_curve(results: StudyResults) -> RenderedFigure | None:
     """Draw the protagonists and readers between treating all and none, names at the curves' ends.
 
     The band is the interval of the first of them, the headline fusion where there is one. None
@@ -72,7 +72,7 @@ def draw_decision_curve(results: StudyResults) -> Drawing | None:
         )
 
 
-def _line(table: pd.DataFrame, entry: Entry, *, first: bool) -> _Line:
+def _line(table: pd.DataFrame, entry: StudyModel, *, first: bool) -> _Line:
     rows = table[table["model"] == entry.name]
     reader = entry.family == "reader"
     return _Line(

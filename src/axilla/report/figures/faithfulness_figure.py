@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from axilla.report.figures.figure_style import Drawing, encode, figure_style, new_figure
+from axilla.report.figures.figure_style import RenderedFigure, encode, figure_style, new_figure
 from axilla.report.figures.palette import BLUE, INK, MUTED, VERMILLION
 from axilla.report.number_format import LEVEL, number, sentence
-from axilla.report.tables.explanation_results import Explained, method_label
+from axilla.report.tables.explanation_results import ExplanationResults, method_label
 
 NAME: Final = "faithfulness"
 _WIDTH_IN, _ROW_IN, _TOP_IN, _BOTTOM_IN = 7.0, 2.1, 0.28, 0.48
@@ -24,7 +24,7 @@ _ORDERS: Final = {
 _LABEL_SPACE = 0.09
 
 
-def draw_faithfulness(explained: Explained) -> Drawing | None:
+def draw_faithfulness(explained: ExplanationResults) -> RenderedFigure | None:
     """Draw deletion and insertion curves, a row per modality and method; None without them."""
     curves = explained.curves
     if curves.empty:

@@ -78,7 +78,7 @@ _STYLE: dict[Any, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class RenderedFigure:
     """A finished figure: its file name without suffix, what it shows, and its two encodings."""
 
     name: str
@@ -127,7 +127,7 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     return Figure(figsize=(width_in, height_in), dpi=_DOTS_PER_INCH)
 
 
-def encode(figure: Figure, *, name: str, title: str, description: str) -> Drawing:
+def encode(figure: Figure, *, name: str, title: str, description: str) -> RenderedFigure:
     """Return the figure as PNG (200 dpi) and SVG; equal figures give equal bytes."""
     png, svg = io.BytesIO(), io.BytesIO()
     FigureCanvasAgg(figure)
@@ -141,7 +141,7 @@ def encode(figure: Figure, *, name: str, title: str, description: str) -> Drawin
     FigureCanvasSVG(figure)
     figure.savefig(svg, format="svg", metadata={"Date": None, "Title": title})
     width_in = float(figure.get_size_inches()[0])
-    return Drawing(
+    return RenderedFigure(
         name=name,
         title=title,
         description=description,

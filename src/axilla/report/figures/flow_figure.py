@@ -7,11 +7,17 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from axilla.report.figures.figure_style import Drawing, bare, encode, figure_style, new_figure
+from axilla.report.figures.figure_style import (
+    RenderedFigure,
+    bare,
+    encode,
+    figure_style,
+    new_figure,
+)
 from axilla.report.figures.palette import BAND, INK, MUTED, PAPER
 from axilla.report.number_format import wrapped
 from axilla.report.study_results import StudyResults
-from axilla.report.tables.inclusion_stages import Leaving, Stage, flow_stages
+from axilla.report.tables.inclusion_stages import InclusionStage, Leaving, flow_stages
 
 _WIDTH_IN = 3.9
 _BOX_IN, _SIDE_IN = 1.95, 1.7  # widths of the boxes of those who stay, and of those who leave
@@ -25,7 +31,7 @@ _INDENT = "   "
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
+class _TextBox:
     """A box of lines, the first `bold` of them in bold."""
 
     lines: tuple[str, ...]
@@ -36,7 +42,7 @@ class _Box:
         return _LINE_IN * len(self.lines) + 2 * _PAD_IN
 
 
-def draw_flow(results: StudyResults) -> Drawing | None:
+def draw_flow(results: StudyResults) -> RenderedFigure | None:
     """Draw who was in the table, who was left out and why, and who was evaluated; None without."""
     stages = flow_stages(results)
     if not stages:
@@ -66,16 +72,16 @@ def draw_flow(results: StudyResults) -> Drawing | None:
         )
 
 
-def _stay(stage: Stage) -> _Box:
+def _stay(stage: InclusionStage) -> _TextBox:
     title = _fitted(stage.label, box_in=_BOX_IN, weight="bold")
     lines = [*title, f"n = {stage.count:,}"]
     if stage.positive is not None and stage.negative is not None:
         lines.append(f"{stage.positive:,} positive, {stage.negative:,} negative")
     lines += [line for note in stage.notes for line in _fitted(note, box_in=_BOX_IN)]
-    return _Box(tuple(lines), bold=len(title))
+    return _TextBox(tuple(lines), bold=len(title))
 
 
-def _leave(leaving: Sequence[Leaving]) -> _Box | None:
+def _leave(leaving: Sequence[Leaving]) -> _TextBox | None:
     if not leaving:
         return None
     lines = []
@@ -84,7 +90,7 @@ def _leave(leaving: Sequence[Leaving]) -> _Box | None:
     for one in leaving:
         first, *rest = _fitted(f"{one.count:,} {one.reason}", box_in=_SIDE_IN, indent=_INDENT)
         lines += [first, *(f"{_INDENT}{line}" for line in rest)]
-    return _Box(tuple(lines), bold=int(several))
+    return _TextBox(tuple(lines), bold=int(several))
 
 
 def _fitted(text: str, *, box_in: float, indent: str = "", weight: str = "normal") -> list[str]:
@@ -104,12 +110,12 @@ def _fitted(text: str, *, box_in: float, indent: str = "", weight: str = "normal
     return lines
 
 
-def _gap(side: _Box | None) -> float:
+def _gap(side: _TextBox | None) -> float:
     """The room above a box: for its arrow, and for those who leave on the way."""
     return _GAP_IN if side is None else side.height_in + 2 * _SMALL_GAP_IN
 
 
-def _step(axes: Axes, top: float, *, side: _Box | None) -> None:
+def _step(axes: Axes, top: float, *, side: _TextBox | None) -> None:
     """Draw the arrow that ends at the next box, and who leaves on the way."""
     middle = _EDGE_IN + _BOX_IN / 2
     bottom = top + _gap(side)
@@ -128,7 +134,7 @@ def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> 
     axes.annotate("", xy=end, xytext=start, arrowprops=style, annotation_clip=False)
 
 
-def _draw(axes: Axes, box: _Box, *, left: float, top: float, width: float, paper: str) -> None:
+def _draw(axes: Axes, box: _TextBox, *, left: float, top: float, width: float, paper: str) -> None:
     right, bottom = left + width, top + box.height_in
     axes.fill(
         [left, right, right, left],
@@ -151,7 +157,7 @@ def _draw(axes: Axes, box: _Box, *, left: float, top: float, width: float, paper
         )
 
 
-def _describe(stages: Sequence[Stage]) -> str:
+def _describe(stages: Sequence[InclusionStage]) -> str:
     parts = []
     for stage in stages:
         parts += [f"left out {one.count}: {one.reason}" for one in stage.leaving]

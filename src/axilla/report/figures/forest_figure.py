@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from axilla.records.estimate import Estimate
 from axilla.report.figures.figure_style import (
-    Drawing,
+    RenderedFigure,
     encode,
     figure_style,
     new_figure,
@@ -17,7 +17,7 @@ from axilla.report.figures.figure_style import (
 )
 from axilla.report.figures.palette import BAND, FAMILY_COLOURS, INK, MUTED, PAPER, RULE
 from axilla.report.number_format import LEVEL, interval_text, number, shortened
-from axilla.report.reported_models import FAMILIES, FAMILY_TITLES, Entry, of_family
+from axilla.report.reported_models import FAMILIES, FAMILY_TITLES, StudyModel, of_family
 from axilla.report.study_results import StudyResults
 
 CHANCE: Final = 0.5
@@ -49,15 +49,15 @@ _FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _ForestRow:
     """One line of the plot: a family's title (no entry), or a model with its AUC."""
 
     title: str
-    entry: Entry | None = None
+    entry: StudyModel | None = None
     auc: Estimate | None = None
 
 
-def draw_forest(results: StudyResults, *, band: Estimate | None = None) -> Drawing | None:
+def draw_forest(results: StudyResults, *, band: Estimate | None = None) -> RenderedFigure | None:
     """Draw all AUCs by family, the highest first; `band` shades the interval to compare with.
 
     None for fewer than two: there is nothing to compare.
@@ -95,25 +95,25 @@ def draw_forest(results: StudyResults, *, band: Estimate | None = None) -> Drawi
         )
 
 
-def _rows(results: StudyResults) -> list[_Row]:
-    rows: list[_Row] = []
+def _rows(results: StudyResults) -> list[_ForestRow]:
+    rows: list[_ForestRow] = []
     for family in FAMILIES:
         measured = [
-            _Row(shortened(entry.label, limit=22), entry, auc)
+            _ForestRow(shortened(entry.label, limit=22), entry, auc)
             for entry in of_family(results.entries, family)
             if (auc := results.estimate(entry.name, "auc")) is not None
         ]
         if measured:
-            rows.append(_Row(FAMILY_TITLES[family]))
+            rows.append(_ForestRow(FAMILY_TITLES[family]))
             rows += sorted(measured, key=_height)
     return rows
 
 
-def _height(row: _Row) -> float:
+def _height(row: _ForestRow) -> float:
     return -row.auc.value if row.auc is not None else math.inf
 
 
-def _draw_row(axes: Axes, row: _Row, *, y: int) -> None:
+def _draw_row(axes: Axes, row: _ForestRow, *, y: int) -> None:
     if row.entry is None or row.auc is None:
         write_beside(axes, row.title, side=0, y=y, x_pt=-125, colour=INK, weight="bold")
         return
@@ -124,7 +124,7 @@ def _draw_row(axes: Axes, row: _Row, *, y: int) -> None:
     write_beside(axes, interval_text(row.auc), side=1, y=y, x_pt=44, colour=MUTED)
 
 
-def _draw_estimate(axes: Axes, auc: Estimate, *, entry: Entry, y: int) -> None:
+def _draw_estimate(axes: Axes, auc: Estimate, *, entry: StudyModel, y: int) -> None:
     colour = MUTED if entry.trivial else FAMILY_COLOURS[entry.family]
     if math.isfinite(auc.low + auc.high):
         axes.plot([auc.low, auc.high], [y, y], color=colour, linewidth=1.4, zorder=3, clip_on=False)
@@ -141,7 +141,7 @@ def _draw_estimate(axes: Axes, auc: Estimate, *, entry: Entry, y: int) -> None:
     )
 
 
-def _marker(entry: Entry) -> str:
+def _marker(entry: StudyModel) -> str:
     if entry.chosen:
         return "s"
     return "D" if entry.family == "reader" else "o"

@@ -13,9 +13,15 @@ from matplotlib.patheffects import withStroke
 from axilla.explanation.overlay import overlay
 from axilla.records.roi_rectangle import Roi
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
-from axilla.report.figures.figure_style import Drawing, bare, encode, figure_style, new_figure
+from axilla.report.figures.figure_style import (
+    RenderedFigure,
+    bare,
+    encode,
+    figure_style,
+    new_figure,
+)
 from axilla.report.figures.palette import INK, MUTED, RULE
-from axilla.report.images.explained_cases import ExplainedCase, ExplainedCases, Tile
+from axilla.report.images.explained_cases import BagTile, ExplainedCase, ExplainedCases
 from axilla.report.images.heatmap_views import ASPECT, Bar, Pixels
 from axilla.report.number_format import number, percent, sentence
 from axilla.report.tables.explanation_results import logit_text, method_label, signed_logit
@@ -30,7 +36,7 @@ _GREY: Final = 140
 _STEPS: Final = 201
 
 
-def draw_figure5(cases: ExplainedCases | None) -> Drawing | None:
+def draw_figure5(cases: ExplainedCases | None) -> RenderedFigure | None:
     """Draw a row per case: each modality's image, then the same cut under its map.
 
     Bags have a last column of the tiles that count most beside the mapped one. None without cases.
@@ -115,7 +121,7 @@ def _write_inside(axes: Axes, text: str) -> None:
     )
 
 
-def _draw_tiles(axes: Axes, tiles: Sequence[Tile]) -> None:
+def _draw_tiles(axes: Axes, tiles: Sequence[BagTile]) -> None:
     """Draw up to four tiles in a square of two by two, each with its share of attention."""
     for place, tile in enumerate(tiles[:4]):
         across, down = place % 2, place // 2

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from axilla.report.figures.figure_style import Drawing, encode, figure_style, new_figure
+from axilla.report.figures.figure_style import RenderedFigure, encode, figure_style, new_figure
 from axilla.report.figures.palette import BAND, MUTED, PAPER, RULE
 from axilla.report.headline_models import colour_of, short_label
 from axilla.report.number_format import number, shortened
 from axilla.report.study_results import StudyResults
 from axilla.report.tables.learning_curve_rows import (
+    CurvePoint,
     LearningCurve,
-    Point,
     is_of_these_results,
     learning_curves,
 )
@@ -25,7 +25,7 @@ _LABEL_SPACE = 0.055  # of the axis' height, between two labels
 _TWICE = 2.0
 
 
-def draw_learning_curve(results: StudyResults) -> Drawing | None:
+def draw_learning_curve(results: StudyResults) -> RenderedFigure | None:
     """Draw the leading models' learning curves on a logarithmic axis of patients.
 
     Whiskers are 95 % intervals. Lines are the fitted inverse power laws, dotted beyond the
@@ -72,7 +72,7 @@ def _frame(axes: Axes, curves: Sequence[LearningCurve]) -> None:
     axes.set_ylabel("AUC")
 
 
-def _shade(axes: Axes, fitted: Sequence[Point]) -> None:
+def _shade(axes: Axes, fitted: Sequence[CurvePoint]) -> None:
     if fitted:
         axes.fill_between(
             [point.patients for point in fitted],

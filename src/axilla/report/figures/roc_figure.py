@@ -7,10 +7,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from axilla.evaluation.metrics.curves import RocCurve
-from axilla.report.figures.figure_style import Drawing, bare, encode, figure_style, new_figure
+from axilla.report.figures.figure_style import (
+    RenderedFigure,
+    bare,
+    encode,
+    figure_style,
+    new_figure,
+)
 from axilla.report.figures.palette import INK, MUTED, PAPER, RULE
 from axilla.report.number_format import LEVEL, interval_text, number, shortened
-from axilla.report.reported_models import Entry
+from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults
 
 _WIDTH_IN = 3.7
@@ -23,8 +29,8 @@ _NAME_IN, _AUC_IN, _INTERVAL_IN = 0.34, 1.78, 2.22
 
 
 def draw_roc(
-    results: StudyResults, entries: Sequence[Entry], *, name: str, title: str
-) -> Drawing | None:
+    results: StudyResults, entries: Sequence[StudyModel], *, name: str, title: str
+) -> RenderedFigure | None:
     """Draw the ROC curves of `entries`, the best AUC first in the key, the readers as points.
 
     A dot is a model's operating point, with the threshold of each fold; a reader's whiskers are
@@ -71,7 +77,7 @@ def _frame(axes: Axes) -> None:
     axes.set_ylabel("Sensitivity")
 
 
-def _draw_curve(axes: Axes, entry: Entry, *, curve: RocCurve) -> None:
+def _draw_curve(axes: Axes, entry: StudyModel, *, curve: RocCurve) -> None:
     axes.plot(
         curve.false_positive_rate,
         curve.true_positive_rate,
@@ -83,7 +89,7 @@ def _draw_curve(axes: Axes, entry: Entry, *, curve: RocCurve) -> None:
     )
 
 
-def _mark_operating_point(axes: Axes, results: StudyResults, *, entry: Entry) -> None:
+def _mark_operating_point(axes: Axes, results: StudyResults, *, entry: StudyModel) -> None:
     sensitivity, specificity = results.operating_point(entry.name)
     _dot(axes, x=1 - specificity, y=sensitivity, colour=entry.style.colour)
 
@@ -102,7 +108,7 @@ def _dot(axes: Axes, *, x: float, y: float, colour: str, marker: str = "o") -> N
     )
 
 
-def _mark_reader(axes: Axes, results: StudyResults, *, entry: Entry) -> None:
+def _mark_reader(axes: Axes, results: StudyResults, *, entry: StudyModel) -> None:
     y, specificity = results.operating_point(entry.name)
     x = 1 - specificity
     across = results.estimate(entry.name, "specificity")
@@ -127,7 +133,7 @@ def _key_axes(figure: Figure, *, key_in: float, height_in: float) -> Axes:
     return axes
 
 
-def _write_key_row(axes: Axes, results: StudyResults, *, entry: Entry, y: int) -> None:
+def _write_key_row(axes: Axes, results: StudyResults, *, entry: StudyModel, y: int) -> None:
     style = entry.style
     if entry.family == "reader":
         _dot(axes, x=0.12, y=y, colour=INK, marker="D")
@@ -151,7 +157,7 @@ def _write_key_row(axes: Axes, results: StudyResults, *, entry: Entry, y: int) -
     )
 
 
-def _describe(results: StudyResults, entries: Sequence[Entry]) -> str:
+def _describe(results: StudyResults, entries: Sequence[StudyModel]) -> str:
     parts = []
     for entry in entries:
         auc = results.estimate(entry.name, "auc")

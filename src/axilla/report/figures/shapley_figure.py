@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from axilla.records.estimate import Estimate
-from axilla.report.figures.figure_style import Drawing, encode, figure_style, new_figure
+from axilla.report.figures.figure_style import RenderedFigure, encode, figure_style, new_figure
 from axilla.report.figures.palette import BLUE, FAMILY_COLOURS, INK, MUTED, VERMILLION
 from axilla.report.number_format import LEVEL, sentence
-from axilla.report.tables.explanation_results import Explained, logit_text
+from axilla.report.tables.explanation_results import ExplanationResults, logit_text
 
 _WIDTH_IN = 7.0
 _ROW_IN, _TOP_IN, _BOTTOM_IN = 0.62, 0.3, 0.44
@@ -20,7 +20,7 @@ _SPREAD = 0.13  # of a row, around the middle of its half
 _OFFSET = 0.19
 
 
-def draw_shapley(explained: Explained) -> Drawing | None:
+def draw_shapley(explained: ExplanationResults) -> RenderedFigure | None:
     """Draw mean |phi| with its interval as bars, and every patient's phi as a dot beside them.
 
     Positive patients lie in the upper half of a row, negative in the lower. None without values.
@@ -48,7 +48,7 @@ def draw_shapley(explained: Explained) -> Drawing | None:
         )
 
 
-def shapley_sizes(explained: Explained) -> Mapping[str, Estimate]:
+def shapley_sizes(explained: ExplanationResults) -> Mapping[str, Estimate]:
     """Return mean |phi| by modality, of shapley_summary.csv."""
     return {
         str(row["modality"]): Estimate(

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from axilla.records.estimate import Estimate
 from axilla.report.figures.figure_style import (
-    Drawing,
+    RenderedFigure,
     encode,
     figure_style,
     new_figure,
@@ -18,7 +18,7 @@ from axilla.report.figures.forest_figure import frame_auc_axis
 from axilla.report.figures.palette import FAMILY_COLOURS, INK, MUTED, PAPER, RULE
 from axilla.report.number_format import LEVEL, counted, interval_text, number, shortened
 from axilla.report.study_results import StudyResults
-from axilla.report.tables.subgroup_rows import Block, Line, Subgroups, subgroups_of
+from axilla.report.tables.subgroup_rows import SubgroupColumn, SubgroupRow, Subgroups, subgroups_of
 
 _WIDTH_IN = 7.0
 _ROW_IN = 0.2
@@ -29,15 +29,15 @@ _TITLE_PT, _INDENT_PT, _COUNT_PT = -170, -162, -10
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _SubgroupLine:
     """One line of the plot at height `y`: all patients, a column's heading, or a level."""
 
     y: float
-    line: Line | None = None
-    heading: Block | None = None
+    line: SubgroupRow | None = None
+    heading: SubgroupColumn | None = None
 
 
-def draw_subgroups(results: StudyResults) -> Drawing | None:
+def draw_subgroups(results: StudyResults) -> RenderedFigure | None:
     """Draw the AUC of each level with its interval, grouped by column; None without subgroups."""
     subgroups = subgroups_of(results)
     if subgroups is None:
@@ -67,15 +67,15 @@ def draw_subgroups(results: StudyResults) -> Drawing | None:
         )
 
 
-def _rows(subgroups: Subgroups) -> Iterator[_Row]:
+def _rows(subgroups: Subgroups) -> Iterator[_SubgroupLine]:
     y = 0.0
-    yield _Row(y, line=subgroups.overall)
+    yield _SubgroupLine(y, line=subgroups.overall)
     for block in subgroups.blocks:
         y += 1 + _GAP_ROWS
-        yield _Row(y, heading=block)
+        yield _SubgroupLine(y, heading=block)
         for line in block.lines:
             y += 1
-            yield _Row(y, line=line)
+            yield _SubgroupLine(y, line=line)
 
 
 def _frame(axes: Axes, subgroups: Subgroups, *, span: float) -> None:
@@ -87,13 +87,13 @@ def _frame(axes: Axes, subgroups: Subgroups, *, span: float) -> None:
         axes.axvline(overall.value, color=INK, linewidth=0.8, linestyle=(0, (3, 2)), zorder=2)
 
 
-def _draw_heading(axes: Axes, block: Block, *, y: float) -> None:
+def _draw_heading(axes: Axes, block: SubgroupColumn, *, y: float) -> None:
     title = shortened(block.title, limit=30)
     write_beside(axes, title, side=0, y=y, x_pt=_TITLE_PT, colour=INK, weight="bold")
     write_beside(axes, f"interaction: {block.told_p('auc')}", side=1, y=y, x_pt=12, colour=MUTED)
 
 
-def _draw_line(axes: Axes, line: Line, *, y: float, colour: str, overall: bool) -> None:
+def _draw_line(axes: Axes, line: SubgroupRow, *, y: float, colour: str, overall: bool) -> None:
     ink = MUTED if line.small else INK
     indent, weight = (_TITLE_PT, "bold") if overall else (_INDENT_PT, "normal")
     title = shortened(line.title, limit=24)
@@ -162,7 +162,7 @@ def _description(subgroups: Subgroups) -> str:
     return "; ".join(told)
 
 
-def _told(line: Line) -> str:
+def _told(line: SubgroupRow) -> str:
     auc = line.estimates["auc"]
     found = f"{number(auc.value)} ({interval_text(auc)})" if auc else "not defined"
     small = ", a small group" if line.small else ""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from axilla import RESEARCH_USE_ONLY, __version__
 from axilla.cohort.cohort_reader import ImagesOf, look_up_images, study_wanted
-from axilla.cohort.cohort_schema import Wanted
+from axilla.cohort.cohort_schema import CohortSchema
 from axilla.cohort.tables.columns import translate
 from axilla.cohort.tables.spreadsheet import read_sheet
 from axilla.config.study import StudyConfig
@@ -22,8 +22,8 @@ from axilla.report.number_format import counted
 from axilla.report.page import render
 from axilla.report.tables.flow_and_checks import (
     FindingGroup,
+    FindingText,
     Severity,
-    Shown,
     finding_groups,
     patients_named,
 )
@@ -37,7 +37,7 @@ _COLUMNS: Final = re.compile(r"column (ultrasound|pathology|roi_)")
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class SheetPicture:
     """One image of a patient, or why it is not shown."""
 
     patient: str
@@ -49,17 +49,17 @@ class Picture:
 class Card:
     """One finding with its pictures."""
 
-    finding: Shown
-    pictures: tuple[Picture, ...]
+    finding: FindingText
+    pictures: tuple[SheetPicture, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class FindingBlock:
     """A group of findings: some with their pictures, some as lines, and how many more."""
 
     group: FindingGroup
     cards: tuple[Card, ...]
-    lines: tuple[Shown, ...]
+    lines: tuple[FindingText, ...]
     more: int
 
 
@@ -75,7 +75,7 @@ class Darkroom:
         """Tell whether the page holds as much as it should."""
         return self._bytes >= MOST_BYTES
 
-    def picture(self, patient: str, modality: ImageModality, *, file: ImageFile) -> Picture:
+    def picture(self, patient: str, modality: ImageModality, *, file: ImageFile) -> SheetPicture:
         """Return a picture of the file; without an image where it cannot be read."""
         if file not in self._made:
             try:
@@ -84,16 +84,18 @@ class Darkroom:
                 self._made[file] = None
         image = self._made[file]
         self._bytes += len(image.uri) if image else 0
-        return Picture(patient, modality, image)
+        return SheetPicture(patient, modality, image)
 
 
-def may_be_pictured(group: FindingGroup) -> tuple[Shown, ...]:
+def may_be_pictured(group: FindingGroup) -> tuple[FindingText, ...]:
     """Return the findings of a group that are about images of a few patients, bounded."""
     about = [finding for finding in group.findings if _about_images(finding)]
     return tuple(about[:MOST_PICTURES])
 
 
-def block_of(group: FindingGroup, images: Mapping[str, ImagesOf], darkroom: Darkroom) -> Block:
+def block_of(
+    group: FindingGroup, images: Mapping[str, ImagesOf], darkroom: Darkroom
+) -> FindingBlock:
     """Return the group with as many pictures as it and the page may have."""
     cards: list[Card] = []
     taken = 0
@@ -111,12 +113,12 @@ def block_of(group: FindingGroup, images: Mapping[str, ImagesOf], darkroom: Dark
     carded = {id(card.finding) for card in cards}
     rest = [finding for finding in group.findings if id(finding) not in carded]
     lines = tuple(rest[:_MOST_LINES])
-    return Block(group, tuple(cards), lines, more=len(rest) - len(lines))
+    return FindingBlock(group, tuple(cards), lines, more=len(rest) - len(lines))
 
 
 def clean_cards(
     patients: Iterable[str], images: Mapping[str, ImagesOf], darkroom: Darkroom
-) -> Iterator[tuple[Picture, ...]]:
+) -> Iterator[tuple[SheetPicture, ...]]:
     """Yield, for each of `patients` that has images, the first of every modality."""
     for patient in patients:
         pictures = tuple(
@@ -128,12 +130,14 @@ def clean_cards(
             yield pictures
 
 
-def _about_images(finding: Shown) -> bool:
+def _about_images(finding: FindingText) -> bool:
     few = 0 < len(finding.patients) <= _MOST_PATIENTS
     return few and bool(_COLUMNS.search(finding.place) or "rois.csv" in finding.place)
 
 
-def _files(finding: Shown, known: ImagesOf | None) -> Sequence[tuple[ImageModality, ImageFile]]:
+def _files(
+    finding: FindingText, known: ImagesOf | None
+) -> Sequence[tuple[ImageModality, ImageFile]]:
     """Return the files of one patient that the finding is about, each path once."""
     if known is None:
         return ()
@@ -203,7 +207,7 @@ def write_contact_sheet(config: StudyConfig, folder: RunFolder) -> Path:
     return path
 
 
-def _clean_patients(table: Path, wanted: Wanted, check: Mapping[str, Any]) -> Sequence[str]:
+def _clean_patients(table: Path, wanted: CohortSchema, check: Mapping[str, Any]) -> Sequence[str]:
     """Return some patients whom no finding names, spread over the table."""
     sheet, _ = translate(read_sheet(table), wanted)
     named = patients_named(check)
@@ -214,7 +218,7 @@ def _clean_patients(table: Path, wanted: Wanted, check: Mapping[str, Any]) -> Se
 
 
 def _images(
-    table: Path, wanted: Wanted, *, groups: Sequence[FindingGroup], clean: Sequence[str]
+    table: Path, wanted: CohortSchema, *, groups: Sequence[FindingGroup], clean: Sequence[str]
 ) -> Mapping[str, ImagesOf]:
     patients = {
         patient
@@ -225,7 +229,9 @@ def _images(
     return look_up_images(table, wanted, patients=patients | {*clean})
 
 
-def _pictured(blocks: Sequence[Block], samples: Sequence[tuple[Picture, ...]]) -> frozenset[str]:
+def _pictured(
+    blocks: Sequence[FindingBlock], samples: Sequence[tuple[SheetPicture, ...]]
+) -> frozenset[str]:
     """Return every patient whose pixels the page holds."""
     cards = (card.pictures for block in blocks for card in block.cards)
     return frozenset(

@@ -16,8 +16,8 @@ from axilla.records.run_folder import RunFolder
 from axilla.records.table_columns import PREDICTIONS, read_results
 from axilla.records.types import BEST_SINGLE, IMAGE_MODALITIES, SELECTED, ImageModality
 from axilla.report.images.heatmap_views import Views, small, views_of
-from axilla.report.reported_models import Entry
-from axilla.report.sections.failure_gallery import Said, said_by
+from axilla.report.reported_models import StudyModel
+from axilla.report.sections.failure_gallery import ModelOpinion, said_by
 from axilla.report.study_results import StudyResults
 
 RULE = (
@@ -29,7 +29,7 @@ _MOST_TILES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class BagTile:
     """Another image of a bag, and how much it counts in it."""
 
     pixels: NDArray[np.uint8]
@@ -37,7 +37,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ExplainedImage:
     """One modality of a case: its image beside its map, or why there is none.
 
     `mean` is the map's: what the image adds to the logit, to first order. `share` is how much it
@@ -49,17 +49,17 @@ class Shown:
     note: str
     share: float = 1.0
     images: int = 1
-    tiles: tuple[Tile, ...] = ()
+    tiles: tuple[BagTile, ...] = ()
     mean: float = np.nan
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenPatient:
     """A patient whom the rule chose, and at which end of its kind."""
 
     patient_id: str
     positive: bool
-    said: Said
+    said: ModelOpinion
     certain: bool
     alone: bool
 
@@ -73,10 +73,10 @@ class ExplainedCase:
 
     patient_id: str
     positive: bool
-    said: Said
+    said: ModelOpinion
     certain: bool
     alone: bool
-    shown: tuple[Shown, ...]
+    shown: tuple[ExplainedImage, ...]
 
     @property
     def right(self) -> bool:
@@ -155,7 +155,7 @@ def patients_to_show(folder: RunFolder, models: Sequence[str]) -> frozenset[str]
     return frozenset(one.patient_id for one in _chosen(said, predictions))
 
 
-def explained_model(results: StudyResults) -> Entry | None:
+def explained_model(results: StudyResults) -> StudyModel | None:
     """Return the model of predictions.csv whose heatmaps these are; None if it has none of them.
 
     Where folds chose different models, that is the one that each fold chose.
@@ -172,7 +172,7 @@ def _name_of(models: Sequence[str]) -> str:
     return models[0] if len(models) == 1 else chosen
 
 
-def chosen_cases(results: StudyResults, model: str) -> list[Chosen]:
+def chosen_cases(results: StudyResults, model: str) -> list[ChosenPatient]:
     """Choose by RULE among patients with maps; equal distances go by identifier.
 
     Of repeats the first counts: its models are the ones that are explained.
@@ -182,13 +182,13 @@ def chosen_cases(results: StudyResults, model: str) -> list[Chosen]:
     return _chosen(with_maps, results.predictions)
 
 
-def _first_said(predictions: pd.DataFrame, model: str) -> dict[str, Said]:
+def _first_said(predictions: pd.DataFrame, model: str) -> dict[str, ModelOpinion]:
     return said_by(predictions[predictions["repeat"] == predictions["repeat"].min()], model)
 
 
-def _chosen(said: Mapping[str, Said], predictions: pd.DataFrame) -> list[Chosen]:
+def _chosen(said: Mapping[str, ModelOpinion], predictions: pd.DataFrame) -> list[ChosenPatient]:
     labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
-    chosen: list[Chosen] = []
+    chosen: list[ChosenPatient] = []
     for positive in (True, False):
         for right in (True, False):
             group = [
@@ -199,7 +199,7 @@ def _chosen(said: Mapping[str, Said], predictions: pd.DataFrame) -> list[Chosen]
             group.sort(key=lambda p: (-abs(said[p].probability - said[p].threshold), p))
             ends = group[:1] + group[1:][-1:]
             chosen += [
-                Chosen(p, positive, said[p], certain=place == 0, alone=len(ends) == 1)
+                ChosenPatient(p, positive, said[p], certain=place == 0, alone=len(ends) == 1)
                 for place, p in enumerate(ends)
             ]
     return chosen
@@ -207,7 +207,7 @@ def _chosen(said: Mapping[str, Said], predictions: pd.DataFrame) -> list[Chosen]
 
 def _shown(
     results: StudyResults, patient: str, found: Mapping[str, ImagesOf], legend: Legend
-) -> tuple[Shown, ...]:
+) -> tuple[ExplainedImage, ...]:
     maps = read_heatmaps(results.explained.maps[patient]).maps
     shares = _shares(results, patient)
     return tuple(
@@ -230,28 +230,28 @@ def _of_modality(
     *,
     scale: float,
     shares: Mapping[int, float],
-) -> Shown:
+) -> ExplainedImage:
     if heatmap.image >= len(files):
-        return Shown(modality, None, "image not found")
+        return ExplainedImage(modality, None, "image not found")
     try:
         views = views_of(files[heatmap.image], heatmap, modality=modality, scale=scale)
         tiles = _tiles(files, shares, without=heatmap.image)
     except (UnreadableImage, RoiError):
-        return Shown(modality, None, "image or region cannot be read")
+        return ExplainedImage(modality, None, "image or region cannot be read")
     share = shares.get(heatmap.image, 1 / len(files))
     mean = float(np.mean(heatmap.values))
-    return Shown(modality, views, "", share, images=len(files), tiles=tiles, mean=mean)
+    return ExplainedImage(modality, views, "", share, images=len(files), tiles=tiles, mean=mean)
 
 
 def _tiles(
     files: tuple[ImageFile, ...], shares: Mapping[int, float], *, without: int
-) -> tuple[Tile, ...]:
+) -> tuple[BagTile, ...]:
     """Return the images that count most beside the mapped one, if images count differently."""
     others = [image for image in shares if image != without and image < len(files)]
     others.sort(key=lambda image: (-shares[image], image))
     if len({round(share, 6) for share in shares.values()}) < 2:  # noqa: PLR2004
         return ()
-    return tuple(Tile(small(files[image]), shares[image]) for image in others[:_MOST_TILES])
+    return tuple(BagTile(small(files[image]), shares[image]) for image in others[:_MOST_TILES])
 
 
 def _shares(results: StudyResults, patient: str) -> dict[str, dict[int, float]]:

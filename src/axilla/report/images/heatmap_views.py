@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from axilla.annotation.boxes import enclosing, roi_from_mask, with_margin
 from axilla.explanation.heatmap_file import Heatmap
 from axilla.explanation.overlay import overlay
-from axilla.imaging.decoded_image import Picture
+from axilla.imaging.decoded_image import DecodedImage
 from axilla.imaging.open_image import open_picture
 from axilla.imaging.raster import decode_mask
 from axilla.records.patients import ImageFile
@@ -96,7 +96,7 @@ def scale_bar(um_per_px: float, *, width_px: int) -> Bar | None:
     return Bar(label.replace(" ", "\N{NO-BREAK SPACE}"), length / (um_per_px * width_px))
 
 
-def _um_per_px(file: ImageFile, picture: Picture, modality: ImageModality) -> float:
+def _um_per_px(file: ImageFile, picture: DecodedImage, modality: ImageModality) -> float:
     """Return the side of a pixel of `picture`, in micrometres; NaN where nobody says it."""
     if modality == "ultrasound":
         side = file.pixel_mm if file.pixel_mm is not None else picture.pixel_mm

@@ -17,7 +17,7 @@ from axilla.report.number_format import (
 from axilla.report.reported_models import FAMILY_TITLES, FamilyKey
 from axilla.report.sections.comparisons_section import family_title
 from axilla.report.study_results import StudyResults
-from axilla.report.tables.comparison_rows import Compared, families
+from axilla.report.tables.comparison_rows import ComparisonRow, families
 from axilla.report.tables.performance_tables import COLUMNS, performance_table
 from axilla.report.tables.table1_text import study_manuscript_table1
 
@@ -90,7 +90,7 @@ def _comparison_rows(results: StudyResults) -> Iterator[tuple[str, ...]]:
             yield f"{_INDENT}{one} – {other}", *_tested(contest.auc), *_tested(contest.accuracy)  # noqa: RUF001
 
 
-def _tested(row: Compared | None) -> tuple[str, str, str]:
+def _tested(row: ComparisonRow | None) -> tuple[str, str, str]:
     if row is None:
         return (NO_NUMBER,) * 3
     return f"{signed(row.value)} ({row.bounds})", p_value(row.p), p_value(row.p_holm)

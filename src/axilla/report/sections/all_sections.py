@@ -7,7 +7,7 @@ from axilla.report.answer import scale_of
 from axilla.report.figures.all_figures import STEMS, page_families, roc_entries, table_entries
 from axilla.report.limitations import limitations_section
 from axilla.report.number_format import inside_sentence, listed, sentence
-from axilla.report.page import Section, render
+from axilla.report.page import PageSection, render
 from axilla.report.reported_models import FamilyKey
 from axilla.report.sections.calibration_section import calibration_section
 from axilla.report.sections.comparisons_section import comparisons_section
@@ -19,7 +19,7 @@ from axilla.report.sections.methods import is_clustered, methods_of, methods_of_
 from axilla.report.sections.provenance import provenance_facts, search_lines
 from axilla.report.sections.reader_study_section import readings_section
 from axilla.report.sections.roi_agreement_section import roi_agreement_section
-from axilla.report.sections.section_inputs import Builder, Material
+from axilla.report.sections.section_inputs import Builder, ReportContext
 from axilla.report.sections.shapley_section import shapley_section
 from axilla.report.tables.flow_and_checks import choices, flow_notes, flow_steps, remarks, tally
 from axilla.report.tables.inclusion_stages import fold_sizes
@@ -28,7 +28,7 @@ from axilla.report.tables.subgroup_rows import METRICS, subgroups_of
 from axilla.report.tables.table1_text import table1_section
 
 
-def subgroup_section(material: Material) -> Section | None:
+def subgroup_section(material: ReportContext) -> PageSection | None:
     """How the leading model does at every level of the columns that study.toml names."""
     subgroups = subgroups_of(material.results)
     if subgroups is None:
@@ -42,10 +42,10 @@ def subgroup_section(material: Material) -> Section | None:
         smallest=material.results.config.evaluation.smallest_subgroup,
         some_small=any(line.small for block in subgroups.blocks for line in block.lines),
     )
-    return Section("Subgroups", "subgroups", html)
+    return PageSection("Subgroups", "subgroups", html)
 
 
-def gallery_section(material: Material) -> Section | None:
+def gallery_section(material: ReportContext) -> PageSection | None:
     """The most confident errors of the model that the report leads with, with their images."""
     gallery = material.gallery
     if gallery is None:
@@ -56,7 +56,7 @@ def gallery_section(material: Material) -> Section | None:
         name=inside_sentence(gallery.model.long_label),
         repeats=material.results.predictions["repeat"].nunique(),
     )
-    return Section("Where it was most wrong", "failures", html)
+    return PageSection("Where it was most wrong", "failures", html)
 
 
 _FAMILY_SECTIONS: dict[FamilyKey, tuple[str, str]] = {
@@ -73,7 +73,7 @@ _FAMILY_SECTIONS: dict[FamilyKey, tuple[str, str]] = {
 _OF_ANY_PREDICTIONS = ("Outcome", "Statistics", "Randomness")
 
 
-def build_sections(material: Material) -> tuple[Section, ...]:
+def build_sections(material: ReportContext) -> tuple[PageSection, ...]:
     """Return the sections this study has material for, in the page's order."""
     return tuple(s for builder in SECTIONS if (s := builder(material)) is not None)
 
@@ -83,7 +83,7 @@ def table_name(family: FamilyKey) -> str:
     return _FAMILY_SECTIONS[family][1]
 
 
-def about_section(material: Material) -> Section | None:
+def about_section(material: ReportContext) -> PageSection | None:
     """What the cohort is and is not, in the study's own words."""
     paragraphs = [
         " ".join(part.split())
@@ -93,18 +93,18 @@ def about_section(material: Material) -> Section | None:
     if not paragraphs:
         return None
     html = render("sections/about.html.j2", paragraphs=paragraphs)
-    return Section("What this cohort is, and is not", "cohort", html)
+    return PageSection("What this cohort is, and is not", "cohort", html)
 
 
-def answer_section(material: Material) -> Section | None:
+def answer_section(material: ReportContext) -> PageSection | None:
     """The answer in plain sentences, with its headline numbers on one axis."""
     answer = material.answer
     low, high = scale_of(answer.tiles)
     html = render("sections/answer.html.j2", answer=answer, low=low, high=high)
-    return Section("The answer", "answer", html)
+    return PageSection("The answer", "answer", html)
 
 
-def patients_section(material: Material) -> Section | None:
+def patients_section(material: ReportContext) -> PageSection | None:
     """Who was included, how they were split, and what ties them together."""
     results = material.results
     patients = results.predictions.drop_duplicates("patient_id")
@@ -121,10 +121,10 @@ def patients_section(material: Material) -> Section | None:
         clustered=is_clustered(results.metrics),
         flow=material.drawings.get("inclusion_flow"),
     )
-    return Section("Patients", "patients", html)
+    return PageSection("Patients", "patients", html)
 
 
-def family_section(material: Material, *, family: FamilyKey) -> Section | None:
+def family_section(material: ReportContext, *, family: FamilyKey) -> PageSection | None:
     """One family's table, ROC curves and confusion matrices."""
     if family not in page_families(material.results):
         return None
@@ -148,28 +148,28 @@ def family_section(material: Material, *, family: FamilyKey) -> Section | None:
         file=f"{table}.csv",
         figures=figures,
     )
-    return Section(title, family, html)
+    return PageSection(title, family, html)
 
 
-def forest_section(material: Material) -> Section | None:
+def forest_section(material: ReportContext) -> PageSection | None:
     """All AUCs on one axis."""
     drawing = material.drawings.get("auc_forest")
     if drawing is None:
         return None
     html = render("sections/forest.html.j2", drawing=drawing, rival=material.answer.rival)
-    return Section("All models: AUC", "auc", html)
+    return PageSection("All models: AUC", "auc", html)
 
 
-def availability_section(material: Material) -> Section | None:
+def availability_section(material: ReportContext) -> PageSection | None:
     """What fusion is worth to patients who lack an image."""
     table = availability_table(material.results)
     if table is None:
         return None
     html = render("sections/availability.html.j2", table=table)
-    return Section("When a modality is missing", "availability", html)
+    return PageSection("When a modality is missing", "availability", html)
 
 
-def methods_section(material: Material) -> Section | None:
+def methods_section(material: ReportContext) -> PageSection | None:
     """How it was done, from the configuration, and what the search tried."""
     results = material.results
     methods = methods_of(results.config, metrics=results.metrics)
@@ -180,10 +180,10 @@ def methods_section(material: Material) -> Section | None:
         methods=(*methods, *methods_of_evaluation(results)),
         search=search_lines(results.search),
     )
-    return Section("How it was done", "methods", html)
+    return PageSection("How it was done", "methods", html)
 
 
-def selection_section(material: Material) -> Section | None:
+def selection_section(material: ReportContext) -> PageSection | None:
     """Which models each fold chose, and its fusion built on."""
     counts = Counter(entry.family for entry in material.results.entries if entry.competes)
     single = [family for family, count in counts.items() if count == 1]
@@ -196,32 +196,32 @@ def selection_section(material: Material) -> Section | None:
         rows=rows,
         tally=tally(modalities, rows),
     )
-    return Section("What each fold selected", "selection", html)
+    return PageSection("What each fold selected", "selection", html)
 
 
-def warnings_section(material: Material) -> Section | None:
+def warnings_section(material: ReportContext) -> PageSection | None:
     """What `axilla check` found."""
     found = remarks(material.results.check)
     if not found:
         return None
     html = render("sections/warnings.html.j2", remarks=found)
-    return Section("Warnings", "warnings", html)
+    return PageSection("Warnings", "warnings", html)
 
 
-def provenance_section(material: Material) -> Section | None:
+def provenance_section(material: ReportContext) -> PageSection | None:
     """Which software, data and seed made these numbers."""
     facts, versions = provenance_facts(material.results)
     html = render("sections/provenance.html.j2", facts=facts, versions=versions)
-    return Section("Provenance", "provenance", html)
+    return PageSection("Provenance", "provenance", html)
 
 
-def _confusion_caption(material: Material) -> str:
+def _confusion_caption(material: ReportContext) -> str:
     repeated = material.results.predictions["repeat"].nunique() > 1
     what = "Patients (mean over repeats)" if repeated else "Patients"
     return f"{what}, and shares of the true class, at the threshold of each fold."
 
 
-def _roc_caption(material: Material, family: FamilyKey) -> str:
+def _roc_caption(material: ReportContext, family: FamilyKey) -> str:
     repeated = material.results.predictions["repeat"].nunique() > 1
     pooled = "Pooled over folds, averaged over repeats" if repeated else "Pooled over folds"
     caption = f"{pooled}. Dots: operating points, with each fold's threshold."

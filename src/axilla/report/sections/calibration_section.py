@@ -6,9 +6,9 @@ from typing import Final
 from axilla.records.estimate import Estimate
 from axilla.report.headline_models import protagonists
 from axilla.report.number_format import sentence
-from axilla.report.page import Section, render
-from axilla.report.reported_models import Entry
-from axilla.report.sections.section_inputs import Material
+from axilla.report.page import PageSection, render
+from axilla.report.reported_models import StudyModel
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import StudyResults
 
 COLUMNS: Final = {
@@ -27,14 +27,14 @@ _RECALIBRATED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _CalibrationRow:
     """One model's line of the table."""
 
     title: str
     estimates: dict[str, Estimate | None]
 
 
-def calibration_section(material: Material) -> Section | None:
+def calibration_section(material: ReportContext) -> PageSection | None:
     """The calibration plots, their numbers, and what they say of the first model."""
     drawing = material.drawings.get("calibration")
     if drawing is None:
@@ -51,10 +51,10 @@ def calibration_section(material: Material) -> Section | None:
         recalibrated=_RECALIBRATED[results.config.validation.recalibration],
         repeated=results.predictions["repeat"].nunique() > 1,
     )
-    return Section("Calibration", "calibration", html)
+    return PageSection("Calibration", "calibration", html)
 
 
-def calibration_sentence(results: StudyResults, entry: Entry) -> str:
+def calibration_sentence(results: StudyResults, entry: StudyModel) -> str:
     """Say what intercept and slope show of a model's risks; an interval that holds no fault, none.
 
     The intercept's interval is held against 0, the slope's against 1.
@@ -82,6 +82,6 @@ def calibration_sentence(results: StudyResults, entry: Entry) -> str:
     )
 
 
-def _row(results: StudyResults, entry: Entry) -> _Row:
+def _row(results: StudyResults, entry: StudyModel) -> _CalibrationRow:
     estimates = {metric: results.estimate(entry.name, metric) for metric in COLUMNS}
-    return _Row(sentence(entry.long_label), estimates)
+    return _CalibrationRow(sentence(entry.long_label), estimates)

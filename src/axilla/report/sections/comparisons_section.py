@@ -2,13 +2,13 @@
 
 from axilla.evaluation.comparisons.planned_comparisons import READER, VERDICT
 from axilla.report.number_format import sentence
-from axilla.report.page import Section, render
-from axilla.report.reported_models import Entry
-from axilla.report.sections.section_inputs import Material
+from axilla.report.page import PageSection, render
+from axilla.report.reported_models import StudyModel
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.tables.comparison_rows import families
 
 
-def comparisons_section(material: Material) -> Section | None:
+def comparisons_section(material: ReportContext) -> PageSection | None:
     """Every planned comparison, family by family; None without any."""
     results = material.results
     if results.comparisons.empty:
@@ -19,7 +19,7 @@ def comparisons_section(material: Material) -> Section | None:
         families=[(family_title(family), contests) for family, contests in families(results)],
         labels=labels,
     )
-    return Section("Comparisons", "comparisons", html)
+    return PageSection("Comparisons", "comparisons", html)
 
 
 def family_title(family: str) -> str:
@@ -29,5 +29,5 @@ def family_title(family: str) -> str:
     return "Against the reader" if family.startswith(READER) else sentence(family)
 
 
-def _label(entry: Entry) -> str:
+def _label(entry: StudyModel) -> str:
     return entry.long_label[:1].upper() + entry.long_label[1:]

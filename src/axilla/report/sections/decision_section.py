@@ -10,9 +10,9 @@ import pandas as pd
 from axilla.records.estimate import Estimate
 from axilla.report.headline_models import protagonists, readers
 from axilla.report.number_format import listed, percent, sentence
-from axilla.report.page import Section, render
-from axilla.report.reported_models import Entry
-from axilla.report.sections.section_inputs import Material
+from axilla.report.page import PageSection, render
+from axilla.report.reported_models import StudyModel
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import StudyResults
 
 _SHOWN: Final = (0.1, 0.2, 0.3, 0.5, 0.7)
@@ -20,14 +20,14 @@ _ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _DecisionRow:
     """One model or reader at the thresholds shown."""
 
     title: str
     estimates: tuple[Estimate | None, ...]
 
 
-def decision_section(material: Material) -> Section | None:
+def decision_section(material: ReportContext) -> PageSection | None:
     """The curves, the range in which the first model is worth acting on, and some of its values."""
     drawing = material.drawings.get("decision_curve")
     if drawing is None:
@@ -47,7 +47,7 @@ def decision_section(material: Material) -> Section | None:
         band_of=entries[0].long_label,
         has_reader=any(entry.family == "reader" for entry in entries),
     )
-    return Section("Decision curve", "decision", html)
+    return PageSection("Decision curve", "decision", html)
 
 
 def shown_thresholds(table: pd.DataFrame) -> tuple[float, ...]:
@@ -57,7 +57,7 @@ def shown_thresholds(table: pd.DataFrame) -> tuple[float, ...]:
     return chosen or (float(there.min()), float(there.max()))
 
 
-def worth_sentence(results: StudyResults, entry: Entry) -> str:
+def worth_sentence(results: StudyResults, entry: StudyModel) -> str:
     """Say between which thresholds a model beats treating everybody and treating nobody."""
     table = results.decision_curve
     rows = table[table["model"] == entry.name].sort_values("threshold")
@@ -91,11 +91,11 @@ def _ranges(thresholds: np.ndarray, inside: np.ndarray) -> str:
     )
 
 
-def _row(results: StudyResults, entry: Entry, thresholds: Sequence[float]) -> _Row:
+def _row(results: StudyResults, entry: StudyModel, thresholds: Sequence[float]) -> _DecisionRow:
     rows = results.decision_curve[results.decision_curve["model"] == entry.name]
     patients = results.predictions[results.predictions["model"] == entry.name]
     positive = int(patients.drop_duplicates("patient_id")["label"].sum())
-    return _Row(
+    return _DecisionRow(
         sentence(entry.long_label),
         tuple(_at(rows, threshold, n_positive=positive) for threshold in thresholds),
     )

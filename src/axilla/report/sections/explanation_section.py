@@ -13,11 +13,11 @@ from axilla.report.images.explained_cases import RULE, ExplainedCase, explained_
 from axilla.report.images.heatmap_views import Pixels
 from axilla.report.images.thumbnails import Thumbnail, encoded
 from axilla.report.number_format import inside_sentence, listed, percent, sentence
-from axilla.report.page import Section, render
-from axilla.report.sections.section_inputs import Material
+from axilla.report.page import PageSection, render
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.tables.explanation_results import (
     Faith,
-    Finding,
+    RegionEnrichment,
     faiths_of,
     findings_of,
     logit_text,
@@ -28,7 +28,7 @@ from axilla.report.tables.explanation_results import (
 TITLE: Final = "Why the model says so"
 
 
-def explanation_section(material: Material) -> Section | None:
+def explanation_section(material: ReportContext) -> PageSection | None:
     """Heatmaps with their legend and cases, and every check of their faithfulness."""
     explained = material.results.explained
     legend = explained.legend
@@ -55,10 +55,10 @@ def explanation_section(material: Material) -> Section | None:
         figure=heatmap_figure.NAME if heatmap_figure.NAME in material.drawings else None,
         **_cases(material),
     )
-    return Section(TITLE, "heatmaps", html)
+    return PageSection(TITLE, "heatmaps", html)
 
 
-def _cases(material: Material) -> dict[str, object]:
+def _cases(material: ReportContext) -> dict[str, object]:
     """Return the cases as the page shows them; without images if the study keeps them out."""
     found = material.explained
     embedded = bool(material.results.config.evaluation.gallery)
@@ -98,7 +98,7 @@ def _thumbnail(pixels: Pixels) -> Thumbnail:
     return encoded(Image.fromarray(pixels))
 
 
-def _model(material: Material, legend: Legend) -> str:
+def _model(material: ReportContext, legend: Legend) -> str:
     """Return what the page calls the explained model."""
     entry = explained_model(material.results)
     return inside_sentence(entry.long_label) if entry else legend.model
@@ -130,8 +130,8 @@ def _warnings(faiths: tuple[Faith, ...], legend: Legend) -> list[tuple[bool, str
     return sorted(said, key=lambda pair: not pair[0])
 
 
-def _by_method(findings: tuple[Finding, ...]) -> Mapping[str, list[Finding]]:
-    tables: dict[str, list[Finding]] = {}
+def _by_method(findings: tuple[RegionEnrichment, ...]) -> Mapping[str, list[RegionEnrichment]]:
+    tables: dict[str, list[RegionEnrichment]] = {}
     for finding in findings:
         tables.setdefault(finding.whose, []).append(finding)
     return tables

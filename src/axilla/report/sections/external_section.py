@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from axilla.records.estimate import Estimate
-from axilla.report.page import Section, render
+from axilla.report.page import PageSection, render
 from axilla.report.reported_models import model_label
-from axilla.report.sections.section_inputs import Material
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import StudyResults
 
 _METRICS = {
@@ -29,7 +29,7 @@ class ExternalLine:
     external: tuple[Estimate | None, ...]
 
 
-def external_section(material: Material) -> Section | None:
+def external_section(material: ReportContext) -> PageSection | None:
     """The frozen bundle's numbers beside those it was expected to reach; None without a set."""
     results = material.results
     if results.external.empty:
@@ -43,7 +43,7 @@ def external_section(material: Material) -> Section | None:
         n=int(first["n"]),
         n_positive=int(first["n_positive"]),
     )
-    return Section("External set", "external", html)
+    return PageSection("External set", "external", html)
 
 
 def _lines(results: StudyResults, models: list[str]) -> list[ExternalLine]:

@@ -11,7 +11,7 @@ from axilla.cohort.cohort_schema import wanted_by
 from axilla.records.errors import CohortError, RoiError, UnreadableImage
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
 from axilla.report.images.thumbnails import Thumbnail, thumbnail_of
-from axilla.report.reported_models import FAMILY_TITLES, Entry, FamilyKey, of_family
+from axilla.report.reported_models import FAMILY_TITLES, FamilyKey, StudyModel, of_family
 from axilla.report.study_results import StudyResults
 from axilla.report.tables.family_summary import headline_of, standing_of
 
@@ -19,7 +19,7 @@ _SINGLES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ModelOpinion:
     """What one model or reader said of a patient, averaged over repeats."""
 
     probability: float
@@ -39,8 +39,8 @@ class ErrorMade:
 
     patient_id: str
     positive: bool
-    model: Said
-    others: tuple[tuple[str, Said], ...]
+    model: ModelOpinion
+    others: tuple[tuple[str, ModelOpinion], ...]
     readers: tuple[tuple[str, bool], ...]
 
 
@@ -52,7 +52,9 @@ class ErrorsMade:
     of: int
 
 
-def errors_made(results: StudyResults, model: Entry, *, most: int) -> tuple[ErrorsMade, ErrorsMade]:
+def errors_made(
+    results: StudyResults, model: StudyModel, *, most: int
+) -> tuple[ErrorsMade, ErrorsMade]:
     """Return the most confident false positives and false negatives of a model.
 
     Confidence is the distance between probability and threshold on the wrong side. Over several
@@ -83,9 +85,11 @@ def errors_made(results: StudyResults, model: Entry, *, most: int) -> tuple[Erro
     return kinds[0], kinds[1]
 
 
-def _others(results: StudyResults, model: Entry) -> list[tuple[str, Mapping[str, Said]]]:
+def _others(
+    results: StudyResults, model: StudyModel
+) -> list[tuple[str, Mapping[str, ModelOpinion]]]:
     """What each single modality said: as chosen in each fold, where the study says it."""
-    found: list[tuple[str, Mapping[str, Said]]] = []
+    found: list[tuple[str, Mapping[str, ModelOpinion]]] = []
     for family in _SINGLES:
         standing = standing_of(results, family)
         if standing and standing.fair.entry != model:
@@ -94,14 +98,14 @@ def _others(results: StudyResults, model: Entry) -> list[tuple[str, Mapping[str,
     return found
 
 
-def _readers(results: StudyResults) -> list[tuple[str, Mapping[str, Said]]]:
+def _readers(results: StudyResults) -> list[tuple[str, Mapping[str, ModelOpinion]]]:
     return [
         (entry.title, said_by(results.predictions, entry.name))
         for entry in of_family(results.entries, "reader")
     ]
 
 
-def said_by(predictions: pd.DataFrame, model: str) -> dict[str, Said]:
+def said_by(predictions: pd.DataFrame, model: str) -> dict[str, ModelOpinion]:
     """Return what a model said of each patient whom it predicted, averaged over repeats."""
     rows = predictions[predictions["model"] == model]
     called = rows["probability"] >= rows["threshold"]
@@ -113,13 +117,13 @@ def said_by(predictions: pd.DataFrame, model: str) -> dict[str, Said]:
         wrong=("wrong", "sum"),
     )
     return {
-        str(patient): Said(float(p), float(t), int(repeats), int(wrong))
+        str(patient): ModelOpinion(float(p), float(t), int(repeats), int(wrong))
         for patient, p, t, repeats, wrong in table.itertuples(name=None)
     }
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class CasePicture:
     """One modality of a case: its first image, or why there is none."""
 
     modality: ImageModality
@@ -128,11 +132,11 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class GalleryCase:
     """One error with its pictures."""
 
     error: ErrorMade
-    pictures: tuple[Picture, ...]
+    pictures: tuple[CasePicture, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +144,21 @@ class Kind:
     """The cases of one kind of error, the most confident first, out of all of that kind."""
 
     title: str
-    cases: tuple[Case, ...]
+    cases: tuple[GalleryCase, ...]
     of: int
 
 
 @dataclass(frozen=True, slots=True)
-class Gallery:
+class FailureGallery:
     """The errors of the model that the report leads with."""
 
-    model: Entry
+    model: StudyModel
     kinds: tuple[Kind, ...]
     pictured: bool
     note: str = ""
 
 
-def gallery_of(results: StudyResults, root: Path) -> Gallery | None:
+def gallery_of(results: StudyResults, root: Path) -> FailureGallery | None:
     """Return the gallery; None if the study switched it off, or the model made no error.
 
     Images are read again from where the cohort table under `root` says they are. One that has
@@ -170,7 +174,11 @@ def gallery_of(results: StudyResults, root: Path) -> Gallery | None:
     errors = (*false_positives.shown, *false_negatives.shown)
     images = _images(results, root, errors)
     kinds = tuple(
-        Kind(title, tuple(Case(error, _pictures(error, images)) for error in made.shown), made.of)
+        Kind(
+            title,
+            tuple(GalleryCase(error, _pictures(error, images)) for error in made.shown),
+            made.of,
+        )
         for title, made in (
             ("False positives", false_positives),
             ("False negatives", false_negatives),
@@ -178,7 +186,7 @@ def gallery_of(results: StudyResults, root: Path) -> Gallery | None:
     )
     pictured = any(p.image for kind in kinds for case in kind.cases for p in case.pictures)
     gone = "The cohort table is not where it was, so the images are not found."
-    return Gallery(headline.entry, kinds, pictured, note=gone if images is None else "")
+    return FailureGallery(headline.entry, kinds, pictured, note=gone if images is None else "")
 
 
 def _images(
@@ -195,7 +203,7 @@ def _images(
         return None
 
 
-def _pictures(error: ErrorMade, images: Mapping[str, ImagesOf] | None) -> tuple[Picture, ...]:
+def _pictures(error: ErrorMade, images: Mapping[str, ImagesOf] | None) -> tuple[CasePicture, ...]:
     if images is None:
         return ()
     found = images.get(error.patient_id)
@@ -206,12 +214,12 @@ def _pictures(error: ErrorMade, images: Mapping[str, ImagesOf] | None) -> tuple[
     )
 
 
-def _picture(modality: ImageModality, found: ImagesOf) -> Picture:
+def _picture(modality: ImageModality, found: ImagesOf) -> CasePicture:
     files, listed = found.files[modality], found.listed[modality]
     if not files:
-        return Picture(modality, None, "image not found")
+        return CasePicture(modality, None, "image not found")
     note = f"1 of {listed}" if listed > 1 else ""
     try:
-        return Picture(modality, thumbnail_of(files[0]), note)
+        return CasePicture(modality, thumbnail_of(files[0]), note)
     except (UnreadableImage, RoiError):
-        return Picture(modality, None, "image or region cannot be read")
+        return CasePicture(modality, None, "image or region cannot be read")

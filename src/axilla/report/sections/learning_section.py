@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from axilla.report.number_format import LEVEL, sentence, signed, with_interval
-from axilla.report.page import Section, render
-from axilla.report.sections.section_inputs import Material
+from axilla.report.page import PageSection, render
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.tables.learning_curve_rows import (
     LearningCurve,
     is_of_these_results,
@@ -14,7 +14,7 @@ from axilla.report.tables.learning_curve_rows import (
 _NEXT_TO_NOTHING = 0.01
 
 
-def learning_section(material: Material) -> Section | None:
+def learning_section(material: ReportContext) -> PageSection | None:
     """How the AUC grew with the training patients; None for a study that did not try."""
     results = material.results
     if results.learning_curve.empty:
@@ -33,7 +33,7 @@ def learning_section(material: Material) -> Section | None:
         ahead=[point.patients for point in curves[0].gains] if curves else [],
         current=current,
     )
-    return Section("Would more patients help?", "learning", html)
+    return PageSection("Would more patients help?", "learning", html)
 
 
 def _sentences(curve: LearningCurve) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ import pandas as pd
 from axilla.evaluation.agreement.reader_study import ALL
 from axilla.records.estimate import Estimate
 from axilla.report.number_format import LEVEL, interval_text, p_value, percent, sentence, signed
-from axilla.report.page import Section, render
-from axilla.report.sections.section_inputs import Material
+from axilla.report.page import PageSection, render
+from axilla.report.sections.section_inputs import ReportContext
 
 _QUESTIONS: Final = {"present": "seen in the image", "attention_matches": "attention matches"}
 _AGREED: Final = ("kappa", "AC1")
@@ -23,7 +23,7 @@ _COMPARED: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
+class QuestionRow:
     """One question of a criterion: each reader's share of yes, and how well they agree."""
 
     modality: str
@@ -35,7 +35,7 @@ class Agreed:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class MatchComparison:
     """One comparison of shares of matches over all criteria of a modality."""
 
     modality: str
@@ -48,7 +48,7 @@ class Compared:
     cases: int
 
 
-def readings_section(material: Material) -> Section | None:
+def readings_section(material: ReportContext) -> PageSection | None:
     """Agreement of blinded readers, and real maps against decoys; None before any reading."""
     explained = material.results.explained
     agreed = list(_agreed(explained.agreement))
@@ -62,10 +62,10 @@ def readings_section(material: Material) -> Section | None:
         compared=compared,
         coefficients=_AGREED,
     )
-    return Section("What readers said of the maps", "readings", html)
+    return PageSection("What readers said of the maps", "readings", html)
 
 
-def _agreed(table: pd.DataFrame) -> Iterator[Agreed]:
+def _agreed(table: pd.DataFrame) -> Iterator[QuestionRow]:
     places = ["modality", "criterion", "question"]
     for (modality, criterion, question), part in table.groupby(places, sort=False):
         own = part[part["measure"] == "prevalence"]
@@ -73,7 +73,7 @@ def _agreed(table: pd.DataFrame) -> Iterator[Agreed]:
         found = tuple(_estimate(together.get(name)) for name in _AGREED)
         if own.empty:
             continue
-        yield Agreed(
+        yield QuestionRow(
             str(modality),
             str(criterion),
             _QUESTIONS.get(str(question), str(question)),
@@ -90,11 +90,11 @@ def _estimate(row: Mapping[Any, Any] | None) -> Estimate | None:
     return Estimate(float(row["value"]), low, high, int(row["n"]), 0, str(row["method"]))
 
 
-def _compared(table: pd.DataFrame) -> Iterator[Compared]:
+def _compared(table: pd.DataFrame) -> Iterator[MatchComparison]:
     for row in table[table["criterion"] == ALL].to_dict("records"):
         title = _COMPARED.get(str(row["comparison"]))
         if title is not None:
-            yield Compared(
+            yield MatchComparison(
                 str(row["modality"]),
                 title,
                 part=title.startswith("of these"),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from axilla.annotation.roi_reviews import RoiReview
-from axilla.evaluation.agreement.roi_agreement import Agreed, roi_agreement
+from axilla.evaluation.agreement.roi_agreement import RoiAgreement, roi_agreement
 from axilla.records.estimate import Estimate
 from axilla.report.number_format import counted, interval_text, number, percent, with_interval
-from axilla.report.page import Section, render
-from axilla.report.sections.section_inputs import Material
+from axilla.report.page import PageSection, render
+from axilla.report.sections.section_inputs import ReportContext
 
 _WORST: Final = 10
 _TITLES: Final[Mapping[str, str]] = {
@@ -33,7 +33,7 @@ _ENDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AgreementLine:
     """One number of the table, as it is printed."""
 
     title: str
@@ -43,7 +43,7 @@ class Line:
     method: str
 
 
-def roi_agreement_section(material: Material) -> Section | None:
+def roi_agreement_section(material: ReportContext) -> PageSection | None:
     """Agreement of two readers on rectangles; None for a study without a review of them."""
     reviews = material.results.roi_reviews
     if not reviews:
@@ -55,10 +55,10 @@ def roi_agreement_section(material: Material) -> Section | None:
         lines=[_line(one) for one in agreed],
         worst=list(_worst(reviews)),
     )
-    return Section("Agreement of readers on the ROI", "roi-agreement", html)
+    return PageSection("Agreement of readers on the ROI", "roi-agreement", html)
 
 
-def _sentence(reviews: Sequence[RoiReview], agreed: Sequence[Agreed]) -> str:
+def _sentence(reviews: Sequence[RoiReview], agreed: Sequence[RoiAgreement]) -> str:
     estimates = {one.key: one.estimate for one in agreed}
     readers = {reader for one in reviews for reader in one.readers}
     patients = {one.patient_id for one in reviews}
@@ -72,20 +72,20 @@ def _sentence(reviews: Sequence[RoiReview], agreed: Sequence[Agreed]) -> str:
     return f"{said}, and the mean IoU was {with_interval(estimates['iou'])}."
 
 
-def _line(agreed: Agreed) -> Line:
+def _line(agreed: RoiAgreement) -> AgreementLine:
     estimate, unit = agreed.estimate, agreed.unit
     title = _TITLES[agreed.key]
     if agreed.key == "icc_area":
-        return Line(f"{title} ({unit})", *_texts(estimate), estimate.n, estimate.method)
+        return AgreementLine(f"{title} ({unit})", *_texts(estimate), estimate.n, estimate.method)
     if agreed.key in _WHOLE:
         shown = [f"{value:.1f}" for value in (estimate.value, estimate.low, estimate.high)]
         bounds = f"{shown[1]} to {shown[2]}" if math.isfinite(estimate.low) else "no interval"
-        return Line(title, f"{shown[0]} {unit}", bounds, estimate.n, estimate.method)
+        return AgreementLine(title, f"{shown[0]} {unit}", bounds, estimate.n, estimate.method)
     if agreed.key in _SHARES:
         bounds = f"{percent(estimate.low)} to {percent(estimate.high)}"
         bounds = bounds if math.isfinite(estimate.low) else "no interval"
-        return Line(title, percent(estimate.value), bounds, estimate.n, estimate.method)
-    return Line(title, *_texts(estimate), estimate.n, estimate.method)
+        return AgreementLine(title, percent(estimate.value), bounds, estimate.n, estimate.method)
+    return AgreementLine(title, *_texts(estimate), estimate.n, estimate.method)
 
 
 def _texts(estimate: Estimate) -> tuple[str, str]:

@@ -7,12 +7,12 @@ import pandas as pd
 from axilla.records.estimate import Estimate
 from axilla.report.figures.shapley_figure import bounds, shapley_sizes
 from axilla.report.number_format import LEVEL, counted, overlap, sentence
-from axilla.report.page import Section, render
-from axilla.report.sections.section_inputs import Material
-from axilla.report.tables.explanation_results import Explained, logit_text
+from axilla.report.page import PageSection, render
+from axilla.report.sections.section_inputs import ReportContext
+from axilla.report.tables.explanation_results import ExplanationResults, logit_text
 
 
-def shapley_section(material: Material) -> Section | None:
+def shapley_section(material: ReportContext) -> PageSection | None:
     """How far each modality, and each clinical variable, moves the logit; None without values."""
     explained = material.results.explained
     sizes = shapley_sizes(explained)
@@ -33,10 +33,10 @@ def shapley_section(material: Material) -> Section | None:
         clinical=clinical,
         clinical_method=sentence(str(explained.clinical["method"].iloc[0])) if clinical else "",
     )
-    return Section("Which image mattered", "shapley", html)
+    return PageSection("Which image mattered", "shapley", html)
 
 
-def _clinical(explained: Explained) -> list[tuple[str, str, str, int]]:
+def _clinical(explained: ExplanationResults) -> list[tuple[str, str, str, int]]:
     rows = explained.clinical.to_dict("records")
     return [
         (
@@ -55,7 +55,7 @@ def _estimate(row: Mapping[object, object]) -> Estimate:
     return Estimate(value, low, high, int(str(row["n"])), 0, "")
 
 
-def _sentences(explained: Explained, sizes: Mapping[str, Estimate]) -> list[str]:
+def _sentences(explained: ExplanationResults, sizes: Mapping[str, Estimate]) -> list[str]:
     ranked = sorted(sizes.items(), key=lambda pair: -pair[1].value)
     if len(ranked) < 2:  # noqa: PLR2004
         return []
@@ -76,7 +76,7 @@ def _told(size: Estimate) -> str:
     return f"{logit_text(size.value)} ({LEVEL} interval {bounds(size)})"
 
 
-def _farthest(explained: Explained, modality: str) -> str:
+def _farthest(explained: ExplanationResults, modality: str) -> str:
     """Say in how many patients who have all modalities this one moved the logit farthest."""
     columns = explained.shapley_columns
     if modality not in columns or len(columns) < 2:  # noqa: PLR2004

@@ -15,7 +15,7 @@ SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparisonRow:
     """One row of comparisons.csv: first model minus second by one test."""
 
     first: str
@@ -46,16 +46,16 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class ModelPair:
     """Two models in one family: the difference of their AUCs and of their accuracies."""
 
     first: str
     second: str
-    auc: Compared | None
-    accuracy: Compared | None
+    auc: ComparisonRow | None
+    accuracy: ComparisonRow | None
 
 
-def compared(results: StudyResults, *, test: str, family: str | None = None) -> list[Compared]:
+def compared(results: StudyResults, *, test: str, family: str | None = None) -> list[ComparisonRow]:
     """Return the rows of one test, in the table's order; of one family if given."""
     rows = results.comparisons
     rows = rows[rows["test"] == test]
@@ -64,7 +64,7 @@ def compared(results: StudyResults, *, test: str, family: str | None = None) -> 
     return [_compared(row) for row in rows.to_dict("records")]
 
 
-def families(results: StudyResults) -> Iterator[tuple[str, list[Contest]]]:
+def families(results: StudyResults) -> Iterator[tuple[str, list[ModelPair]]]:
     """Yield each family's name and its contests, in the table's order."""
     for family in results.comparisons["family"].drop_duplicates():
         areas = {(c.first, c.second): c for c in compared(results, test="delong", family=family)}
@@ -72,11 +72,11 @@ def families(results: StudyResults) -> Iterator[tuple[str, list[Contest]]]:
         pairs = dict.fromkeys([*areas, *shares])
         yield (
             str(family),
-            [Contest(*pair, areas.get(pair), shares.get(pair)) for pair in pairs],
+            [ModelPair(*pair, areas.get(pair), shares.get(pair)) for pair in pairs],
         )
 
 
-def verdict_row(results: StudyResults) -> Compared | None:
+def verdict_row(results: StudyResults) -> ComparisonRow | None:
     """Return fusion minus the best single modality, or None where the study has no such pair."""
     rows = compared(results, test="delong", family=VERDICT)
     known = [row for row in rows if math.isfinite(row.value)]
@@ -89,8 +89,8 @@ def p_text(p: float) -> str:
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
-def _compared(row: dict[Any, Any]) -> Compared:
-    return Compared(
+def _compared(row: dict[Any, Any]) -> ComparisonRow:
+    return ComparisonRow(
         first=str(row["model_a"]),
         second=str(row["model_b"]),
         family=str(row["family"]),

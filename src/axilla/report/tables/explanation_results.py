@@ -33,7 +33,7 @@ _METHODS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplanationResults:
     """Tables of explanations, empty where there are none, and where each patient's maps lie.
 
     `legend` is None without heatmaps. `images` is explanation.csv.
@@ -56,10 +56,10 @@ class Explained:
         return {m: f"phi_{m}" for m in MODALITIES if f"phi_{m}" in self.shapley.columns}
 
 
-def load_explained(folder: RunFolder) -> Explained:
+def load_explained(folder: RunFolder) -> ExplanationResults:
     """Read what there is; raise `StudyError` for a file that is damaged."""
     maps = folder.results / FOLDER
-    return Explained(
+    return ExplanationResults(
         legend=read_legend(maps) if (maps / LEGEND).is_file() else None,
         maps=patients_in(maps),
         images=_table(folder, "explanation.csv", EXPLANATION),
@@ -195,7 +195,7 @@ class Faith:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RegionEnrichment:
     """How much more attention a region gets than its area would: by what, and what is odd."""
 
     whose: str
@@ -214,7 +214,7 @@ def faiths_of(table: pd.DataFrame) -> tuple[Faith, ...]:
     return tuple(Faith(*who, tuple(checks)) for who, checks in found.items())
 
 
-def findings_of(table: pd.DataFrame) -> tuple[Finding, ...]:
+def findings_of(table: pd.DataFrame) -> tuple[RegionEnrichment, ...]:
     """Return where attention lies, a row per method and region of faithfulness.csv."""
     rows: dict[tuple[str, str], dict[str, dict[Any, Any]]] = {}
     for row in table.to_dict("records"):
@@ -224,7 +224,7 @@ def findings_of(table: pd.DataFrame) -> tuple[Finding, ...]:
             whose = sentence(f"{method_label(str(row['method']))} on {row['modality']}")
             rows.setdefault((whose, region), {})[kind] = row
     return tuple(
-        Finding(
+        RegionEnrichment(
             whose,
             _REGIONS[region],
             tuple(_estimate(kinds[kind]) if kind in kinds else None for kind in _KINDS),

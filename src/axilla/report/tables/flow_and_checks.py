@@ -15,7 +15,7 @@ _ORDER = {"error": 0, "warning": 1, "accepted": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class FlowStep:
+class FlowRow:
     """One line of the inclusion flow; classes are None where the step does not tell them apart."""
 
     label: str
@@ -39,14 +39,14 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FoldChoice:
     """The models that the inner splits of one fold chose."""
 
     fold: str
     models: tuple[str, ...]
 
 
-def flow_steps(flow: Any) -> tuple[FlowStep, ...]:
+def flow_steps(flow: Any) -> tuple[FlowRow, ...]:
     """Return the steps of flow.json; a part stands below the patients it is a part of."""
     if not isinstance(flow, Mapping):
         return ()
@@ -109,7 +109,7 @@ def remarks(check: Any) -> tuple[Remark, ...]:
 
 def choices(
     provenance: Mapping[str, Any], *, without: Collection[str] = ()
-) -> tuple[tuple[str, ...], tuple[Choice, ...]]:
+) -> tuple[tuple[str, ...], tuple[FoldChoice, ...]]:
     """Return what was chosen (each modality, fusion) and, per fold, the model that was.
 
     Families in `without` are left out: those whose only model was no choice.
@@ -118,7 +118,7 @@ def choices(
     left_out = {*_FOLD_KEYS, *without}
     modalities = tuple(dict.fromkeys(k for item in selected for k in item if k not in left_out))
     rows = tuple(
-        Choice(
+        FoldChoice(
             fold=str(item.get("name") or item.get("fold", "")),
             models=tuple(_chosen(item.get(modality)) for modality in modalities),
         )
@@ -127,7 +127,7 @@ def choices(
     return modalities, rows
 
 
-def tally(modalities: Iterable[str], rows: Iterable[Choice]) -> tuple[str, ...]:
+def tally(modalities: Iterable[str], rows: Iterable[FoldChoice]) -> tuple[str, ...]:
     """Return, per modality, how often each model was chosen, the most frequent first."""
     rows = tuple(rows)
     lines = []
@@ -164,27 +164,27 @@ def _findings(check: Any) -> list[Mapping[str, Any]]:
     return [item for item in _list(check) if isinstance(item, Mapping)]
 
 
-def _counted(label: str, count: Any, *, positive_only: bool = False) -> FlowStep | None:
+def _counted(label: str, count: Any, *, positive_only: bool = False) -> FlowRow | None:
     if not isinstance(count, int) or (positive_only and not count):
         return None
-    return FlowStep(label, count)
+    return FlowRow(label, count)
 
 
-def _excluded(item: Any) -> FlowStep | None:
+def _excluded(item: Any) -> FlowRow | None:
     found = _mapping(item)
     step = _counted(f"Excluded: {found.get('reason')}", found.get("count"), positive_only=True)
     classes = _classes("", found)
     if step is None or classes is None:
         return step
-    return FlowStep(step.label, step.count, classes.positive, classes.negative)
+    return FlowRow(step.label, step.count, classes.positive, classes.negative)
 
 
-def _classes(label: str, found: Any, *, part: bool = False) -> FlowStep | None:
+def _classes(label: str, found: Any, *, part: bool = False) -> FlowRow | None:
     known = _mapping(found)
     positive, negative = known.get("positive"), known.get("negative")
     if not (isinstance(positive, int) and isinstance(negative, int)):
         return None
-    return FlowStep(label, positive + negative, positive, negative, part)
+    return FlowRow(label, positive + negative, positive, negative, part)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -201,7 +201,7 @@ LISTS: Mapping[str, Severity] = {"errors": "error", "warnings": "warning", "acce
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class FindingText:
     """One finding, as text."""
 
     place: str
@@ -220,7 +220,7 @@ class FindingGroup:
     severity: Severity
     title: str
     meaning: str
-    findings: tuple[Shown, ...]
+    findings: tuple[FindingText, ...]
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -251,7 +251,7 @@ class FindingGroup:
 
 def finding_groups(check: Mapping[str, Any]) -> tuple[FindingGroup, ...]:
     """Return the findings of check.json by code: errors first, then warnings, then accepted."""
-    gathered: dict[tuple[Severity, str], list[Shown]] = {}
+    gathered: dict[tuple[Severity, str], list[FindingText]] = {}
     for severity, finding in _findings_by_severity(check):
         code = str(finding.get("code") or "")
         gathered.setdefault((severity, code), []).append(_shown(finding))
@@ -287,8 +287,8 @@ def _findings_by_severity(check: Mapping[str, Any]) -> Iterator[tuple[Severity, 
             yield severity, finding
 
 
-def _shown(finding: Mapping[str, Any]) -> Shown:
-    return Shown(
+def _shown(finding: Mapping[str, Any]) -> FindingText:
+    return FindingText(
         place=str(finding.get("place") or ""),
         found=str(finding.get("found") or ""),
         expected=str(finding.get("expected") or ""),

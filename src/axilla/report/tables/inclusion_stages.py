@@ -23,7 +23,7 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class InclusionStage:
     """Patients at one stage; `leaving` are those who left on the way from the stage before."""
 
     label: str
@@ -34,7 +34,7 @@ class Stage:
     leaving: tuple[Leaving, ...] = ()
 
 
-def flow_stages(results: StudyResults) -> tuple[Stage, ...]:
+def flow_stages(results: StudyResults) -> tuple[InclusionStage, ...]:
     """Return the stages from the cohort table to the patients evaluated; none without flow.json.
 
     Exclusions are drawn as flow.json lists them: `without_outcome`, and any number of
@@ -45,11 +45,11 @@ def flow_stages(results: StudyResults) -> tuple[Stage, ...]:
     in_table, labelled = flow.get("in_table"), flow.get("labelled")
     if not (isinstance(in_table, int) and isinstance(labelled, int) and labelled):
         return ()
-    stages = [Stage("In the cohort table", in_table), _known(results, flow)]
+    stages = [InclusionStage("In the cohort table", in_table), _known(results, flow)]
     external = flow.get("external")
     if isinstance(external, int) and external:
         left = Leaving("kept apart as external set", external)
-        stages.append(Stage("Development set", labelled - external, leaving=(left,)))
+        stages.append(InclusionStage("Development set", labelled - external, leaving=(left,)))
     return (*stages, _evaluated(results, before=stages[-1].count))
 
 
@@ -62,7 +62,7 @@ def patients_in(found: Any) -> int | None:
     return None
 
 
-def _known(results: StudyResults, flow: Mapping[str, Any]) -> Stage:
+def _known(results: StudyResults, flow: Mapping[str, Any]) -> InclusionStage:
     excluded = flow.get("excluded")
     leaving = list(_exclusions(excluded if isinstance(excluded, list) else []))
     nobody_knows = flow.get("without_outcome")
@@ -73,7 +73,7 @@ def _known(results: StudyResults, flow: Mapping[str, Any]) -> Stage:
         leaving.append(Leaving("no reason recorded", rest))
     positive, negative = flow.get("positive"), flow.get("negative")
     known = isinstance(positive, int) and isinstance(negative, int)
-    return Stage(
+    return InclusionStage(
         label="Eligible, outcome known" if excluded else "Outcome known",
         count=flow["labelled"],
         positive=positive if known else None,
@@ -106,12 +106,12 @@ def _exclusions(excluded: Sequence[Any]) -> Iterator[Leaving]:
             yield Leaving(str(item.get("reason") or "no reason recorded"), count)
 
 
-def _evaluated(results: StudyResults, *, before: int) -> Stage:
+def _evaluated(results: StudyResults, *, before: int) -> InclusionStage:
     patients = results.predictions.drop_duplicates("patient_id")
     positive, count = int(patients["label"].sum()), len(patients)
     scheme = results.config.validation.scheme
     why = "in the training part" if scheme == "holdout" else "without a prediction"
-    return Stage(
+    return InclusionStage(
         label="Evaluated",
         count=count,
         positive=positive,

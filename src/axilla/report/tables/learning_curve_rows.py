@@ -10,14 +10,14 @@ import pandas as pd
 from axilla.evaluation.planning.learning_curve import FITTED, GAIN, MEASURED
 from axilla.records.estimate import Estimate
 from axilla.report.headline_models import protagonists
-from axilla.report.reported_models import Entry
+from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults
 
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class CurvePoint:
     """An estimate at a number of training patients (mean over folds)."""
 
     patients: int
@@ -29,10 +29,10 @@ class Point:
 class LearningCurve:
     """One model: measured AUCs, its fitted curve, and what more patients would add to it."""
 
-    entry: Entry
-    measured: tuple[Point, ...]
-    fitted: tuple[Point, ...]
-    gains: tuple[Point, ...]
+    entry: StudyModel
+    measured: tuple[CurvePoint, ...]
+    fitted: tuple[CurvePoint, ...]
+    gains: tuple[CurvePoint, ...]
 
 
 def learning_curves(results: StudyResults) -> tuple[LearningCurve, ...]:
@@ -56,12 +56,12 @@ def is_of_these_results(results: StudyResults) -> bool:
     return not ends.empty
 
 
-def _points(rows: pd.DataFrame, metric: str) -> tuple[Point, ...]:
+def _points(rows: pd.DataFrame, metric: str) -> tuple[CurvePoint, ...]:
     known = rows[(rows["metric"] == metric) & rows["value"].notna()].sort_values("share")
     return tuple(_point(row) for row in known.to_dict("records"))
 
 
-def _point(row: Mapping[Hashable, Any]) -> Point:
+def _point(row: Mapping[Hashable, Any]) -> CurvePoint:
     estimate = Estimate(
         value=float(row["value"]),
         low=float(row["low"]),
@@ -70,4 +70,4 @@ def _point(row: Mapping[Hashable, Any]) -> Point:
         n_positive=int(row["n_positive"]),
         method=str(row["method"]),
     )
-    return Point(int(row["training_patients"]), float(row["share"]), estimate)
+    return CurvePoint(int(row["training_patients"]), float(row["share"]), estimate)

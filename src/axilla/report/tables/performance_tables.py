@@ -8,7 +8,7 @@ import pandas as pd
 
 from axilla.records.estimate import Estimate
 from axilla.report.number_format import listed, overlap
-from axilla.report.reported_models import Entry
+from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults, estimate_of
 
 COLUMNS = {
@@ -22,10 +22,10 @@ COLUMNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PerformanceRow:
     """One model of a table: its estimates by metric, and the metrics in which it is highest."""
 
-    entry: Entry
+    entry: StudyModel
     estimates: dict[str, Estimate | None]
     highest: frozenset[str]
 
@@ -34,12 +34,12 @@ class Row:
 class PerformanceTable:
     """One family's table; `note` says what the marked values do not mean."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[PerformanceRow, ...]
     sizes: tuple[tuple[int, int], ...]
     note: str
 
 
-def performance_frame(results: StudyResults, entries: Sequence[Entry]) -> pd.DataFrame:
+def performance_frame(results: StudyResults, entries: Sequence[StudyModel]) -> pd.DataFrame:
     """Return the table as written to CSV: each metric with its interval, at full precision."""
     records = []
     for entry in entries:
@@ -57,7 +57,7 @@ def performance_frame(results: StudyResults, entries: Sequence[Entry]) -> pd.Dat
     return pd.DataFrame.from_records(records)
 
 
-def performance_table(results: StudyResults, entries: Sequence[Entry]) -> PerformanceTable:
+def performance_table(results: StudyResults, entries: Sequence[StudyModel]) -> PerformanceTable:
     """Return the table as the page shows it: the highest AUC first, baselines and readers last."""
     estimates = {
         entry.name: {metric: results.estimate(entry.name, metric) for metric in COLUMNS}
@@ -67,7 +67,7 @@ def performance_table(results: StudyResults, entries: Sequence[Entry]) -> Perfor
     compared = [entry.name for entry in ranked if entry.competes]
     highest = {metric: _highest(estimates, compared, metric=metric) for metric in COLUMNS}
     rows = tuple(
-        Row(
+        PerformanceRow(
             entry=entry,
             estimates=estimates[entry.name],
             highest=frozenset(m for m, names in highest.items() if entry.name in names),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from axilla.records.estimate import Estimate
 from axilla.report.number_format import p_value, sentence
-from axilla.report.reported_models import Entry
+from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults, first_estimate
 from axilla.report.tables.family_summary import headline_of
 
@@ -20,7 +20,7 @@ _ABBREVIATIONS: Final = frozenset({"er", "pr", "her2"})
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SubgroupRow:
     """One level of a column: how it prints, and its estimates, None where undefined."""
 
     title: str
@@ -36,11 +36,11 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SubgroupColumn:
     """One column: its levels, the p of each metric's interaction test, and levels left out."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[SubgroupRow, ...]
     interactions: Mapping[str, float]
     hidden: int
 
@@ -59,9 +59,9 @@ class Subgroups:
     `tests` counts the interaction tests shown, `all_tests` those of every model.
     """
 
-    entry: Entry
-    overall: Line
-    blocks: tuple[Block, ...]
+    entry: StudyModel
+    overall: SubgroupRow
+    blocks: tuple[SubgroupColumn, ...]
     tests: int
     all_tests: int
 
@@ -78,7 +78,7 @@ def subgroups_of(results: StudyResults) -> Subgroups | None:
     tested = results.subgroups.dropna(subset="p_interaction")
     return Subgroups(
         entry=headline.entry,
-        overall=Line(
+        overall=SubgroupRow(
             "All patients",
             headline.auc.n,
             headline.auc.n_positive,
@@ -91,12 +91,12 @@ def subgroups_of(results: StudyResults) -> Subgroups | None:
     )
 
 
-def _block(column: str, rows: pd.DataFrame) -> Block:
+def _block(column: str, rows: pd.DataFrame) -> SubgroupColumn:
     sizes = rows.groupby("level", sort=False)["n"].first()
     largest = set(sizes.nlargest(_MOST_LEVELS).index)
     shown = [level for level in sizes.index if level in largest]
     tests = rows.groupby("metric")["p_interaction"].first()
-    return Block(
+    return SubgroupColumn(
         title=_title(column),
         lines=tuple(_line(str(level), rows[rows["level"] == level]) for level in shown),
         interactions={name: float(tests.get(name, math.nan)) for name in METRICS},
@@ -104,9 +104,9 @@ def _block(column: str, rows: pd.DataFrame) -> Block:
     )
 
 
-def _line(level: str, rows: pd.DataFrame) -> Line:
+def _line(level: str, rows: pd.DataFrame) -> SubgroupRow:
     first = rows.iloc[0]
-    return Line(
+    return SubgroupRow(
         title=level.replace(">= ", "≥ "),
         n=int(first["n"]),
         n_positive=int(first["n_positive"]),

@@ -11,8 +11,8 @@ from axilla.evaluation.table1.group_tests import NOT_COMPARED
 from axilla.evaluation.table1.patient_table import CLUSTERED
 from axilla.report.manuscript.manuscript_table import ManuscriptTable, text_width
 from axilla.report.number_format import NO_NUMBER, listed
-from axilla.report.page import Section, render
-from axilla.report.sections.section_inputs import Material
+from axilla.report.page import PageSection, render
+from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import StudyResults
 
 _GROUP = re.compile(r".* \(n = (\d+)\)", re.DOTALL)
@@ -171,7 +171,7 @@ def _clustered(frame: pd.DataFrame, tied_by: str) -> str:
     )
 
 
-def table1_section(material: Material) -> Section | None:
+def table1_section(material: ReportContext) -> PageSection | None:
     """Who the patients are, by outcome."""
     table = study_manuscript_table1(material.results)
     return None if table is None else section_of(table, file="table1.csv")
@@ -188,7 +188,7 @@ def study_manuscript_table1(results: StudyResults) -> ManuscriptTable | None:
     )
 
 
-def section_of(table: ManuscriptTable, *, file: str = "") -> Section:
+def section_of(table: ManuscriptTable, *, file: str = "") -> PageSection:
     """Return Table 1 as a section of a page; `file` names where it also lies."""
     html = render("sections/table1.html.j2", table=table, file=file)
-    return Section("Table 1: who the patients are", "table1", html)
+    return PageSection("Table 1: who the patients are", "table1", html)

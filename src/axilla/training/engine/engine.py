@@ -75,7 +75,7 @@ def is_finished(path: Path) -> bool:
     return is_sealed(path)
 
 
-class Plan(Protocol):
+class TrialPlan(Protocol):
     """Work in two rounds, of which the second depends on what the first showed."""
 
     @property
@@ -101,7 +101,7 @@ class Plan(Protocol):
         ...
 
 
-def first_round(plans: Sequence[Plan]) -> list[Trial]:
+def first_round(plans: Sequence[TrialPlan]) -> list[Trial]:
     """Return the trials of all plans without a result that need no other trial's."""
     missing = [plan for plan in plans if not is_finished(plan.path)]
     # Those on whole training sets take longest: started first, they leave no process idle.
@@ -109,7 +109,9 @@ def first_round(plans: Sequence[Plan]) -> list[Trial]:
     return [*finals, *(trial for plan in missing for row in plan.searched() for trial in row)]
 
 
-def second_round(plans: Sequence[Plan], engine: Engine, *, label: str, progress: Progress) -> None:
+def second_round(
+    plans: Sequence[TrialPlan], engine: Engine, *, label: str, progress: Progress
+) -> None:
     """Finish every plan whose first round is finished, and write its result."""
     missing = [plan for plan in plans if not is_finished(plan.path)]
     engine.finish([plan.final() for plan in missing], label, progress=progress)
@@ -117,7 +119,9 @@ def second_round(plans: Sequence[Plan], engine: Engine, *, label: str, progress:
         plan.assemble()
 
 
-def carry_out(plans: Sequence[Plan], engine: Engine, *, label: str, progress: Progress) -> None:
+def carry_out(
+    plans: Sequence[TrialPlan], engine: Engine, *, label: str, progress: Progress
+) -> None:
     """Finish every plan that has no result yet."""
     engine.finish(first_round(plans), label, progress=progress)
     second_round(plans, engine, label="Training chosen networks", progress=progress)

@@ -13,15 +13,15 @@ from axilla.cohort.splits.folds import Fold, Split
 from axilla.models.fusion import fusions
 from axilla.records.digests import seed_of
 from axilla.records.types import Modality
-from axilla.training.candidate_cache import Kept, save
-from axilla.training.candidates import Output, SearchRow, by_fold, pick
+from axilla.training.candidate_cache import CachedCandidate, save
+from axilla.training.candidates import ModelOutput, SearchRow, by_fold, pick
 from axilla.training.heads.batched_heads import State
-from axilla.training.heads.batched_training import Trial
+from axilla.training.heads.batched_training import HeadTrial
 from axilla.training.heads.frozen_heads import with_modality
 from axilla.training.heads.hyperparameter_grid import HeadSearch, search_heads, search_rows
 from axilla.training.networks.optimisation import Optimisation
 
-Selected = Mapping[Modality, Kept]
+Selected = Mapping[Modality, CachedCandidate]
 """One fold's unimodal model of each fused modality, in the order of fusion."""
 
 Parts = Mapping[str, State]
@@ -48,9 +48,11 @@ class FusionCandidate:
     parts: Mapping[Modality, Parts] = field(default_factory=dict)
 
 
-def select_unimodal(candidates: Sequence[Kept], modalities: Sequence[Modality]) -> Selected:
+def select_unimodal(
+    candidates: Sequence[CachedCandidate], modalities: Sequence[Modality]
+) -> Selected:
     """Return, of one fold's candidates, each modality's best by its inner score."""
-    best: dict[Modality, Kept] = {}
+    best: dict[Modality, CachedCandidate] = {}
     for modality in modalities:
         mine = [candidate for candidate in candidates if candidate.modality == modality]
         if mine:
@@ -187,15 +189,17 @@ def train_fusion(
     return fused, rows
 
 
-def _outputs(parts: Selected, fold: Fold) -> Iterator[tuple[tuple[Output, ...], Split]]:
+def _outputs(parts: Selected, fold: Fold) -> Iterator[tuple[tuple[ModelOutput, ...], Split]]:
     """Pair each split of a fold with what the models trained on it say, one per modality."""
     per_split = zip(*(part.outputs() for part in parts.values()), strict=True)
     yield from zip(per_split, (*fold.inner, fold.outer), strict=True)
 
 
-def _trial(outputs: Sequence[Output], split: Split, *, seed: int, served_views: int) -> Trial:
+def _trial(
+    outputs: Sequence[ModelOutput], split: Split, *, seed: int, served_views: int
+) -> HeadTrial:
     present = torch.stack([torch.isfinite(output.logits) for output in outputs], dim=1)
-    return Trial(
+    return HeadTrial(
         embeddings=tuple(output.embedding for output in outputs),
         logits=torch.stack([output.logits for output in outputs], dim=1),
         present=present,
@@ -207,7 +211,7 @@ def _trial(outputs: Sequence[Output], split: Split, *, seed: int, served_views: 
 
 @torch.no_grad()
 def _withheld(
-    name: str, state: State, trial: Trial, *, modalities: Sequence[str]
+    name: str, state: State, trial: HeadTrial, *, modalities: Sequence[str]
 ) -> dict[str, torch.Tensor]:
     """Return the logits (N,) that the head gives when it is shown only some modalities."""
     head = fusions[name]([embedding.shape[2] for embedding in trial.embeddings])

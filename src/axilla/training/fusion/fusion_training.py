@@ -10,13 +10,13 @@ from axilla.training.engine.trials import FusionTrial
 from axilla.training.fusion.fusion_heads import FusionCandidate, Selected, load_fused
 from axilla.training.fusion.joint_trials import JointParts, JointPlan, pixels_of
 from axilla.training.networks.optimisation import of_fusion
-from axilla.training.unimodal_training import Material, head_search, network_search
+from axilla.training.unimodal_training import TrainingInputs, head_search, network_search
 
 Fused = tuple[list[FusionCandidate], list[SearchRow]]
 
 
 def train_fusions(
-    material: Material, pixels: dict[ImageModality, Pixels], selected: Sequence[Selected]
+    material: TrainingInputs, pixels: dict[ImageModality, Pixels], selected: Sequence[Selected]
 ) -> Fused:
     """Train every strategy on the models `selected` in each fold; none selected trains none."""
     if not selected:
@@ -29,7 +29,7 @@ def train_fusions(
     )
 
 
-def _heads(material: Material, selected: Sequence[Selected]) -> list[Fused]:
+def _heads(material: TrainingInputs, selected: Sequence[Selected]) -> list[Fused]:
     config = material.config
     trials = [
         FusionTrial(
@@ -49,7 +49,7 @@ def _heads(material: Material, selected: Sequence[Selected]) -> list[Fused]:
 
 
 def _joint(
-    material: Material, pixels: dict[ImageModality, Pixels], selected: Sequence[Selected]
+    material: TrainingInputs, pixels: dict[ImageModality, Pixels], selected: Sequence[Selected]
 ) -> list[Fused]:
     config = material.config
     plans = [

@@ -13,7 +13,14 @@ from axilla.models.backbones import find_backbone
 from axilla.models.pretrained import identity_of
 from axilla.records.digests import digest_of, seed_of
 from axilla.records.types import IMAGE_MODALITIES, ImageModality, Modality
-from axilla.training.candidate_cache import Choice, Kept, choose, file_of, read_fit, write_fit
+from axilla.training.candidate_cache import (
+    CachedCandidate,
+    GridChoice,
+    choose,
+    file_of,
+    read_fit,
+    write_fit,
+)
 from axilla.training.candidates import GridPoint, SearchRow
 from axilla.training.data.pixels import Pixels
 from axilla.training.fusion.fusion_heads import FusionCandidate, Parts, Selected, keep_fused
@@ -145,7 +152,7 @@ class JointPlan:
             for point in self.search.grid
         ]
 
-    def choice(self) -> Choice:
+    def choice(self) -> GridChoice:
         """Choose grid point and epochs by the finished inner trials."""
         fits = [[read_fit(trial.path) for trial in row] for row in self.searched()]
         return choose(fits, self.fold.inner, torch.tensor(self.parts.labels, dtype=torch.float32))
@@ -204,7 +211,7 @@ class JointPlan:
         )
 
 
-def network_of(model: Kept) -> str:
+def network_of(model: CachedCandidate) -> str:
     """Return the name of a chosen image model's network."""
     return model.model.split("/", 1)[1]
 
@@ -214,7 +221,7 @@ def pixels_of(pixels: dict[ImageModality, Pixels], selected: Selected) -> tuple[
     return tuple(pixels[m] for m in IMAGE_MODALITIES if m in selected)
 
 
-def _features(model: Kept, number: int) -> Features:
+def _features(model: CachedCandidate, number: int) -> Features:
     output = model.outputs()[number]
     absent = ~torch.isfinite(output.logits)
     return Features(output.embedding.mean(1).masked_fill(absent.unsqueeze(1), torch.nan))

@@ -17,7 +17,7 @@ from axilla.training.heads.batched_heads import Heads, State
 from axilla.training.heads.batched_training import (
     Descent,
     Schedule,
-    Trained,
+    TrainedHead,
     draw_dropout,
     grouped,
     shuffled_batches,
@@ -89,13 +89,13 @@ def train_bags(
     bags: BagIndex,
     schedule: Schedule,
     rate_factor: float = 1.0,
-) -> list[Trained]:
+) -> list[TrainedHead]:
     """Train one pool and classifier per trial, in separate programs where shapes differ.
 
     `labels` (N,) float 0 or 1; `train` holds patients with an image. A batch is of bags, full as
     in `train_stacked`.
     """
-    results: dict[int, Trained] = {}
+    results: dict[int, TrainedHead] = {}
     keys = [(t.images.shape[2], *steps_of(len(t.train), schedule.batch_size)) for t in trials]
     for positions in grouped(keys):
         group = [trials[position] for position in positions]
@@ -104,7 +104,7 @@ def train_bags(
             served = serve_bags(
                 pooling, state, trial.images, bags=bags, served_views=trial.served_views
             )
-            results[position] = Trained(state, served.logits)
+            results[position] = TrainedHead(state, served.logits)
     return [results[position] for position in range(len(trials))]
 
 
@@ -175,7 +175,7 @@ def _captured(
 
 
 @dataclass(frozen=True, slots=True)
-class _Epoch:
+class _BagEpoch:
     """One trial's epoch, drawn at once: what each of its steps sees of whom.
 
     `chosen` (steps, B) patients; `places`, `held` and `views` (steps, B, L) their images; `scale`
@@ -189,7 +189,9 @@ class _Epoch:
     scale: torch.Tensor
 
 
-def _draw(trial: BagTrial, bags: BagIndex, schedule: Schedule, *, rng: torch.Generator) -> _Epoch:
+def _draw(
+    trial: BagTrial, bags: BagIndex, schedule: Schedule, *, rng: torch.Generator
+) -> _BagEpoch:
     chosen = shuffled_batches(trial.train, schedule.batch_size, rng)
     places, held = bags.places[chosen], bags.held[chosen]
     if held.shape[2] > TRAINED_IMAGES:
@@ -199,11 +201,11 @@ def _draw(trial: BagTrial, bags: BagIndex, schedule: Schedule, *, rng: torch.Gen
     views = torch.randint(trial.images.shape[1], places.shape, generator=rng)
     size = (*chosen.shape, trial.images.shape[2])
     scale = draw_dropout(size, BagHead.input_dropout, rng=rng)
-    return _Epoch(chosen, places, held, views, torch.ones(size) if scale is None else scale)
+    return _BagEpoch(chosen, places, held, views, torch.ones(size) if scale is None else scale)
 
 
 def _batches(
-    images: torch.Tensor, labels: torch.Tensor, epochs: Sequence[_Epoch]
+    images: torch.Tensor, labels: torch.Tensor, epochs: Sequence[_BagEpoch]
 ) -> Iterator[tuple[tuple[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]]:
     """Yield each step's bags of every trial (T, B, L, K), what they hold, dropout and labels."""
     chosen = torch.stack([epoch.chosen for epoch in epochs], dim=1)

@@ -75,7 +75,7 @@ class Heads:
         return torch.no_grad()(step)
 
 
-class Program(Heads):
+class BatchedHeads(Heads):
     """T heads of one fusion strategy, run side by side."""
 
     def __init__(self, strategy: Strategy, widths: Sequence[int], *, seeds: Sequence[int]) -> None:
@@ -115,7 +115,7 @@ def _captured(
         torch.zeros(*case, len(widths)),
         torch.ones(*case, len(widths), dtype=torch.bool),
     )
-    return Program(strategy, widths, seeds=range(heads)).step(given, torch.zeros(case))
+    return BatchedHeads(strategy, widths, seeds=range(heads)).step(given, torch.zeros(case))
 
 
 def _seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:

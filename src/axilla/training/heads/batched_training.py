@@ -12,14 +12,14 @@ import torch
 
 from axilla.models.fusion import Fusion
 from axilla.preprocessing.augment import SERVED_VIEWS
-from axilla.training.heads.batched_heads import Heads, Inputs, Program, State
+from axilla.training.heads.batched_heads import BatchedHeads, Heads, Inputs, State
 from axilla.training.networks.optimisation import Optimisation
 
 _GATHERED_STEPS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class HeadTrial:
     """One head to train: embeddings (N, V, K) per modality, logits and presence (N, M).
 
     Predictions use the mean of the first `served_views` views.
@@ -48,7 +48,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedHead:
     """What a trial became: its head's state, and its logits of all patients (N,)."""
 
     state: State
@@ -57,12 +57,12 @@ class Trained:
 
 def train_stacked(
     strategy: type[Fusion],
-    trials: Sequence[Trial],
+    trials: Sequence[HeadTrial],
     labels: torch.Tensor,
     *,
     schedule: Schedule,
     rate_factor: float = 1.0,
-) -> list[Trained]:
+) -> list[TrainedHead]:
     """Train one head per trial, as `train_at_rates` does at one rate."""
     (trained,) = train_at_rates(
         strategy, trials, labels, schedule=schedule, rate_factors=(rate_factor,)
@@ -72,19 +72,19 @@ def train_stacked(
 
 def train_at_rates(
     strategy: type[Fusion],
-    trials: Sequence[Trial],
+    trials: Sequence[HeadTrial],
     labels: torch.Tensor,
     *,
     schedule: Schedule,
     rate_factors: Sequence[float],
-) -> list[list[Trained]]:
+) -> list[list[TrainedHead]]:
     """Train one head per rate and trial; trials of unlike shape are trained in separate programs.
 
     `labels` (N,) float 0 or 1. Every batch is full: the last one of an epoch is filled up with
     patients from the epoch's start, so that batch norm never meets a batch of one. Heads of one
     trial differ by their rate alone: initial weights, batches and dropout are the same.
     """
-    results: dict[int, list[Trained]] = {}
+    results: dict[int, list[TrainedHead]] = {}
     for positions in _alike(trials, schedule.batch_size):
         group = [trials[position] for position in positions]
         per_trial = _train_group(
@@ -97,7 +97,7 @@ def train_at_rates(
     ]
 
 
-def _alike(trials: Sequence[Trial], batch_size: int) -> list[list[int]]:
+def _alike(trials: Sequence[HeadTrial], batch_size: int) -> list[list[int]]:
     return grouped(
         (
             *(tuple(embedding.shape) for embedding in trial.embeddings),
@@ -124,19 +124,19 @@ def steps_of(patients: int, batch_size: int) -> tuple[int, int]:
 
 def _train_group(
     strategy: type[Fusion],
-    trials: Sequence[Trial],
+    trials: Sequence[HeadTrial],
     labels: torch.Tensor,
     *,
     schedule: Schedule,
     rate_factors: Sequence[float],
-) -> list[list[Trained]]:
+) -> list[list[TrainedHead]]:
     """Return, for each trial, its head at each rate."""
     widths = [embedding.shape[2] for embedding in trials[0].embeddings]
     # Heads that make as many steps stand together, so that an optimiser's group is one piece.
     steps = [steps_of(len(trial.train), schedule.batch_size)[1] for trial in trials]
     order = sorted(range(len(trials)), key=steps.__getitem__)
     ordered, rates = [trials[position] for position in order], len(rate_factors)
-    program = Program(strategy, widths, seeds=[trial.seed for trial in ordered] * rates)
+    program = BatchedHeads(strategy, widths, seeds=[trial.seed for trial in ordered] * rates)
     inputs = _stack(ordered)
     if program.parameters:
         counts = [steps[position] for position in order]
@@ -154,14 +154,14 @@ def _train_group(
     whole = Inputs(served, inputs.logits, inputs.present)
     logits = program.logits(_at_every_rate(whole, rates))
     states = program.states()
-    found: list[list[Trained]] = [[] for _ in trials]
+    found: list[list[TrainedHead]] = [[] for _ in trials]
     for place in range(len(logits)):
         state = {name: tensor[place].clone() for name, tensor in states.items()}
-        found[order[place % len(trials)]].append(Trained(state, logits[place].clone()))
+        found[order[place % len(trials)]].append(TrainedHead(state, logits[place].clone()))
     return found
 
 
-def _stack(trials: Sequence[Trial]) -> Inputs:
+def _stack(trials: Sequence[HeadTrial]) -> Inputs:
     modalities = range(len(trials[0].embeddings))
     return Inputs(
         [torch.stack([trial.embeddings[m] for trial in trials]).nan_to_num_() for m in modalities],
@@ -252,7 +252,7 @@ class Descent:
 
 
 @dataclass(frozen=True, slots=True)
-class _Epoch:
+class _HeadEpoch:
     """Steps of one trial, drawn an epoch at a time: what each of them sees of whom.
 
     `chosen` (steps, B) patients; per modality `views` (steps, B) and `scales` (steps, B, K), the
@@ -264,18 +264,18 @@ class _Epoch:
     scales: list[torch.Tensor | None]
     withheld: torch.Tensor | None
 
-    def part(self, steps: slice | list[int]) -> "_Epoch":
+    def part(self, steps: slice | list[int]) -> "_HeadEpoch":
         """Return some of the steps."""
-        return _Epoch(
+        return _HeadEpoch(
             self.chosen[steps],
             [views[steps] for views in self.views],
             [None if scale is None else scale[steps] for scale in self.scales],
             None if self.withheld is None else self.withheld[steps],
         )
 
-    def followed_by(self, other: "_Epoch") -> "_Epoch":
+    def followed_by(self, other: "_HeadEpoch") -> "_HeadEpoch":
         """Return these steps and then those of `other`."""
-        return _Epoch(
+        return _HeadEpoch(
             torch.cat([self.chosen, other.chosen]),
             [torch.cat(pair) for pair in zip(self.views, other.views, strict=True)],
             [_joined(*pair) for pair in zip(self.scales, other.scales, strict=True)],
@@ -287,7 +287,9 @@ def _joined(one: torch.Tensor | None, other: torch.Tensor | None) -> torch.Tenso
     return None if one is None or other is None else torch.cat([one, other])
 
 
-def _draw(trial: Trial, schedule: Schedule, *, dropout: float, rng: torch.Generator) -> _Epoch:
+def _draw(
+    trial: HeadTrial, schedule: Schedule, *, dropout: float, rng: torch.Generator
+) -> _HeadEpoch:
     chosen = shuffled_batches(trial.train, schedule.batch_size, rng)
     drawn = [torch.randint(e.shape[1], chosen.shape, generator=rng) for e in trial.embeddings]
     sizes = [(*chosen.shape, e.shape[2]) for e in trial.embeddings]
@@ -297,7 +299,7 @@ def _draw(trial: Trial, schedule: Schedule, *, dropout: float, rng: torch.Genera
         present = trial.present[chosen].flatten(0, 1)
         left = withhold(present, schedule.modality_dropout, rng=rng)
         withheld = (present & ~left).view(*chosen.shape, -1)
-    return _Epoch(chosen, drawn, scales, withheld)
+    return _HeadEpoch(chosen, drawn, scales, withheld)
 
 
 def draw_dropout(size: Sequence[int], rate: float, *, rng: torch.Generator) -> torch.Tensor | None:
@@ -308,7 +310,7 @@ def draw_dropout(size: Sequence[int], rate: float, *, rng: torch.Generator) -> t
 def _batches(
     inputs: Inputs,
     labels: torch.Tensor,
-    trials: Sequence[Trial],
+    trials: Sequence[HeadTrial],
     *,
     steps: Sequence[int],
     schedule: Schedule,
@@ -344,13 +346,13 @@ def _batches(
 class _Drawn:
     """A trial's steps in their order, drawn epoch by epoch as they are asked for."""
 
-    def __init__(self, trial: Trial, schedule: Schedule, *, dropout: float) -> None:
+    def __init__(self, trial: HeadTrial, schedule: Schedule, *, dropout: float) -> None:
         self._trial, self._schedule, self._dropout = trial, schedule, dropout
         self._rng = torch.Generator().manual_seed(trial.seed)
         self._epochs_left = schedule.epochs
         self._ready = self._next_epoch()
 
-    def take(self, count: int) -> _Epoch:
+    def take(self, count: int) -> _HeadEpoch:
         """Return the next `count` steps; after the last epoch, its last step again and again."""
         while len(self._ready.chosen) < count:
             missing = count - len(self._ready.chosen)
@@ -361,7 +363,7 @@ class _Drawn:
         self._ready = self._ready.part(slice(-1 if keeps_last else count, None))
         return taken
 
-    def _next_epoch(self) -> _Epoch:
+    def _next_epoch(self) -> _HeadEpoch:
         self._epochs_left -= 1
         return _draw(self._trial, self._schedule, dropout=self._dropout, rng=self._rng)
 

@@ -10,10 +10,18 @@ from axilla.models.fusion import Concatenation
 from axilla.models.pca import Projection
 from axilla.records.digests import seed_of
 from axilla.records.types import Modality
-from axilla.training.candidates import Candidate, Output, Pick, SearchRow, all_splits, by_fold, pick
+from axilla.training.candidates import (
+    Candidate,
+    ModelOutput,
+    Pick,
+    SearchRow,
+    all_splits,
+    by_fold,
+    pick,
+)
 from axilla.training.data.projection import fit_projection
 from axilla.training.heads.batched_heads import State
-from axilla.training.heads.batched_training import Trained, Trial
+from axilla.training.heads.batched_training import HeadTrial, TrainedHead
 from axilla.training.heads.hyperparameter_grid import HeadSearch, search_heads, search_rows
 from axilla.training.networks.optimisation import Optimisation
 
@@ -42,7 +50,7 @@ def train_frozen(
     ]
     projected = [projection(embeddings) for projection in projections]
     trials = [
-        Trial(
+        HeadTrial(
             embeddings=(z,),
             logits=torch.zeros(len(present), 1),
             present=present.unsqueeze(1),
@@ -98,8 +106,10 @@ def _candidate(
     )
 
 
-def _output(components: torch.Tensor, trained: Trained, *, present: torch.Tensor) -> Output:
-    return Output(components, trained.logits.where(present, torch.nan))
+def _output(
+    components: torch.Tensor, trained: TrainedHead, *, present: torch.Tensor
+) -> ModelOutput:
+    return ModelOutput(components, trained.logits.where(present, torch.nan))
 
 
 def on_embedding(projection: Projection, head: State) -> State:

@@ -11,7 +11,13 @@ from axilla.config.study import SearchSection, TrainingSection
 from axilla.models.fusion import Fusion
 from axilla.preprocessing.augment import SERVED_VIEWS
 from axilla.training.candidates import GridPoint, Pick, SearchRow
-from axilla.training.heads.batched_training import Schedule, Trained, Trial, grouped, train_at_rates
+from axilla.training.heads.batched_training import (
+    HeadTrial,
+    Schedule,
+    TrainedHead,
+    grouped,
+    train_at_rates,
+)
 from axilla.training.networks.optimisation import Optimisation
 
 
@@ -57,13 +63,13 @@ class Tried:
     """
 
     grid: Sequence[object]
-    models: list[list[Trained]]
+    models: list[list[TrainedHead]]
     seconds: list[float]
 
 
 def search_heads(
     strategy: type[Fusion],
-    trials: Sequence[Trial],
+    trials: Sequence[HeadTrial],
     labels: torch.Tensor,
     *,
     search: HeadSearch,
@@ -82,7 +88,7 @@ def search_heads(
 
 
 def search_grid(
-    train: Callable[..., list[list[Trained]]],
+    train: Callable[..., list[list[TrainedHead]]],
     grid: Sequence[GridPoint],
     *,
     search: HeadSearch,
@@ -93,7 +99,7 @@ def search_grid(
     `train(schedule=..., rate_factors=...)` returns the trained heads of each rate; rates that share
     a batch size are trained together and share the seconds.
     """
-    models: list[list[Trained]] = [[] for _ in grid]
+    models: list[list[TrainedHead]] = [[] for _ in grid]
     seconds = [0.0] * len(grid)
     for points in grouped(point.batch_size for point in grid):
         start = time.perf_counter()

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from axilla.annotation.boxes import roi_from_mask
 from axilla.cohort.splits.folds import Fold, Split
 from axilla.config.study import StudyConfig
-from axilla.imaging.decoded_image import Picture
+from axilla.imaging.decoded_image import DecodedImage
 from axilla.imaging.open_image import open_picture
 from axilla.imaging.raster import decode_mask
 from axilla.preprocessing.clinical import ClinicalEncoder, Values, fit_encoder
@@ -20,10 +20,10 @@ from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress
 from axilla.records.roi_rectangle import Roi
 from axilla.records.types import ImageModality, Modality
-from axilla.training.candidates import Candidate, Output, SearchRow, all_splits, by_fold, pick
+from axilla.training.candidates import Candidate, ModelOutput, SearchRow, all_splits, by_fold, pick
 from axilla.training.data.pixels import Pixels, per_patient
 from axilla.training.engine.cache_files import is_whole_array, write_array
-from axilla.training.heads.batched_training import Trained
+from axilla.training.heads.batched_training import TrainedHead
 from axilla.training.heads.frozen_heads import with_modality
 from axilla.training.heads.hyperparameter_grid import Tried, search_rows
 
@@ -53,7 +53,7 @@ def train_logistic(
         pick(folds, tried.models, labels, present=present), by_fold(folds, features), strict=True
     ):
         outputs = [
-            Output(x.unsqueeze(1), trained.logits.where(present, torch.nan))
+            ModelOutput(x.unsqueeze(1), trained.logits.where(present, torch.nan))
             for x, trained in zip([*inner, outer], [*chosen.inner, chosen.outer], strict=True)
         ]
         candidates.append(
@@ -92,7 +92,9 @@ def _tried(
     return Tried(tuple(f"C {penalty:g}" for penalty in PENALTIES), models, seconds)
 
 
-def _fit(x: torch.Tensor, labels: torch.Tensor, train: torch.Tensor, *, penalty: float) -> Trained:
+def _fit(
+    x: torch.Tensor, labels: torch.Tensor, train: torch.Tensor, *, penalty: float
+) -> TrainedHead:
     """Fit one regression, whose state is that of a linear layer.
 
     Where few patients bring the modality, a split may hold one class of them: its model then says
@@ -108,7 +110,7 @@ def _fit(x: torch.Tensor, labels: torch.Tensor, train: torch.Tensor, *, penalty:
         weight = torch.zeros(1, x.shape[1])
         bias = ((truth.sum() + 0.5) / (len(truth) - truth.sum() + 0.5)).log().reshape(1)
     state = {"weight": weight, "bias": bias}
-    return Trained(state, logits=(x @ weight.T + bias).squeeze(1))
+    return TrainedHead(state, logits=(x @ weight.T + bias).squeeze(1))
 
 
 def standardised(features: torch.Tensor, present: torch.Tensor, split: Split) -> torch.Tensor:
@@ -171,7 +173,7 @@ def _measure(file: ImageFile, modality: ImageModality) -> list[float]:
     ]
 
 
-def _box(file: ImageFile, picture: Picture) -> Roi:
+def _box(file: ImageFile, picture: DecodedImage) -> Roi:
     if file.roi is not None:
         return file.roi
     if file.mask is not None:

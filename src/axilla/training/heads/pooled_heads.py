@@ -10,10 +10,18 @@ from axilla.cohort.splits.folds import Fold, Split
 from axilla.models.pca import Projection
 from axilla.records.digests import seed_of
 from axilla.records.types import Modality
-from axilla.training.candidates import Candidate, Output, Pick, SearchRow, all_splits, by_fold, pick
+from axilla.training.candidates import (
+    Candidate,
+    ModelOutput,
+    Pick,
+    SearchRow,
+    all_splits,
+    by_fold,
+    pick,
+)
 from axilla.training.data.projection import fit_bag_projection
 from axilla.training.heads.bag_heads import BagIndex, BagTrial, serve_bags, train_bags
-from axilla.training.heads.batched_training import Schedule, Trained
+from axilla.training.heads.batched_training import Schedule, TrainedHead
 from axilla.training.heads.frozen_heads import on_embedding, with_modality
 from axilla.training.heads.hyperparameter_grid import HeadSearch, Tried, search_grid, search_rows
 from axilla.training.networks.optimisation import Optimisation
@@ -103,7 +111,7 @@ def _search(
     optimisation: Optimisation,
 ) -> Tried:
     """Train every split at every grid point, as many splits side by side as memory allows."""
-    models: list[list[Trained]] = [[] for _ in search.grid]
+    models: list[list[TrainedHead]] = [[] for _ in search.grid]
     seconds = [0.0] * len(search.grid)
     for some in _in_memory(fits, images):
         trials = [
@@ -126,7 +134,7 @@ def _at_rates(
     *,
     schedule: Schedule,
     rate_factors: Sequence[float],
-) -> list[list[Trained]]:
+) -> list[list[TrainedHead]]:
     """Train the bags' heads at one rate after another: memory holds the images of one."""
     return [
         train_bags(pooling, trials, labels, bags=bags, schedule=schedule, rate_factor=rate)
@@ -144,23 +152,23 @@ def _in_memory(fits: Sequence[_Fitted], images: torch.Tensor) -> Iterator[Sequen
 
 def _output(
     pooling: str,
-    trained: Trained,
+    trained: TrainedHead,
     components: torch.Tensor,
     *,
     bags: BagIndex,
     search: HeadSearch,
-) -> Output:
+) -> ModelOutput:
     served = serve_bags(
         pooling, trained.state, components, bags=bags, served_views=search.served_views
     )
-    return Output(served.vectors, served.logits)
+    return ModelOutput(served.vectors, served.logits)
 
 
 def _candidate(
     model: str,
     modality: Modality,
     chosen: Pick,
-    outputs: Sequence[Output],
+    outputs: Sequence[ModelOutput],
     *,
     projection: Projection,
 ) -> Candidate:

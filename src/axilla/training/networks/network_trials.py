@@ -12,8 +12,8 @@ from axilla.cohort.splits.folds import Fold, Split
 from axilla.models.backbones import find_backbone
 from axilla.models.pretrained import identity_of
 from axilla.records.digests import digest_of, seed_of
-from axilla.training.candidate_cache import Choice, choose, file_of, keep, read_fit, write_fit
-from axilla.training.candidates import Candidate, GridPoint, Output, SearchRow
+from axilla.training.candidate_cache import GridChoice, choose, file_of, keep, read_fit, write_fit
+from axilla.training.candidates import Candidate, GridPoint, ModelOutput, SearchRow
 from axilla.training.data.pixels import Pixels
 from axilla.training.data.projection import fit_projection
 from axilla.training.networks.amp import Precision
@@ -179,7 +179,7 @@ class NetworkPlan:
             for point in self.search.grid
         ]
 
-    def choice(self) -> Choice:
+    def choice(self) -> GridChoice:
         """Choose grid point and epochs by the finished inner trials."""
         fits = [[read_fit(trial.path) for trial in row] for row in self.searched()]
         return choose(fits, self.fold.inner, torch.tensor(self.labels, dtype=torch.float32))
@@ -217,7 +217,7 @@ class NetworkPlan:
         )
         final.path.unlink()
 
-    def _rows(self, chosen: Choice) -> list[SearchRow]:
+    def _rows(self, chosen: GridChoice) -> list[SearchRow]:
         return [
             SearchRow(self.model, self.fold.name, f"{point}, {epochs} epochs", score, seconds)
             for point, epochs, score, seconds in zip(
@@ -243,9 +243,9 @@ class NetworkPlan:
         )
 
 
-def _output(path: Path, place: int) -> Output:
+def _output(path: Path, place: int) -> ModelOutput:
     with safe_open(path, framework="pt") as content:
-        return Output(
+        return ModelOutput(
             content.get_tensor(f"{place}.embedding"), content.get_tensor(f"{place}.logits")
         )
 

@@ -9,9 +9,9 @@ from axilla.web.accounts import sessions
 from axilla.web.accounts.page_errors import doing
 from axilla.web.core import audit_log
 from axilla.web.core.i18n import N_
-from axilla.web.core.page_context import Visit
+from axilla.web.core.page_context import PageContext
 from axilla.web.core.page_layout import page, text
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 _DAYS = 90
 # What became of a change of the password, as the form's answer names it.
@@ -25,12 +25,12 @@ _SAID = {
 }
 
 
-def register(web: Web) -> None:
+def register(web: AppState) -> None:
     """Register the page."""
     page(web, "/account", title=N_("Account"))(_build)
 
 
-def _build(visit: Visit) -> None:
+def _build(visit: PageContext) -> None:
     say = visit.say
     text("h1", say("Account"))
     text("p", f"{visit.actor.name}: {', '.join(say(role) for role in visit.actor.roles)}")
@@ -70,7 +70,7 @@ def _build(visit: Visit) -> None:
 
 
 def _tokens(
-    visit: Visit, tokens: tuple[sessions.ApiToken, ...], refresh: Callable[[], None]
+    visit: PageContext, tokens: tuple[sessions.ApiToken, ...], refresh: Callable[[], None]
 ) -> None:
     say = visit.say
 
@@ -94,7 +94,7 @@ def _tokens(
             )
 
 
-def _password_form(visit: Visit) -> None:
+def _password_form(visit: PageContext) -> None:
     say = visit.say
     text("h2", say("Password"))
     said = visit.query.get("said", "")

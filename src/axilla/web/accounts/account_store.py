@@ -12,7 +12,7 @@ from axilla.records.errors import Problem
 from axilla.web.accounts.passwords import checked_password, hashed
 from axilla.web.accounts.roles import Role, checked_roles
 from axilla.web.core.database import Base, one_at_a_time
-from axilla.web.core.http_errors import Conflict, Invalid, NotFound, TooMany
+from axilla.web.core.http_errors import ConflictError, InvalidError, NotFoundError, TooManyError
 
 _NAME: Final = re.compile(r"[\w][\w.@-]{0,63}")
 
@@ -41,7 +41,7 @@ def has_users(session: Session) -> bool:
 
 
 def add_user(session: Session, name: str, *, password: str, roles: Iterable[str]) -> User:
-    """Make an account; raise `Invalid` for its values, `Conflict` if the name is taken."""
+    """Make an account; raise `InvalidError` for its values, `ConflictError` for a taken name."""
     name = _checked_name(name)
     user = User(
         key=name.casefold(),
@@ -51,7 +51,9 @@ def add_user(session: Session, name: str, *, password: str, roles: Iterable[str]
         created_at=time.time(),
     )
     if find_user(session, name) is not None:
-        raise Conflict(Problem("name", repr(name), "a name that nobody has", "Choose another."))
+        raise ConflictError(
+            Problem("name", repr(name), "a name that nobody has", "Choose another.")
+        )
     session.add(user)
     session.flush()
     return user
@@ -63,10 +65,10 @@ def find_user(session: Session, name: str) -> User | None:
 
 
 def user_of(session: Session, user_id: int) -> User:
-    """Return an account; raise `NotFound`."""
+    """Return an account; raise `NotFoundError`."""
     user = session.get(User, user_id)
     if user is None:
-        raise NotFound(Problem("user", f"number {user_id}", "an account"))
+        raise NotFoundError(Problem("user", f"number {user_id}", "an account"))
     return user
 
 
@@ -78,7 +80,7 @@ def all_users(session: Session) -> tuple[User, ...]:
 def change_user(
     session: Session, user_id: int, *, roles: Iterable[str] | None, active: bool | None
 ) -> User:
-    """Change roles or close an account; raise `Invalid` if nobody would be left to lead."""
+    """Change roles or close an account; raise `InvalidError` if nobody would be left to lead."""
     user = user_of(session, user_id)
     if roles is not None:
         user.role_names = " ".join(checked_roles(roles))
@@ -87,12 +89,12 @@ def change_user(
     session.flush()
     if not any(other.active and Role.LEAD in other.roles for other in all_users(session)):
         remedy = "Make somebody else a lead first."
-        raise Invalid(Problem("roles", "no lead left", "at least one active lead", remedy))
+        raise InvalidError(Problem("roles", "no lead left", "at least one active lead", remedy))
     return user
 
 
 def set_password(session: Session, user_id: int, password: str) -> User:
-    """Give an account another password; raise `Invalid` for a weak one."""
+    """Give an account another password; raise `InvalidError` for a weak one."""
     user = user_of(session, user_id)
     user.password = hashed(checked_password(password, name=user.name))
     return user
@@ -102,7 +104,7 @@ def _checked_name(name: str) -> str:
     name = name.strip()
     if not _NAME.fullmatch(name):
         expected = "1 to 64 letters, digits, and any of . _ - @"
-        raise Invalid(Problem("name", repr(name[:80]), expected, "Choose another."))
+        raise InvalidError(Problem("name", repr(name[:80]), expected, "Choose another."))
     return name
 
 
@@ -125,7 +127,7 @@ class FailedAttempt(Base):
 
 
 def require_patience(session: Session, name: str, address: str) -> None:
-    """Raise `TooMany` after too many failures of a name, an address, or both.
+    """Raise `TooManyError` after too many failures of a name, an address, or both.
 
     Attempts that come at once are looked at one after the other, so that none slips past.
     """
@@ -150,7 +152,7 @@ def require_patience(session: Session, name: str, address: str) -> None:
             wait_s = max(1, int(oldest[-1] + WINDOW_S - time.time()) + 1)
             remedy = f"Try again in {-(-wait_s // 60)} minutes, or ask the study's lead."
             problem = Problem("sign-in", f"{most} failed attempts", "the right password", remedy)
-            raise TooMany(problem, retry_after_s=wait_s)
+            raise TooManyError(problem, retry_after_s=wait_s)
 
 
 def note_failure(session: Session, name: str, address: str) -> None:

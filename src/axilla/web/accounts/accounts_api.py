@@ -74,7 +74,7 @@ class TokenMade(Token):
     key: str
 
 
-class Entry(BaseModel):
+class AuditLogEntry(BaseModel):
     """One entry of the audit log; `detail` is JSON."""
 
     id: int
@@ -89,7 +89,7 @@ class Entry(BaseModel):
 class Log(BaseModel):
     """Entries, the newest first, and whether the whole log is as it was written."""
 
-    entries: list[Entry]
+    entries: list[AuditLogEntry]
     chain: Literal["whole", "broken"]
     broken_at: int | None
 
@@ -171,7 +171,7 @@ def log(
         chain = audit_log.verify(session)
         found = audit_log.entries(session, before=before, most=most)
         return Log(
-            entries=[Entry.model_validate(entry, from_attributes=True) for entry in found],
+            entries=[AuditLogEntry.model_validate(entry, from_attributes=True) for entry in found],
             chain="whole" if chain.broken_at is None else "broken",
             broken_at=chain.broken_at,
         )

@@ -12,9 +12,9 @@ from axilla.web.accounts.page_errors import doing
 from axilla.web.accounts.roles import Permission, Role
 from axilla.web.core import audit_log
 from axilla.web.core.i18n import N_
-from axilla.web.core.page_context import Visit
+from axilla.web.core.page_context import PageContext
 from axilla.web.core.page_layout import page, text
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 _ENTRIES = 500
 _DIGITS = 10
@@ -23,13 +23,13 @@ _DIGITS = 10
 ROLE_NAMES = (N_("lead"), N_("annotator"), N_("reviewer"), N_("reader"), N_("viewer"))
 
 
-def register(web: Web) -> None:
+def register(web: AppState) -> None:
     """Register the pages."""
     page(web, "/accounts", Permission.MANAGE, title=N_("Accounts"))(_accounts)
     page(web, "/audit", Permission.AUDIT, title=N_("Audit log"))(_audit)
 
 
-def _accounts(visit: Visit) -> None:
+def _accounts(visit: PageContext) -> None:
     say = visit.say
     text("h1", say("Accounts"))
     listed = ui.element("div").classes("ax-list")
@@ -73,7 +73,7 @@ def _accounts(visit: Visit) -> None:
         ui.button(say("Make the account"), on_click=add).props("unelevated no-caps")
 
 
-def _account(visit: Visit, user: User, refresh: Callable[[], None]) -> None:
+def _account(visit: PageContext, user: User, refresh: Callable[[], None]) -> None:
     say = visit.say
 
     def change(*, roles: list[str] | None = None, active: bool | None = None) -> None:
@@ -102,7 +102,7 @@ def _account(visit: Visit, user: User, refresh: Callable[[], None]) -> None:
             text("span", say("closed")).classes("ax-muted")
 
 
-def _audit(visit: Visit) -> None:
+def _audit(visit: PageContext) -> None:
     say = visit.say
     text("h1", say("Audit log"))
     with visit.web.database.reading() as session:
@@ -124,7 +124,7 @@ def _number(given: str | None) -> int | None:
     return int(given) if given and given.isdecimal() and len(given) < _DIGITS else None
 
 
-def _log_table(visit: Visit, found: Sequence[audit_log.AuditEntry]) -> ui.table:
+def _log_table(visit: PageContext, found: Sequence[audit_log.AuditEntry]) -> ui.table:
     say = visit.say
     columns = [
         ("at", say("Time (UTC)")),

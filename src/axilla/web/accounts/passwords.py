@@ -7,7 +7,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from axilla.records.errors import Problem
-from axilla.web.core.http_errors import Invalid
+from axilla.web.core.http_errors import InvalidError
 
 SHORTEST: Final = 12
 _LONGEST: Final = 256
@@ -16,7 +16,7 @@ _hasher = PasswordHasher()
 
 
 def checked_password(password: str, *, name: str) -> str:
-    """Return a password that may be used; raise `Invalid` for one that is easily guessed."""
+    """Return a password that may be used; raise `InvalidError` for one that is easily guessed."""
     found = None
     if not SHORTEST <= len(password) <= _LONGEST:
         found = f"{len(password)} characters"
@@ -27,7 +27,7 @@ def checked_password(password: str, *, name: str) -> str:
     if found:
         expected = f"{SHORTEST} to {_LONGEST} characters that nobody guesses"
         remedy = "Four or five unrelated words are easy to keep in mind."
-        raise Invalid(Problem("password", found, expected, remedy))
+        raise InvalidError(Problem("password", found, expected, remedy))
     return password
 
 

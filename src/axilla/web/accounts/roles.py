@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from axilla.records.errors import Problem
-from axilla.web.core.http_errors import Invalid, NotAllowed
+from axilla.web.core.http_errors import InvalidError, NotAllowedError
 
 
 class Role(StrEnum):
@@ -56,17 +56,17 @@ def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
 
 
 def checked_roles(names: Iterable[str]) -> tuple[Role, ...]:
-    """Return roles by their names; raise `Invalid` for unknown ones, and for readers who see."""
+    """Return roles by name; raise `InvalidError` for unknown ones and for readers who see."""
     given = set(names)
     known = [role for role in Role if role in given]
     if not known or len(known) < len(given):
         unknown = ", ".join(sorted(given - set(known))) or "none"
-        raise Invalid(Problem("roles", unknown, f"some of {', '.join(Role)}"))
+        raise InvalidError(Problem("roles", unknown, f"some of {', '.join(Role)}"))
     if Role.READER in known and (seen := [role for role in known if role in _UNBLINDED]):
         remedy = "Give this person two accounts only if somebody else reads."
         found = f"reader and {seen[0]}"
         expected = "readers who cannot see outcomes or predictions"
-        raise Invalid(Problem("roles", found, expected, remedy))
+        raise InvalidError(Problem("roles", found, expected, remedy))
     return tuple(known)
 
 
@@ -88,9 +88,9 @@ class Actor:
         return permission in granted
 
     def require(self, *permissions: Permission) -> None:
-        """Raise `NotAllowed` unless one of these is granted."""
+        """Raise `NotAllowedError` unless one of these is granted."""
         if not any(self.may(permission) for permission in permissions):
             found = ", ".join(self.roles) or "no role"
             expected = f"one who may {' or '.join(permissions)}"
             remedy = "Ask the study's lead for the role."
-            raise NotAllowed(Problem(self.name, found, expected, remedy))
+            raise NotAllowedError(Problem(self.name, found, expected, remedy))

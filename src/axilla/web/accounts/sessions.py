@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from axilla.records.errors import Problem
 from axilla.web.accounts.account_store import User
 from axilla.web.core.database import Base
-from axilla.web.core.http_errors import Invalid, NotFound
+from axilla.web.core.http_errors import InvalidError, NotFoundError
 from axilla.web.core.settings import Limits
 
 TOKEN_MARK: Final = "axl_"  # noqa: S105 - so that scanners of secrets know one
@@ -49,7 +49,7 @@ class ApiToken(Base):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class SessionUser:
     """An account and the session or token that speaks for it.
 
     `unnoticed` tells that its last sign of life is old enough to be written down again.
@@ -77,7 +77,7 @@ def start_session(session: Session, user: User) -> str:
     return key
 
 
-def session_of(session: Session, key: str, limits: Limits) -> Held | None:
+def session_of(session: Session, key: str, limits: Limits) -> SessionUser | None:
     """Return who a browser's key speaks for; None if its session has ended or never was."""
     found = session.scalar(select(BrowserSession).where(BrowserSession.digest == _digest(key)))
     if found is None or _ended(found, limits):
@@ -86,7 +86,7 @@ def session_of(session: Session, key: str, limits: Limits) -> Held | None:
     if user is None or not user.active:
         return None
     unnoticed = time.time() - found.seen_at > _SEEN_EVERY_S
-    return Held(user, found.id, found.csrf, unnoticed)
+    return SessionUser(user, found.id, found.csrf, unnoticed)
 
 
 def touch(session: Session, session_id: int) -> None:
@@ -124,7 +124,7 @@ def make_token(session: Session, user_id: int, *, name: str, days: int) -> tuple
     name = name.strip()
     if not 1 <= len(name) <= _LONGEST_NAME or not 1 <= days <= MOST_DAYS:
         expected = f"a name of 1 to {_LONGEST_NAME} characters, and 1 to {MOST_DAYS} days"
-        raise Invalid(Problem("token", f"{name[:_LONGEST_NAME]!r}, {days} days", expected))
+        raise InvalidError(Problem("token", f"{name[:_LONGEST_NAME]!r}, {days} days", expected))
     key = TOKEN_MARK + secrets.token_urlsafe(_BYTES)
     now = time.time()
     token = ApiToken(
@@ -139,13 +139,13 @@ def make_token(session: Session, user_id: int, *, name: str, days: int) -> tuple
     return token, key
 
 
-def token_of(session: Session, key: str) -> Held | None:
+def token_of(session: Session, key: str) -> SessionUser | None:
     """Return who a token speaks for; None if it has ended or never was."""
     found = session.scalar(select(ApiToken).where(ApiToken.digest == _digest(key)))
     if found is None or found.ends_at < time.time():
         return None
     user = session.get(User, found.user_id)
-    return Held(user) if user is not None and user.active else None
+    return SessionUser(user) if user is not None and user.active else None
 
 
 def tokens_of(session: Session, user_id: int) -> tuple[ApiToken, ...]:
@@ -155,10 +155,10 @@ def tokens_of(session: Session, user_id: int) -> tuple[ApiToken, ...]:
 
 
 def end_token(session: Session, token_id: int, *, user_id: int) -> None:
-    """End somebody's own token; raise `NotFound` for anybody else's."""
+    """End somebody's own token; raise `NotFoundError` for anybody else's."""
     found = session.get(ApiToken, token_id)
     if found is None or found.user_id != user_id:
-        raise NotFound(Problem("token", f"number {token_id}", "one of your tokens"))
+        raise NotFoundError(Problem("token", f"number {token_id}", "one of your tokens"))
     session.delete(found)
 
 

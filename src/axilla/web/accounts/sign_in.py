@@ -14,11 +14,17 @@ from axilla.web.accounts.passwords import checked_password, fits, hashed, outdat
 from axilla.web.accounts.roles import Role
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import web_of
-from axilla.web.core.http_errors import Conflict, Invalid, NotAllowed, NotSignedIn, TooMany
+from axilla.web.core.http_errors import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    NotSignedInError,
+    TooManyError,
+)
 from axilla.web.core.i18n import COOKIE, LANGUAGES, N_, language_of, spoken, words_of
 from axilla.web.core.page_context import THEME_COOKIE
 from axilla.web.core.plain_pages import plain_page
-from axilla.web.state import Web, address_of, cookie_name
+from axilla.web.state import AppState, address_of, cookie_name
 
 router = APIRouter(include_in_schema=False)
 _YEAR_S: Final = 365 * 24 * 60 * 60
@@ -42,10 +48,10 @@ def login(request: Request, name: Text, password: Text, next: Text = "/") -> Res
     web, address = web_of(request), address_of(request)
     try:
         user = _checked(web, name, password=password, address=address)
-    except (NotSignedIn, TooMany) as refusal:
+    except (NotSignedInError, TooManyError) as refusal:
         language = language_of(request)
         said = words_of(language).gettext(_WRONG)
-        fault = spoken(refusal.problem, language) if isinstance(refusal, TooMany) else said
+        fault = spoken(refusal.problem, language) if isinstance(refusal, TooManyError) else said
         content = {"next": _local(next), "name": name, "fault": fault}
         answer = plain_page(request, "login.html.j2", content, status=refusal.status)
         if refusal.retry_after_s:
@@ -61,7 +67,7 @@ def logout(request: Request) -> Response:
     key = request.cookies.get(cookie_name(request), "")
     try:
         actor = web.by_session(key, address_of(request))
-    except NotSignedIn:
+    except NotSignedInError:
         return _gone(request)
     with web.database.writing() as session:
         sessions.end_session(session, key)
@@ -84,12 +90,12 @@ def setup(request: Request, key: Text, name: Text, password: Text) -> Response:
     try:
         with web.database.writing() as session:
             if account_store.has_users(session):
-                raise NotAllowed(_used())
+                raise NotAllowedError(_used())
             user = account_store.add_user(session, name, password=password, roles=[Role.LEAD])
             audit_log.record(
                 session, user.name, "user.first", user.name, address=address_of(request)
             )
-    except (Invalid, Conflict) as refusal:
+    except (InvalidError, ConflictError) as refusal:
         fault = spoken(refusal.problem, language_of(request))
         content = {"key": key, "name": name, "fault": fault}
         return plain_page(request, "setup.html.j2", content, status=refusal.status)
@@ -102,7 +108,7 @@ def change_password(request: Request, csrf: Text, old: Text, new: Text) -> Respo
     web = web_of(request)
     actor = web.by_session(request.cookies.get(cookie_name(request), ""), address_of(request))
     if not hmac.compare_digest(csrf.encode(), actor.csrf.encode()):
-        raise NotAllowed(
+        raise NotAllowedError(
             Problem("csrf", "no or another token", "the session's", "Reload the page.")
         )
     try:
@@ -116,9 +122,9 @@ def change_password(request: Request, csrf: Text, old: Text, new: Text) -> Respo
                 audit_log.record(session, actor, "password.change")
             else:
                 account_store.note_failure(session, actor.name, actor.address)
-    except TooMany:
+    except TooManyError:
         said = "patience"
-    except Invalid:
+    except InvalidError:
         said = "weak"
     return RedirectResponse(f"/account?said={said}", status_code=303)
 
@@ -136,8 +142,8 @@ def choose_theme(request: Request, theme: str, next: str = "/") -> Response:  # 
     return _remembering(request, THEME_COOKIE, known, to=next)
 
 
-def _checked(web: Web, name: str, *, password: str, address: str) -> User:
-    """Return whose password this is; raise `TooMany` or `NotSignedIn`."""
+def _checked(web: AppState, name: str, *, password: str, address: str) -> User:
+    """Return whose password this is; raise `TooManyError` or `NotSignedInError`."""
     with web.database.writing() as session:
         account_store.require_patience(session, name, address)
         # Counted before the slow work, so that a hundred tries at once are a hundred tries.
@@ -155,7 +161,7 @@ def _checked(web: Web, name: str, *, password: str, address: str) -> User:
             if outdated(user.password):
                 account_store.user_of(session, user.id).password = hashed(password)
     if user is None or refused:
-        raise NotSignedIn(Problem("sign-in", "a wrong name or password", "the right ones"))
+        raise NotSignedInError(Problem("sign-in", "a wrong name or password", "the right ones"))
     return user
 
 
@@ -189,7 +195,7 @@ def _require_first(request: Request, key: str) -> None:
     with web_of(request).database.reading() as session:
         late = account_store.has_users(session)
     if late or first is None or not hmac.compare_digest(first.encode(), key.encode()):
-        raise NotAllowed(_used())
+        raise NotAllowedError(_used())
 
 
 def _used() -> Problem:

@@ -14,9 +14,9 @@ from starlette.exceptions import HTTPException
 
 from axilla.records.errors import AxillaError, Problem
 from axilla.web.accounts.roles import Actor, Permission
-from axilla.web.core.http_errors import Refusal
+from axilla.web.core.http_errors import HttpError
 from axilla.web.core.i18n import language_of, spoken
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 _log = logging.getLogger(__name__)
 _DATABASE_RETRY_S = 10
@@ -35,7 +35,7 @@ class Told(BaseModel):
     said: str = ""
 
 
-class Refused(BaseModel):
+class ErrorAnswer(BaseModel):
     """Why a request was not done."""
 
     detail: Told
@@ -58,14 +58,14 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the answers that a path may give besides its own, for OpenAPI."""
     always = (401, 403, 413, 422)
     return {
-        status: {"model": Refused, "description": _MEANINGS[status]}
+        status: {"model": ErrorAnswer, "description": _MEANINGS[status]}
         for status in sorted({*always, *statuses})
     }
 
 
-def web_of(request: Request) -> Web:
+def web_of(request: Request) -> AppState:
     """Return the application's parts."""
-    web: Web = request.app.state.web
+    web: AppState = request.app.state.web
     return web
 
 
@@ -81,7 +81,7 @@ def allowed(*permissions: Permission) -> Callable[[Request], Actor]:
     return dependency
 
 
-WebPart = Annotated[Web, Depends(web_of)]
+WebPart = Annotated[AppState, Depends(web_of)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """The number of a row: what PostgreSQL counts with."""
 SignedIn = Annotated[Actor, Depends(allowed())]
@@ -100,7 +100,7 @@ def told(problem: Problem, language: str) -> dict[str, str]:
 
 def install_answers(app: FastAPI) -> None:
     """Turn what a user can cause into one readable answer and its status."""
-    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HttpError, _refused)
     app.add_exception_handler(AxillaError, _faulty)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _of_http)
@@ -109,7 +109,7 @@ def install_answers(app: FastAPI) -> None:
 
 
 def _refused(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, Refusal):
+    if not isinstance(error, HttpError):
         raise error
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}
     if error.status == 401:  # noqa: PLR2004 - RFC 9110 wants the challenge

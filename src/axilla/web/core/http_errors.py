@@ -6,7 +6,7 @@ from typing import Any
 from axilla.records.errors import Problem
 
 
-class Refusal(Exception):  # noqa: N818 - reads as what it is
+class HttpError(Exception):
     """A request that is not done; `status` is HTTP's, `more` goes into the answer's JSON."""
 
     status = 400
@@ -24,49 +24,49 @@ class Refusal(Exception):  # noqa: N818 - reads as what it is
         super().__init__(str(problem))
 
 
-class NotSignedIn(Refusal):
+class NotSignedInError(HttpError):
     """Nobody is signed in, or the session or token has ended."""
 
     status = 401
 
 
-class NotAllowed(Refusal):
+class NotAllowedError(HttpError):
     """The person's roles do not include this."""
 
     status = 403
 
 
-class NotFound(Refusal):
+class NotFoundError(HttpError):
     """There is no such thing, or it is not this person's to see."""
 
     status = 404
 
 
-class Conflict(Refusal):
+class ConflictError(HttpError):
     """Somebody else changed it meanwhile; `more` holds both versions."""
 
     status = 409
 
 
-class TooLarge(Refusal):
+class TooLargeError(HttpError):
     """A body above the limit."""
 
     status = 413
 
 
-class Invalid(Refusal):
+class InvalidError(HttpError):
     """Values that cannot be."""
 
     status = 422
 
 
-class TooMany(Refusal):
+class TooManyError(HttpError):
     """Too many attempts; come back after `retry_after_s`."""
 
     status = 429
 
 
-class Busy(Refusal):
+class BusyError(HttpError):
     """The queue is full, or what answers is not there now; come back after `retry_after_s`."""
 
     status = 503

@@ -30,7 +30,7 @@ _HEADERS: Final = {
 }
 
 
-class Doorkeeper:
+class OriginCheck:
     """Refuses requests of other sites and of unknown host names, and sets what browsers obey."""
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str]) -> None:

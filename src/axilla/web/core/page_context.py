@@ -9,16 +9,16 @@ from starlette.requests import HTTPConnection
 
 from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core.i18n import language_of, words_of
-from axilla.web.state import Web, address_of, cookie_name
+from axilla.web.state import AppState, address_of, cookie_name
 
 THEME_COOKIE: Final = "axilla_theme"
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PageContext:
     """A page while somebody has it open; `say` translates."""
 
-    web: Web
+    web: AppState
     actor: Actor
     language: str
     theme: str
@@ -43,11 +43,11 @@ class Visit:
         return actor
 
 
-def visit_of(web: Web, connection: HTTPConnection) -> Visit:
+def visit_of(web: AppState, connection: HTTPConnection) -> PageContext:
     """Begin a visit; raise `NotSignedIn`."""
     language = language_of(connection)
     key = connection.cookies.get(cookie_name(connection), "")
-    return Visit(
+    return PageContext(
         web,
         web.by_session(key, address_of(connection)),
         language,

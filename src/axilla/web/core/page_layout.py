@@ -14,10 +14,10 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.web.accounts.roles import Permission
-from axilla.web.core.http_errors import NotAllowed, NotSignedIn
+from axilla.web.core.http_errors import NotAllowedError, NotSignedInError
 from axilla.web.core.i18n import LANGUAGES, N_, spoken
-from axilla.web.core.page_context import Visit, visit_of
-from axilla.web.state import Web
+from axilla.web.core.page_context import PageContext, visit_of
+from axilla.web.state import AppState
 
 
 def script(
@@ -42,7 +42,7 @@ def text(tag: str, content: str) -> TextElement:
     return TextElement(tag=tag, text=content)
 
 
-Build = Callable[[Visit], Awaitable[None] | None]
+Build = Callable[[PageContext], Awaitable[None] | None]
 
 # Path, name, and who may open it (any of these).
 WAYS: Final = (
@@ -60,11 +60,11 @@ _DARK: Final = {"light": False, "dark": True, "auto": None}
 
 
 def page(
-    web: Web, path: str, *permissions: Permission, title: str
+    web: AppState, path: str, *permissions: Permission, title: str
 ) -> Callable[[Build], Callable[..., Awaitable[Response | None]]]:
     """Register a page that only people with one of `permissions` can open.
 
-    The decorated function gets the `Visit` and builds what lies between head and foot.
+    The decorated function gets the `PageContext` and builds what lies between head and foot.
     """
 
     def decorate(build: Build) -> Callable[..., Awaitable[Response | None]]:
@@ -74,10 +74,10 @@ def page(
                 visit = visit_of(web, request)
                 if permissions:
                     visit.actor.require(*permissions)
-            except NotSignedIn:
+            except NotSignedInError:
                 target = quote(request.url.path)
                 return RedirectResponse(f"/login?next={target}", status_code=303)
-            except NotAllowed as refusal:
+            except NotAllowedError as refusal:
                 with framed(visit, title):
                     ui.label(spoken(refusal.problem, visit.language)).classes("fault")
                 return None
@@ -91,7 +91,7 @@ def page(
     return decorate
 
 
-def framed(visit: Visit, title: str) -> ui.element:
+def framed(visit: PageContext, title: str) -> ui.element:
     """Draw head and foot; return the element that holds what lies between, to be entered."""
     say = visit.say
     ui.page_title(f"{say(title)} · axilla")
@@ -123,7 +123,7 @@ def framed(visit: Visit, title: str) -> ui.element:
     return main
 
 
-def _who(visit: Visit) -> None:
+def _who(visit: PageContext) -> None:
     say = visit.say
     with ui.element("details").classes("ax-who"):
         with ui.element("summary"):
@@ -139,7 +139,7 @@ def _who(visit: Visit) -> None:
 
 
 def _choices(
-    label: str, path: str, choices: Iterable[tuple[str, str]], chosen: str, visit: Visit
+    label: str, path: str, choices: Iterable[tuple[str, str]], chosen: str, visit: PageContext
 ) -> None:
     with ui.element("p").classes("ax-choices"):
         text("span", label)

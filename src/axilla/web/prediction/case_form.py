@@ -18,9 +18,9 @@ from axilla.inference.manifest import Manifest
 from axilla.records.errors import Problem
 from axilla.records.patients import ClinicalValue
 from axilla.records.roi_rectangle import Roi
-from axilla.web.core.http_errors import Invalid
-from axilla.web.prediction.uploaded_case import Case, Upload, upload_of
-from axilla.web.state import Web
+from axilla.web.core.http_errors import InvalidError
+from axilla.web.prediction.uploaded_case import Upload, UploadedCase, upload_of
+from axilla.web.state import AppState
 
 _WHOLE: Final = re.compile(r"-?[0-9]{1,9}")
 _MOST_PX: Final = 10_000_000
@@ -28,21 +28,21 @@ _ROI_NUMBERS: Final = 4
 
 
 def whole(text: str, *, place: str, low: int, high: int) -> int:
-    """Return a whole number from `low` to `high`; raise `Invalid`."""
+    """Return a whole number from `low` to `high`; raise `InvalidError`."""
     number = int(text) if _WHOLE.fullmatch(text) else None
     if number is None or not low <= number <= high:
-        raise Invalid(Problem(place, repr(text[:80]), f"a whole number from {low} to {high}"))
+        raise InvalidError(Problem(place, repr(text[:80]), f"a whole number from {low} to {high}"))
     return number
 
 
 def decimal(text: str, *, place: str, low: float, high: float) -> float:
-    """Return a number from `low` to `high`; raise `Invalid`."""
+    """Return a number from `low` to `high`; raise `InvalidError`."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
     if not low <= number <= high:
-        raise Invalid(Problem(place, repr(text[:80]), f"a number from {low:g} to {high:g}"))
+        raise InvalidError(Problem(place, repr(text[:80]), f"a number from {low:g} to {high:g}"))
     return number
 
 
@@ -52,7 +52,9 @@ def rectangle(text: str, *, place: str) -> Roi | None:
         return None
     numbers = text.split(",")
     if len(numbers) != _ROI_NUMBERS:
-        raise Invalid(Problem(place, repr(text[:80]), "left,top,width,height in px, or nothing"))
+        raise InvalidError(
+            Problem(place, repr(text[:80]), "left,top,width,height in px, or nothing")
+        )
     left, top = (whole(n.strip(), place=place, low=0, high=_MOST_PX) for n in numbers[:2])
     width, height = (whole(n.strip(), place=place, low=1, high=_MOST_PX) for n in numbers[2:])
     return Roi(left, top, width, height)
@@ -70,14 +72,14 @@ class _InMemory(MultiPartParser):
 
 
 @asynccontextmanager
-async def form_of(request: Request, web: Web) -> AsyncIterator[FormData]:
+async def form_of(request: Request, web: AppState) -> AsyncIterator[FormData]:
     """Read a form of files and fields; their memory is counted while the block runs.
 
-    Raises `Invalid` for another kind of body, `Busy` if others fill the memory.
+    Raises `InvalidError` for another kind of body, `Busy` if others fill the memory.
     """
     kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):
-        raise Invalid(Problem("Content-Type", kind[:80] or "none", "multipart/form-data"))
+        raise InvalidError(Problem("Content-Type", kind[:80] or "none", "multipart/form-data"))
     stated = request.headers.get("content-length", "")
     most = web.settings.limits.upload_bytes
     with web.desks.room.held(int(stated) if stated.isdigit() else most):
@@ -92,9 +94,9 @@ async def form_of(request: Request, web: Web) -> AsyncIterator[FormData]:
             form = await parser.parse()
         except MultiPartException as error:
             expected = f"a form of at most {_MOST_FILES} files"
-            raise Invalid(Problem("body", error.message, expected)) from error
+            raise InvalidError(Problem("body", error.message, expected)) from error
         except ClientDisconnect as error:
-            raise Invalid(Problem("body", "one that ends early", "a whole form")) from error
+            raise InvalidError(Problem("body", "one that ends early", "a whole form")) from error
         try:
             yield form
         finally:
@@ -102,10 +104,12 @@ async def form_of(request: Request, web: Web) -> AsyncIterator[FormData]:
 
 
 def require_known(form: FormData, names: Collection[str]) -> None:
-    """Raise `Invalid` for a field that is none of `names`, which may end in a dot and anything."""
+    """Raise `InvalidError` for a field not in `names`; a name ending in a dot is a prefix."""
     for name in form:
         if name not in names and f"{name.partition('.')[0]}." not in names:
-            raise Invalid(Problem("form", repr(name[:80]), f"some of {', '.join(sorted(names))}"))
+            raise InvalidError(
+                Problem("form", repr(name[:80]), f"some of {', '.join(sorted(names))}")
+            )
 
 
 async def uploads(form: FormData, name: str) -> list[Upload]:
@@ -113,21 +117,23 @@ async def uploads(form: FormData, name: str) -> list[Upload]:
     found = []
     for value in form.getlist(name):
         if not isinstance(value, UploadFile):
-            raise Invalid(Problem(name, "a text", "a file"))
+            raise InvalidError(Problem(name, "a text", "a file"))
         content = await value.read()
         if not content and not value.filename:
             continue
         if not content:
-            raise Invalid(Problem(name, "an empty file", "an image", "Export the image again."))
+            raise InvalidError(
+                Problem(name, "an empty file", "an image", "Export the image again.")
+            )
         found.append(upload_of(value.filename, content))
     return found
 
 
 def texts(form: FormData, name: str) -> list[str]:
-    """Return the values of a field, each as it was written; raise `Invalid` for a file."""
+    """Return the values of a field, each as it was written; raise `InvalidError` for a file."""
     values = form.getlist(name)
     if any(isinstance(value, UploadFile) for value in values):
-        raise Invalid(Problem(name, "a file", "a text"))
+        raise InvalidError(Problem(name, "a file", "a text"))
     return [str(value).strip() for value in values]
 
 
@@ -157,14 +163,14 @@ _LARGEST_FRAME: Final = 100_000
 FORM: Final = described(_FILES, _FIELDS)
 
 
-async def case_of(form: FormData, manifest: Manifest) -> Case:
-    """Return the case of a form; raise `Invalid` or `ConfigError` for what cannot be."""
+async def case_of(form: FormData, manifest: Manifest) -> UploadedCase:
+    """Return the case of a form; raise `InvalidError` or `ConfigError` for what cannot be."""
     require_known(form, (*_FILES, *_FIELDS, _CLINICAL))
     ultrasound = await _ultrasound(form)
     mpp = (texts(form, "mpp") or [""])[0]
     size = decimal(mpp, place="mpp", low=0.01, high=100) if mpp else None
     pathology = [replace(one, mpp=size) for one in await uploads(form, "pathology")]
-    case = Case(
+    case = UploadedCase(
         tuple(ultrasound),
         tuple(pathology),
         typed(_clinical(form), manifest),
@@ -179,12 +185,12 @@ async def _ultrasound(form: FormData) -> list[Upload]:
     masks = await uploads(form, "mask")
     if masks and (len(masks), len(images)) != (1, 1):
         found = f"{len(masks)} masks and {len(images)} ultrasound images"
-        raise Invalid(Problem("mask", found, "one mask for one image"))
+        raise InvalidError(Problem("mask", found, "one mask for one image"))
     boxes, frames = texts(form, "roi"), texts(form, "frame")
     for name, given in (("roi", boxes), ("frame", frames)):
         if len(given) > len(images):
             found = f"{len(given)} for {len(images)} ultrasound images"
-            raise Invalid(Problem(name, found, "one per image, in their order, or empty"))
+            raise InvalidError(Problem(name, found, "one per image, in their order, or empty"))
     return [
         replace(
             image,
@@ -207,7 +213,7 @@ def _frame(text: str) -> int | None:
 def _flag(form: FormData, name: str) -> bool:
     text = (texts(form, name) or ["false"])[0].casefold()
     if text not in ("true", "false", "1", "0", "on", ""):
-        raise Invalid(Problem(name, repr(text[:80]), "true or false"))
+        raise InvalidError(Problem(name, repr(text[:80]), "true or false"))
     return text in ("true", "1", "on")
 
 
@@ -227,18 +233,20 @@ def _object(text: str) -> dict[str, ClinicalValue]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Invalid(Problem("clinical", "no JSON", 'an object such as {"age": 53}')) from error
+        raise InvalidError(
+            Problem("clinical", "no JSON", 'an object such as {"age": 53}')
+        ) from error
     if not isinstance(content, dict) or any(
         isinstance(value, bool) or not isinstance(value, int | float | str | None)
         for value in content.values()
     ):
         expected = 'an object of numbers and words, such as {"age": 53}'
-        raise Invalid(Problem("clinical", "JSON of another form", expected))
+        raise InvalidError(Problem("clinical", "JSON of another form", expected))
     return content
 
 
-def _require_something(case: Case, manifest: Manifest) -> None:
-    """Raise `Invalid` unless the bundle can use something of the case."""
+def _require_something(case: UploadedCase, manifest: Manifest) -> None:
+    """Raise `InvalidError` unless the bundle can use something of the case."""
     known = [part.modality for part in manifest.modalities]
     there = {
         "ultrasound": bool(case.ultrasound),
@@ -246,4 +254,4 @@ def _require_something(case: Case, manifest: Manifest) -> None:
         "clinical": any(value is not None for value in case.clinical.values()),
     }
     if not any(there[modality] for modality in known):
-        raise Invalid(Problem("case", "none of them", f"at least one of {', '.join(known)}"))
+        raise InvalidError(Problem("case", "none of them", f"at least one of {', '.join(known)}"))

@@ -12,26 +12,26 @@ from axilla.records.errors import Problem
 from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import WebPart, allowed, refusals
-from axilla.web.core.http_errors import Busy
+from axilla.web.core.http_errors import BusyError
 from axilla.web.prediction.case_form import FORM, case_of, form_of
 from axilla.web.prediction.prediction_schemas import (
     BundleTold,
-    Prediction,
+    PredictionAnswer,
     bundle_told,
     prediction_told,
 )
 from axilla.web.prediction.prediction_service import Made
 from axilla.web.prediction.worker.worker_process import Message
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 
 async def answered(future: Future[Message]) -> Message:
-    """Return the answer; raise what the desk raises, and `Busy` if the server stops first."""
+    """Return the answer; raise what the desk raises, and `BusyError` if the server stops first."""
     try:
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError as error:
         problem = Problem("server", "one that stops", "an answer", "Try again a little later.")
-        raise Busy(problem, retry_after_s=5) from error
+        raise BusyError(problem, retry_after_s=5) from error
 
 
 router = APIRouter(prefix="/api", responses=refusals(404, 503))
@@ -45,7 +45,7 @@ def bundle(web: WebPart, _actor: Predicts) -> BundleTold:
 
 
 @router.post("/predict", openapi_extra=FORM)
-async def predict(request: Request, web: WebPart, actor: Predicts) -> Prediction:
+async def predict(request: Request, web: WebPart, actor: Predicts) -> PredictionAnswer:
     """Predict one case; what is uploaded stays in memory and is gone with the answer."""
     known = await run_in_threadpool(web.desks.bundle.known)
     async with form_of(request, web) as form:
@@ -58,7 +58,7 @@ async def predict(request: Request, web: WebPart, actor: Predicts) -> Prediction
     return prediction_told(answer, key=key, made_at=at)
 
 
-def _record(web: Web, actor: Actor, answer: Message) -> None:
+def _record(web: AppState, actor: Actor, answer: Message) -> None:
     """Write that somebody predicted, with which bundle and from what, and no patient's data."""
     used = answer.content["used"]
     with web.database.writing() as session:

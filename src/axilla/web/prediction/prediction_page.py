@@ -6,13 +6,13 @@ from typing import Any
 from axilla import __version__
 from axilla.inference.prediction_warnings import TEMPLATES
 from axilla.web.accounts.roles import Permission, Role
-from axilla.web.core.http_errors import Refusal
+from axilla.web.core.http_errors import HttpError
 from axilla.web.core.i18n import N_, spoken
-from axilla.web.core.page_context import Visit
+from axilla.web.core.page_context import PageContext
 from axilla.web.core.page_layout import page, script, text
 from axilla.web.prediction.prediction_schemas import bundle_told
 from axilla.web.rois.roi_page_strings import viewer_words
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 Say = Callable[[str], str]
 
@@ -176,18 +176,18 @@ def _terms(say: Say) -> dict[str, str]:
     }
 
 
-def register(web: Web) -> None:
+def register(web: AppState) -> None:
     """Register the page."""
     page(web, "/predict", Permission.PREDICT, title=N_("Predict"))(_build)
 
 
-def _build(visit: Visit) -> None:
+def _build(visit: PageContext) -> None:
     say = visit.say
     text("h1", say("Predict one case"))
     desk = visit.web.desks.bundle
     try:
         told = bundle_told(desk.known(), name=desk.name)
-    except Refusal as refusal:
+    except HttpError as refusal:
         text("p", say("Nothing can be predicted yet: the study has no bundle that can be read."))
         text("p", spoken(refusal.problem, visit.language)).classes("ax-muted")
         return

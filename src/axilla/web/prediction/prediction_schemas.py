@@ -7,11 +7,11 @@ from pydantic import BaseModel
 
 from axilla.inference.case_io import RiskLevel, risk_level
 from axilla.inference.manifest import Manifest, Performance
-from axilla.web.prediction.bundle_info import Known
+from axilla.web.prediction.bundle_info import BundleInfo
 from axilla.web.prediction.worker.worker_process import Message
 
 
-class Part(BaseModel):
+class BundleModality(BaseModel):
     """One modality of a bundle; `reference_patients` are those that cases are compared with."""
 
     modality: str
@@ -21,7 +21,7 @@ class Part(BaseModel):
     reference_patients: int | None
 
 
-class Column(BaseModel):
+class ClinicalColumn(BaseModel):
     """A clinical column: a number with the range seen in training, or a choice of levels."""
 
     name: str
@@ -41,8 +41,8 @@ class BundleTold(BaseModel):
     outcome: str
     positive: str
     model: str
-    modalities: list[Part]
-    clinical: list[Column]
+    modalities: list[BundleModality]
+    clinical: list[ClinicalColumn]
     threshold: float
     threshold_rule: str
     recalibration: str
@@ -86,7 +86,7 @@ class Share(BaseModel):
     share: float
 
 
-class Heatmap(BaseModel):
+class HeatmapImage(BaseModel):
     """An image and its signed map, to be laid over it: PNG in base64.
 
     `box_percent` is where the map lies: left, top, width, height in percent of the image. Colour
@@ -113,7 +113,7 @@ class CautionParts(BaseModel):
     values: dict[str, str]
 
 
-class Prediction(BaseModel):
+class PredictionAnswer(BaseModel):
     """What the bundle says of one case; `key` saves it for as long as the server knows it.
 
     `cautions` are the warnings again, one for one.
@@ -140,12 +140,12 @@ class Prediction(BaseModel):
     familiarity: dict[str, Familiar]
     not_measured: list[str]
     attention: dict[str, list[Share]]
-    heatmaps: list[Heatmap]
+    heatmaps: list[HeatmapImage]
     performance: list[Performance]
     performance_note: str
 
 
-def bundle_told(known: Known, *, name: str) -> BundleTold:
+def bundle_told(known: BundleInfo, *, name: str) -> BundleTold:
     """Return what a bundle says of itself."""
     manifest = known.manifest
     told = manifest.model_dump(include=set(BundleTold.model_fields) - {"modalities", "clinical"})
@@ -155,17 +155,18 @@ def bundle_told(known: Known, *, name: str) -> BundleTold:
         name=name,
         digest=known.digest,
         modalities=[
-            Part.model_validate(part, from_attributes=True) for part in manifest.modalities
+            BundleModality.model_validate(part, from_attributes=True)
+            for part in manifest.modalities
         ],
         clinical=_columns(manifest),
     )
 
 
-def prediction_told(answer: Message, *, key: str, made_at: float) -> Prediction:
+def prediction_told(answer: Message, *, key: str, made_at: float) -> PredictionAnswer:
     """Return a worker's answer as the API gives it, its pictures in base64."""
     content = result_of(answer, made_at=made_at)
     pictures = [b64encode(blob).decode() for blob in answer.blobs]
-    return Prediction(**with_pictures(content, pictures), key=key)
+    return PredictionAnswer(**with_pictures(content, pictures), key=key)
 
 
 def result_of(answer: Message, *, made_at: float) -> dict[str, Any]:
@@ -192,13 +193,13 @@ def with_pictures(content: dict[str, Any], pictures: list[str]) -> dict[str, Any
     return content | {"heatmaps": heatmaps}
 
 
-def _columns(manifest: Manifest) -> list[Column]:
+def _columns(manifest: Manifest) -> list[ClinicalColumn]:
     found = []
     for part in manifest.modalities:
         for column in part.encoder or ():
             low, high = (part.ranges or {}).get(column["name"], (None, None))
             found.append(
-                Column(
+                ClinicalColumn(
                     name=column["name"],
                     kind=column["kind"],
                     levels=list(column.get("levels", ())),

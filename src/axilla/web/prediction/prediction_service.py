@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from axilla.records.errors import Problem
-from axilla.web.core.http_errors import Busy, NotFound
+from axilla.web.core.http_errors import BusyError, NotFoundError
 from axilla.web.core.settings import ServeSettings
 from axilla.web.prediction.bundle_info import KnownBundle
 from axilla.web.prediction.worker.worker_main import predict_for, show_for
 from axilla.web.prediction.worker.worker_process import Message, Worker, sweep
-from axilla.web.prediction.worker.worker_queue import Desk
+from axilla.web.prediction.worker.worker_queue import WorkerQueue
 
 _MOST: Final = 128
 _MOST_BYTES: Final = 64 << 20
@@ -50,18 +50,18 @@ class Recent:
         return key
 
     def made(self, key: str, *, user_id: int) -> Made:
-        """Return a prediction to who made it; raise `NotFound`."""
+        """Return a prediction to who made it; raise `NotFoundError`."""
         with self._lock:
             found = self._kept.get(key)
         if found is None or found.user_id != user_id:
             remedy = "Predict again, and save it then."
-            raise NotFound(
+            raise NotFoundError(
                 Problem("prediction", "none that is still known", "one of yours", remedy)
             )
         return found
 
 
-class Room:
+class UploadBudget:
     """A number of bytes that requests share."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -71,12 +71,12 @@ class Room:
 
     @contextmanager
     def held(self, size: int) -> Iterator[None]:
-        """Hold `size` bytes for the block; raise `Busy` if there is no room for them now."""
+        """Hold `size` bytes for the block; raise `BusyError` if there is no room for them now."""
         with self._lock:
             if size > self._free:
                 remedy = "Try again a little later."
                 found = "uploads of others that fill the memory"
-                raise Busy(Problem("upload", found, "room for it", remedy), retry_after_s=5)
+                raise BusyError(Problem("upload", found, "room for it", remedy), retry_after_s=5)
             self._free -= size
         try:
             yield
@@ -89,14 +89,14 @@ _PICTURE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Desks:
+class PredictionService:
     """Everything that a prediction needs; `room` bounds what uploads hold together."""
 
-    predictions: Desk
-    pictures: Desk
+    predictions: WorkerQueue
+    pictures: WorkerQueue
     bundle: KnownBundle
     recent: Recent
-    room: Room
+    room: UploadBudget
 
     @contextmanager
     def running(self, *, at_once: bool) -> Iterator[None]:
@@ -111,21 +111,21 @@ class Desks:
             self.pictures.stop()
 
 
-def open_desks(settings: ServeSettings) -> Desks:
+def open_desks(settings: ServeSettings) -> PredictionService:
     """Make the desks of a study; nothing runs yet."""
     limits, path = settings.limits, settings.bundle_path
     legend = "" if settings.bundle else str(settings.folder.results / "heatmaps")
-    return Desks(
-        predictions=Desk(
+    return PredictionService(
+        predictions=WorkerQueue(
             lambda: Worker(predict_for, str(path), legend),
             waiting=limits.waiting,
             batch=limits.batch,
             timeout_s=limits.prediction_s,
         ),
-        pictures=Desk(
+        pictures=WorkerQueue(
             lambda: Worker(show_for), waiting=limits.waiting, batch=1, timeout_s=_PICTURE_S
         ),
         bundle=KnownBundle(path),
         recent=Recent(),
-        room=Room(limits.held_bytes),
+        room=UploadBudget(limits.held_bytes),
     )

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from axilla.records.errors import Problem
 from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core.api_errors import WebPart, allowed, refusals
-from axilla.web.core.http_errors import Invalid
+from axilla.web.core.http_errors import InvalidError
 from axilla.web.prediction.case_form import described, form_of, require_known, texts, uploads, whole
 from axilla.web.prediction.prediction_api import answered
 from axilla.web.prediction.worker.worker_process import Message
@@ -24,7 +24,7 @@ _FIELDS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-class Picture(BaseModel):
+class PreviewImage(BaseModel):
     """An upload as a page shows it: PNG in base64, `factor` times the size of the original.
 
     `frame` of `frames` is shown, counted from 1; without a wish it is the sharpest.
@@ -43,20 +43,20 @@ class Picture(BaseModel):
 
 
 @router.post("/pictures", openapi_extra=described({"file": False}, _FIELDS))
-async def picture(request: Request, web: WebPart, _actor: Predicts) -> Picture:
+async def picture(request: Request, web: WebPart, _actor: Predicts) -> PreviewImage:
     """Decode an image, a frame of a DICOM clip, or the overview of a slide; nothing is kept."""
     async with form_of(request, web) as form:
         require_known(form, ("file", *_FIELDS))
         files = await uploads(form, "file")
         if len(files) != 1:
-            raise Invalid(Problem("file", f"{len(files)} files", "one image"))
+            raise InvalidError(Problem("file", f"{len(files)} files", "one image"))
         kind = (texts(form, "kind") or ["ultrasound"])[0]
         if kind not in _KINDS:
-            raise Invalid(Problem("kind", repr(kind[:80]), " or ".join(_KINDS)))
+            raise InvalidError(Problem("kind", repr(kind[:80]), " or ".join(_KINDS)))
         asked = (texts(form, "frame") or [""])[0]
         frame = whole(asked, place="frame", low=1, high=100_000) if asked else None
         message = Message(
             {"kind": kind, "suffix": files[0].suffix, "frame": frame}, (files[0].content,)
         )
         answer = await answered(web.desks.pictures.submit(message))
-    return Picture(**answer.content, png=b64encode(answer.blobs[0]).decode())
+    return PreviewImage(**answer.content, png=b64encode(answer.blobs[0]).decode())

@@ -12,7 +12,7 @@ from axilla.records.errors import Problem
 from axilla.web.accounts.account_store import User
 from axilla.web.accounts.roles import Actor, Role
 from axilla.web.core.database import Base
-from axilla.web.core.http_errors import NotFound
+from axilla.web.core.http_errors import NotFoundError
 
 
 class SavedPrediction(Base):
@@ -93,10 +93,10 @@ def seen_by(session: Session, actor: Actor) -> list[tuple[SavedPrediction, str]]
 
 
 def one_of(session: Session, actor: Actor, number: int) -> SavedPrediction:
-    """Return a prediction to its owner or a lead; raise `NotFound` for anybody else."""
+    """Return a prediction to its owner or a lead; raise `NotFoundError` for anybody else."""
     saved = session.get(SavedPrediction, number)
     if saved is None or (saved.owner_id != actor.user_id and Role.LEAD not in actor.roles):
-        raise NotFound(Problem("prediction", f"number {number}", "one that you saved"))
+        raise NotFoundError(Problem("prediction", f"number {number}", "one that you saved"))
     return saved
 
 

@@ -10,7 +10,7 @@ from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import Number, WebPart, allowed, refusals
 from axilla.web.prediction import saved_predictions
-from axilla.web.prediction.prediction_schemas import Prediction, result_of, with_pictures
+from axilla.web.prediction.prediction_schemas import PredictionAnswer, result_of, with_pictures
 
 router = APIRouter(prefix="/api/predictions", responses=refusals())
 Predicts = Annotated[Actor, Depends(allowed(Permission.PREDICT))]
@@ -23,7 +23,7 @@ class ToSave(BaseModel, extra="forbid"):
     name: Annotated[str, Field(max_length=80)] = ""
 
 
-class Saved(BaseModel):
+class SavedSummary(BaseModel):
     """A saved prediction in short."""
 
     id: int
@@ -36,21 +36,21 @@ class Saved(BaseModel):
     call: str
 
 
-class SavedWhole(Saved):
+class SavedWhole(SavedSummary):
     """A saved prediction with everything that was answered, pictures included."""
 
-    result: Prediction
+    result: PredictionAnswer
 
 
 @router.get("")
-def saved(web: WebPart, actor: Predicts) -> list[Saved]:
+def saved(web: WebPart, actor: Predicts) -> list[SavedSummary]:
     """Return the predictions that you saved; for a lead, those of everybody."""
     with web.database.reading() as session:
         return [_short(one, owner) for one, owner in saved_predictions.seen_by(session, actor)]
 
 
 @router.post("", status_code=201, responses=refusals(404))
-def save(web: WebPart, actor: Predicts, wanted: ToSave) -> Saved:
+def save(web: WebPart, actor: Predicts, wanted: ToSave) -> SavedSummary:
     """Write a prediction that you just made, with its heatmaps; uploads are not kept."""
     made = web.desks.recent.made(wanted.key, user_id=actor.user_id)
     with web.database.writing() as session:
@@ -74,7 +74,7 @@ def one(web: WebPart, actor: Predicts, number: Number) -> SavedWhole:
         pictures = [b64encode(p).decode() for p in saved_predictions.pictures_of(session, number)]
         audit_log.record(session, actor, "prediction.see", str(number))
         owner = saved_predictions.owner_of(session, kept)
-        result = Prediction(**with_pictures(kept.content, pictures))
+        result = PredictionAnswer(**with_pictures(kept.content, pictures))
         return SavedWhole(**_short(kept, owner).model_dump(), result=result)
 
 
@@ -86,8 +86,8 @@ def forget(web: WebPart, actor: Predicts, number: Number) -> None:
         audit_log.record(session, actor, "prediction.delete", str(number))
 
 
-def _short(kept: saved_predictions.SavedPrediction, owner: str) -> Saved:
-    return Saved(
+def _short(kept: saved_predictions.SavedPrediction, owner: str) -> SavedSummary:
+    return SavedSummary(
         id=kept.id,
         name=kept.name,
         owner=owner,

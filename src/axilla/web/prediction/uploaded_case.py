@@ -21,7 +21,7 @@ def suffix_of(name: str | None) -> str:
     return suffix if _SUFFIX.fullmatch(suffix) else ""
 
 
-class Held:
+class TempFiles:
     """Holds the files of some requests; when the block ends none is left.
 
     Where the system has files in memory without a name (`memfd_create`), the folder holds links to
@@ -76,7 +76,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class UploadedCase:
     """What somebody asks a prediction for."""
 
     ultrasound: tuple[Upload, ...]

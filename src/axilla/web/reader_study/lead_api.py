@@ -12,13 +12,13 @@ from axilla.web.accounts import account_store
 from axilla.web.accounts.roles import Actor, Permission, Role
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import Number, WebPart, allowed, refusals
-from axilla.web.core.http_errors import Invalid, NotFound
+from axilla.web.core.http_errors import InvalidError, NotFoundError
 from axilla.web.reader_study import reader_answers
 from axilla.web.reader_study.packet_contents import open_questions
-from axilla.web.reader_study.packet_exports import Job, Wish
+from axilla.web.reader_study.packet_exports import ExportRequest, Job
 from axilla.web.reader_study.reader_answers import ReadCase
 from axilla.web.reader_study.reader_scores import SUMMARY, answers_table, last_scores, score
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 router = APIRouter(prefix="/api/readings", responses=refusals(), tags=["readings"])
 Lead = Annotated[Actor, Depends(allowed(Permission.SCORE))]
@@ -38,14 +38,14 @@ class ReaderState(BaseModel):
     finished_at: float | None
 
 
-class Candidate(BaseModel):
+class ReaderAccount(BaseModel):
     """An account that may read."""
 
     id: int
     name: str
 
 
-class Exported(BaseModel):
+class ExportSummary(BaseModel):
     """The last export: cases, and how many of them are shown once more with a decoy map."""
 
     packet: str
@@ -60,8 +60,8 @@ class Exported(BaseModel):
 class ReadingStudy(BaseModel):
     """The whole reader study; `exported` is null before the first export."""
 
-    exported: Exported | None
-    candidates: list[Candidate]
+    exported: ExportSummary | None
+    candidates: list[ReaderAccount]
     job: Job
     scored: bool
 
@@ -109,7 +109,7 @@ def study(web: WebPart, _lead: Lead) -> ReadingStudy:
     """Return the export, its readers and how far they are."""
     try:
         key = web.packets.key()
-    except NotFound:
+    except NotFoundError:
         key = None
     with web.database.reading() as session:
         return ReadingStudy(
@@ -123,7 +123,7 @@ def study(web: WebPart, _lead: Lead) -> ReadingStudy:
 @router.post("/exports", status_code=202, responses=refusals(503))
 def export(web: WebPart, lead: Lead, new: NewExport) -> Job:
     """Begin to write one packet per reader; GET /api/readings tells how far it is."""
-    job = web.exports.start(Wish(**new.model_dump()), held=lambda: _held(web))
+    job = web.exports.start(ExportRequest(**new.model_dump()), held=lambda: _held(web))
     with web.database.writing() as session:
         audit_log.record(session, lead, "reading.export", detail=new.model_dump())
     return job
@@ -139,7 +139,7 @@ def assign(web: WebPart, lead: Lead, reader: ReaderName, given: Assigned) -> Non
             name = account_store.user_of(session, given.user_id).name
             if given.user_id not in {one.id for one in _candidates(session, web)}:
                 expected = "an open account with the role reader"
-                raise Invalid(Problem(name, "no reader", expected, "Give it the role first."))
+                raise InvalidError(Problem(name, "no reader", expected, "Give it the role first."))
         reader_answers.assign(session, key.packet, reader=reader, user_id=given.user_id)
         audit_log.record(session, lead, "reading.assign", reader, detail={"to": name})
 
@@ -184,22 +184,22 @@ def scores(web: WebPart, _lead: Lead) -> Scores:
     return Scores.model_validate(last_scores(web.settings.folder))
 
 
-def _held(web: Web) -> tuple[str, ...]:
+def _held(web: AppState) -> tuple[str, ...]:
     """Return who has answered the present export, after the last answer under way is saved."""
     try:
         packet = web.packets.key().packet
-    except NotFound:
+    except NotFoundError:
         return ()
     with web.database.writing() as session:
         reader_answers.hold(session)
         return reader_answers.readers_with_answers(session, packet)
 
 
-def _key_with(web: Web, reader: str) -> Key:
+def _key_with(web: AppState, reader: str) -> Key:
     key = web.packets.key()
     if reader not in key.orders:
         expected = f"one of {', '.join(key.orders)}"
-        raise NotFound(Problem("reader", reader, expected))
+        raise NotFoundError(Problem("reader", reader, expected))
     return key
 
 
@@ -208,7 +208,7 @@ def _kept(session: Session, key: Key) -> dict[str, dict[str, ReadCase]]:
     return {reader: cases for reader, cases in found.items() if cases}
 
 
-def _exported(session: Session, key: Key) -> Exported:
+def _exported(session: Session, key: Key) -> ExportSummary:
     patients = len({item.patient_id for item in key.items})
     places, kept = reader_answers.places_of(session, key.packet), _kept(session, key)
     names = {user.id: user.name for user in account_store.all_users(session)}
@@ -229,7 +229,7 @@ def _exported(session: Session, key: Key) -> Exported:
                 finished_at=place.submitted_at if place else None,
             )
         )
-    return Exported(
+    return ExportSummary(
         packet=key.packet,
         seed=key.seed,
         model=key.model,
@@ -240,10 +240,10 @@ def _exported(session: Session, key: Key) -> Exported:
     )
 
 
-def _candidates(session: Session, web: Web) -> list[Candidate]:
+def _candidates(session: Session, web: AppState) -> list[ReaderAccount]:
     """Return who may read; without accounts, whoever sits at this machine."""
     return [
-        Candidate(id=user.id, name=user.name)
+        ReaderAccount(id=user.id, name=user.name)
         for user in account_store.all_users(session)
         if (user.active and Role.READER in user.roles) or user.id == web.local
     ]

@@ -2,22 +2,22 @@
 
 from axilla.web.accounts.roles import Permission
 from axilla.web.core.i18n import N_
-from axilla.web.core.page_context import Visit
+from axilla.web.core.page_context import PageContext
 from axilla.web.core.page_layout import page, script, text
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 
-def register(web: Web) -> None:
+def register(web: AppState) -> None:
     """Register the page."""
     page(web, "/scoring", Permission.SCORE, title=N_("Scoring"))(_build)
 
 
-def _build(visit: Visit) -> None:
+def _build(visit: PageContext) -> None:
     text("h1", visit.say("Reader study"))
     script("scoring", data={"words": {**_export_words(visit), **_score_words(visit)}})
 
 
-def _export_words(visit: Visit) -> dict[str, str]:
+def _export_words(visit: PageContext) -> dict[str, str]:
     say = visit.say
     return {
         "failed": say("This could not be loaded."),
@@ -54,7 +54,7 @@ def _export_words(visit: Visit) -> dict[str, str]:
     }
 
 
-def _score_words(visit: Visit) -> dict[str, str]:
+def _score_words(visit: PageContext) -> dict[str, str]:
     say = visit.say
     return {
         "scores": say("Scores"),

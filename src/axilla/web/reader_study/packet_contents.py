@@ -15,8 +15,8 @@ from axilla.explanation.reader_study.packets import IMAGES, Place, asked, image_
 from axilla.records.errors import Problem, StudyError
 from axilla.records.run_folder import RunFolder
 from axilla.records.types import ImageModality
-from axilla.web.core.http_errors import NotFound
-from axilla.web.reader_study.reader_answers import Answer, ReadCase
+from axilla.web.core.http_errors import NotFoundError
+from axilla.web.reader_study.reader_answers import ReadCase, ReaderAnswer
 
 PictureKind = Literal["image", "map"]
 Places = Mapping[tuple[str, ImageModality], Place]
@@ -40,13 +40,13 @@ class Packets:
         return self.folder.root / PACKETS
 
     def key(self) -> Key:
-        """Return the key of the last export; raise `NotFound` if there is none yet."""
+        """Return the key of the last export; raise `NotFoundError` if there is none yet."""
         path = self.folder.table(KEY)
         try:
             changed = path.stat().st_mtime_ns
         except OSError as error:
             remedy = "The study's lead exports packets on the page Scoring."
-            raise NotFound(Problem("packets", "none yet", "an export", remedy)) from error
+            raise NotFoundError(Problem("packets", "none yet", "an export", remedy)) from error
         with self._lock:
             if changed not in self._keys:
                 self._keys = {changed: read_key(path)}
@@ -97,10 +97,10 @@ def questions(key: Key, code: str) -> tuple[tuple[ImageModality, str], ...]:
     return tuple((m, criterion) for _, m, criterion in asked([key.item(code)], key.criteria))
 
 
-def answers_of(key: Key, code: str, kept: ReadCase | None) -> tuple[Answer, ...]:
+def answers_of(key: Key, code: str, kept: ReadCase | None) -> tuple[ReaderAnswer, ...]:
     """Return an answer to every question of a case, empty where nobody has answered."""
     given = {(one.modality, one.criterion): one for one in kept.answers} if kept else {}
-    return tuple(given.get(pair, Answer(*pair)) for pair in questions(key, code))
+    return tuple(given.get(pair, ReaderAnswer(*pair)) for pair in questions(key, code))
 
 
 def open_questions(key: Key, code: str, kept: ReadCase | None) -> int:

@@ -10,13 +10,13 @@ from axilla.explanation.reader_study.blinding_key import PACKETS
 from axilla.records.errors import AxillaError, Problem
 from axilla.records.progress import Advance
 from axilla.records.run_folder import RunFolder
-from axilla.web.core.http_errors import Busy
+from axilla.web.core.http_errors import BusyError
 
 _WAIT_S = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ExportRequest:
     """What to export."""
 
     cases: int
@@ -51,12 +51,12 @@ class Exports:
             return self._job
 
     def require_none(self) -> None:
-        """Raise `Busy` while an export runs: it may change what readers are shown."""
+        """Raise `BusyError` while an export runs: it may change what readers are shown."""
         if self.job.state == "running":
             raise _busy()
 
-    def start(self, wish: Wish, *, held: Callable[[], Collection[str]]) -> Job:
-        """Begin an export; raise `Busy` while another runs.
+    def start(self, wish: ExportRequest, *, held: Callable[[], Collection[str]]) -> Job:
+        """Begin an export; raise `BusyError` while another runs.
 
         `held` tells, once no answer can be saved any more, whose answers the database keeps.
         """
@@ -68,7 +68,7 @@ class Exports:
         work.start()
         return self.job
 
-    def _run(self, wish: Wish, held: Callable[[], Collection[str]]) -> None:
+    def _run(self, wish: ExportRequest, held: Callable[[], Collection[str]]) -> None:
         message = "The export ended unexpectedly. Run `axilla review export` to see why."
         state: Literal["done", "failed"] = "failed"
         try:
@@ -82,7 +82,7 @@ class Exports:
             with self._lock:
                 self._job = Job(state, self._job.done, self._job.total, message)
 
-    def _export(self, wish: Wish, held: Collection[str]) -> None:
+    def _export(self, wish: ExportRequest, held: Collection[str]) -> None:
         # Reading cohorts and images takes seconds to import; serving pages must not wait for it.
         from axilla.config.load import read_study  # noqa: PLC0415
         from axilla.explanation.reader_study.stage import export_review  # noqa: PLC0415
@@ -113,6 +113,6 @@ class Exports:
         yield advance
 
 
-def _busy() -> Busy:
+def _busy() -> BusyError:
     problem = Problem("export", "one that runs", "none", "Wait until it is done.")
-    return Busy(problem, retry_after_s=_WAIT_S)
+    return BusyError(problem, retry_after_s=_WAIT_S)

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from axilla.records.errors import Problem
 from axilla.records.types import ImageModality
 from axilla.web.core.database import Base, one_at_a_time
-from axilla.web.core.http_errors import Conflict, NotFound
+from axilla.web.core.http_errors import ConflictError, NotFoundError
 
 _LOCK: Final = 8472031
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReaderAnswer:
     """What a reader says to one criterion; None is not answered yet.
 
     `matches` says whether the attention matches a finding that is present.
@@ -66,9 +66,9 @@ class ReadCase(Base):
     saved_at: Mapped[float]
 
     @property
-    def answers(self) -> tuple[Answer, ...]:
+    def answers(self) -> tuple[ReaderAnswer, ...]:
         """The answers, one per criterion that was touched."""
-        return tuple(Answer(**one) for one in json.loads(self.content))
+        return tuple(ReaderAnswer(**one) for one in json.loads(self.content))
 
 
 def places_of(session: Session, packet: str) -> dict[str, ReadingPlace]:
@@ -78,13 +78,13 @@ def places_of(session: Session, packet: str) -> dict[str, ReadingPlace]:
 
 
 def place_of(session: Session, packet: str, *, user_id: int) -> ReadingPlace:
-    """Return the place of an account; raise `NotFound` if it reads nothing of this export."""
+    """Return the place of an account; raise `NotFoundError` if it reads nothing of this export."""
     place = session.scalar(
         select(ReadingPlace).where(ReadingPlace.packet == packet, ReadingPlace.user_id == user_id)
     )
     if place is None:
         remedy = "Ask the study's lead to give you a packet."
-        raise NotFound(Problem("packet", "none that is yours", "one to read", remedy))
+        raise NotFoundError(Problem("packet", "none that is yours", "one to read", remedy))
     return place
 
 
@@ -106,7 +106,7 @@ def readers_with_answers(session: Session, packet: str) -> tuple[str, ...]:
 
 
 def assign(session: Session, packet: str, *, reader: str, user_id: int | None) -> None:
-    """Give a packet to an account, or to nobody; raise `Conflict` once it has answers.
+    """Give a packet to an account, or to nobody; raise `ConflictError` once it has answers.
 
     An account that had another packet of the export gives that one back, unless it has answers.
     """
@@ -120,7 +120,7 @@ def assign(session: Session, packet: str, *, reader: str, user_id: int | None) -
         if read_cases(session, packet, reader=place.reader):
             found = f"answers of {place.reader}"
             remedy = "Export with one reader more, and give that packet away."
-            raise Conflict(Problem("packet", found, "a packet that nobody has begun", remedy))
+            raise ConflictError(Problem("packet", found, "a packet that nobody has begun", remedy))
         session.delete(place)
     session.flush()
     if user_id is not None:
@@ -129,11 +129,16 @@ def assign(session: Session, packet: str, *, reader: str, user_id: int | None) -
 
 
 def save_case(
-    session: Session, place: ReadingPlace, code: str, *, version: int, answers: Iterable[Answer]
+    session: Session,
+    place: ReadingPlace,
+    code: str,
+    *,
+    version: int,
+    answers: Iterable[ReaderAnswer],
 ) -> ReadCase:
     """Save the answers to one case over `version`, 0 for the first time.
 
-    Raises `Conflict` if another window saved meanwhile, with what it saved, or after the end.
+    Raises `ConflictError` if another window saved meanwhile, with what it saved, or after the end.
     """
     one_at_a_time(session, _LOCK)
     session.refresh(place)
@@ -150,7 +155,7 @@ def save_case(
         remedy = "Look at them, and change them there."
         problem = Problem(code, "newer answers from another window", "the last ones", remedy)
         newer = [asdict(one) for one in kept.answers] if kept else []
-        raise Conflict(problem, more={"version": there, "answers": newer})
+        raise ConflictError(problem, more={"version": there, "answers": newer})
     content = json.dumps([asdict(one) for one in answers], ensure_ascii=False)
     if kept is None:
         kept = ReadCase(packet=place.packet, reader=place.reader, code=code, version=0)
@@ -162,30 +167,30 @@ def save_case(
 
 
 def require_open(place: ReadingPlace) -> None:
-    """Raise `Conflict` once the reader has finished."""
+    """Raise `ConflictError` once the reader has finished."""
     if place.submitted_at is not None:
         remedy = "Ask the study's lead to open it again, if an answer is wrong."
-        raise Conflict(Problem("packet", "a reading that is finished", "an open one", remedy))
+        raise ConflictError(Problem("packet", "a reading that is finished", "an open one", remedy))
 
 
 def submit(session: Session, place: ReadingPlace, *, unanswered: Mapping[str, int]) -> None:
-    """Finish a reading; raise `Conflict` if it is finished, or naming cases with open questions."""
+    """Finish a reading; raise `ConflictError` if it is finished or questions are open."""
     one_at_a_time(session, _LOCK)
     session.refresh(place)
     require_open(place)
     if unanswered:
         found = f"{len(unanswered)} cases with open questions, as {next(iter(unanswered))}"
         remedy = "Answer these first."
-        raise Conflict(Problem("packet", found, "an answer to every question", remedy))
+        raise ConflictError(Problem("packet", found, "an answer to every question", remedy))
     place.submitted_at = time.time()
     session.flush()
 
 
 def reopen(session: Session, packet: str, *, reader: str) -> None:
-    """Open a finished reading again; raise `NotFound` if there is none."""
+    """Open a finished reading again; raise `NotFoundError` if there is none."""
     one_at_a_time(session, _LOCK)
     place = places_of(session, packet).get(reader)
     if place is None or place.submitted_at is None:
-        raise NotFound(Problem("packet", f"{reader} is not finished", "a finished reading"))
+        raise NotFoundError(Problem("packet", f"{reader} is not finished", "a finished reading"))
     place.submitted_at = None
     session.flush()

@@ -12,7 +12,7 @@ from axilla.records.types import ImageModality
 from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import WebPart, allowed, refusals
-from axilla.web.core.http_errors import Invalid, NotFound
+from axilla.web.core.http_errors import InvalidError, NotFoundError
 from axilla.web.reader_study import reader_answers
 from axilla.web.reader_study.packet_contents import (
     PictureKind,
@@ -21,7 +21,7 @@ from axilla.web.reader_study.packet_contents import (
     open_questions,
     questions,
 )
-from axilla.web.reader_study.reader_answers import Answer, ReadCase, ReadingPlace
+from axilla.web.reader_study.reader_answers import ReadCase, ReaderAnswer, ReadingPlace
 from axilla.web.reader_study.reader_scores import write_answers
 
 router = APIRouter(prefix="/api/readings/mine", responses=refusals(404), tags=["readings"])
@@ -56,7 +56,7 @@ class OwnAnswer(BaseModel, extra="forbid"):
     comment: Annotated[str, Field(max_length=500)] = ""
 
 
-class Picture(BaseModel):
+class PacketImage(BaseModel):
     """An image of a case; `box` says where its map lies: left, top, width, height in percent."""
 
     modality: ImageModality
@@ -70,7 +70,7 @@ class OwnCase(BaseModel):
 
     code: str
     version: int
-    images: list[Picture]
+    images: list[PacketImage]
     answers: list[OwnAnswer]
 
 
@@ -81,7 +81,7 @@ class OwnAnswers(BaseModel, extra="forbid"):
     answers: Annotated[list[OwnAnswer], Field(max_length=200)]
 
 
-class Saved(BaseModel):
+class SaveResult(BaseModel):
     """What is kept now."""
 
     version: int
@@ -124,7 +124,7 @@ def case(web: WebPart, actor: Reader, code: Code) -> OwnCase:
 
 
 @router.put("/cases/{code}", responses=refusals(404, 409, 503))
-def save(web: WebPart, actor: Reader, code: Code, given: OwnAnswers) -> Saved:
+def save(web: WebPart, actor: Reader, code: Code, given: OwnAnswers) -> SaveResult:
     """Save your answers to one case; refused if another window saved others meanwhile."""
     with web.database.writing() as session:
         reader_answers.hold(session)
@@ -139,7 +139,7 @@ def save(web: WebPart, actor: Reader, code: Code, given: OwnAnswers) -> Saved:
         detail = {"reader": place.reader, "version": kept.version}
         audit_log.record(session, actor, "reading.save", code, detail=detail)
         state = _state(key, code, kept)
-    return Saved(version=kept.version, answered=state.answered, of=state.of)
+    return SaveResult(version=kept.version, answered=state.answered, of=state.of)
 
 
 @router.get(
@@ -156,7 +156,7 @@ def picture(
         place, _ = _own(session, key, actor)
     _require_case(key, place.reader, code)
     if modality not in key.item(code).modalities:
-        raise NotFound(Problem(code, f"no {modality}", "an image that the case has"))
+        raise NotFoundError(Problem(code, f"no {modality}", "an image that the case has"))
     content = web.packets.picture(place.reader, code, modality, kind=kind)
     return Response(content, media_type="image/png")
 
@@ -176,31 +176,31 @@ def finish(web: WebPart, actor: Reader) -> None:
 
 
 def _own(session: Session, key: Key, actor: Actor) -> tuple[ReadingPlace, dict[str, ReadCase]]:
-    """Return the actor's place and answers; raise `NotFound` without a packet of this export."""
+    """Return the actor's place and answers; raise `NotFoundError` without a packet."""
     place = reader_answers.place_of(session, key.packet, user_id=actor.user_id)
     if place.reader not in key.orders:
-        raise NotFound(Problem("packet", "none that is yours", "one of the last export"))
+        raise NotFoundError(Problem("packet", "none that is yours", "one of the last export"))
     return place, reader_answers.read_cases(session, key.packet, reader=place.reader)
 
 
 def _require_case(key: Key, reader: str, code: str) -> None:
     if code not in key.orders[reader]:
-        raise NotFound(Problem("case", "none of your packet", "a case that you were given"))
+        raise NotFoundError(Problem("case", "none of your packet", "a case that you were given"))
 
 
-def _checked(key: Key, code: str, given: list[OwnAnswer]) -> list[Answer]:
-    """Return answers in the order of the questions; raise `Invalid` for what was not asked."""
+def _checked(key: Key, code: str, given: list[OwnAnswer]) -> list[ReaderAnswer]:
+    """Return answers in the order of the questions; raise `InvalidError` for what was not asked."""
     known = questions(key, code)
     by_question = {(one.modality, one.criterion): one for one in given}
     if len(by_question) < len(given) or not set(by_question) <= set(known):
         expected = "each question of the case at most once"
-        raise Invalid(Problem("answers", "a question twice, or one not asked", expected))
+        raise InvalidError(Problem("answers", "a question twice, or one not asked", expected))
     wrong = [one for one in given if one.matches is not None and one.present is not True]
     if wrong:
         expected = "whether attention matches only where the finding is present"
-        raise Invalid(Problem("answers", "a match of nothing", expected))
+        raise InvalidError(Problem("answers", "a match of nothing", expected))
     kept = [by_question[pair] for pair in known if pair in by_question]
-    return [Answer(**one.model_dump()) for one in kept]
+    return [ReaderAnswer(**one.model_dump()) for one in kept]
 
 
 def _state(key: Key, code: str, kept: ReadCase | None) -> CaseState:
@@ -208,13 +208,13 @@ def _state(key: Key, code: str, kept: ReadCase | None) -> CaseState:
     return CaseState(code=code, answered=of - open_questions(key, code, kept), of=of)
 
 
-def _picture(shown: Places, code: str, modality: ImageModality) -> Picture:
+def _picture(shown: Places, code: str, modality: ImageModality) -> PacketImage:
     place = shown.get((code, modality))
     if place is None:
-        raise NotFound(Problem(code, "no picture in the packet", "the packet of the key"))
+        raise NotFoundError(Problem(code, "no picture in the packet", "the packet of the key"))
     width, height = place.size_px
-    return Picture(modality=modality, width=width, height=height, box=list(place.box_percent))
+    return PacketImage(modality=modality, width=width, height=height, box=list(place.box_percent))
 
 
-def _plain(one: Answer) -> dict[str, object]:
+def _plain(one: ReaderAnswer) -> dict[str, object]:
     return {name: getattr(one, name) for name in OwnAnswer.model_fields}

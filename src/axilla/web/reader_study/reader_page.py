@@ -3,22 +3,22 @@
 from axilla.explanation.overlay import STRENGTH
 from axilla.web.accounts.roles import Permission
 from axilla.web.core.i18n import N_
-from axilla.web.core.page_context import Visit
+from axilla.web.core.page_context import PageContext
 from axilla.web.core.page_layout import page, script, text
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 
-def register(web: Web) -> None:
+def register(web: AppState) -> None:
     """Register the page."""
     page(web, "/reading", Permission.READ, title=N_("Read"))(_build)
 
 
-def _build(visit: Visit) -> None:
+def _build(visit: PageContext) -> None:
     text("h1", visit.say("Reading"))
     script("reading", data={"words": _words(visit), "strength": list(STRENGTH)})
 
 
-def _words(visit: Visit) -> dict[str, str]:
+def _words(visit: PageContext) -> dict[str, str]:
     say = visit.say
     return {
         "none": say("You have no packet to read yet. The study's lead gives them out."),
@@ -63,7 +63,7 @@ def _words(visit: Visit) -> dict[str, str]:
     }
 
 
-def _guide(visit: Visit) -> dict[str, str]:
+def _guide(visit: PageContext) -> dict[str, str]:
     say = visit.say
     return {
         "how_1": say(

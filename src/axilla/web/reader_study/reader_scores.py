@@ -12,7 +12,7 @@ from axilla.explanation.reader_study.packets import COLUMNS
 from axilla.records.errors import Problem, StudyError
 from axilla.records.run_folder import RunFolder, write_bytes
 from axilla.records.table_columns import harmless
-from axilla.web.core.http_errors import NotFound
+from axilla.web.core.http_errors import NotFoundError
 from axilla.web.reader_study.packet_contents import answers_of
 from axilla.web.reader_study.reader_answers import ReadCase
 
@@ -74,13 +74,13 @@ def score(folder: RunFolder, key: Key, kept: Kept, *, strict: bool) -> dict[str,
 
 
 def last_scores(folder: RunFolder) -> dict[str, Any]:
-    """Return what was scored last; raise `NotFound` before that."""
+    """Return what was scored last; raise `NotFoundError` before that."""
     path = folder.table(SUMMARY)
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         remedy = "Score the answers first."
-        raise NotFound(Problem("scores", "none yet", "a scored reading", remedy)) from error
+        raise NotFoundError(Problem("scores", "none yet", "a scored reading", remedy)) from error
     except ValueError as error:
         remedy = "Score the answers again."
         raise StudyError(Problem(path.name, "a damaged file", "the last scores", remedy)) from error

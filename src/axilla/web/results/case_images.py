@@ -14,7 +14,7 @@ from axilla.records.patients import ImageFile
 from axilla.records.types import ImageModality
 from axilla.report.images.heatmap_views import views_of
 from axilla.report.images.thumbnails import Thumbnail, encoded, thumbnail_of
-from axilla.web.core.http_errors import NotFound
+from axilla.web.core.http_errors import NotFoundError
 from axilla.web.results.case_lists import modalities_of
 from axilla.web.results.results_cache import PictureKind
 from axilla.web.results.results_schemas import Pictured
@@ -49,7 +49,7 @@ class CasePictures:
         ]
 
     def draw(self, patient: str, modality: ImageModality, *, kind: PictureKind) -> bytes:
-        """Return a JPEG; raise `NotFound` without an image, or without a map."""
+        """Return a JPEG; raise `NotFoundError` without an image, or without a map."""
         name: _Name = (patient, modality, kind)
         kept = self._drawn.get(name)
         if kept is None:
@@ -111,5 +111,5 @@ def _bytes(picture: Thumbnail) -> bytes:
     return base64.b64decode(picture.uri.split(",", maxsplit=1)[1])
 
 
-def _nothing(expected: str, remedy: str) -> NotFound:
-    return NotFound(Problem("picture", "none", expected, remedy))
+def _nothing(expected: str, remedy: str) -> NotFoundError:
+    return NotFoundError(Problem("picture", "none", expected, remedy))

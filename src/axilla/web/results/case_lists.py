@@ -8,22 +8,22 @@ from axilla.evaluation.calibration.calibration_table import bins_of
 from axilla.records.errors import Problem
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
 from axilla.report.number_format import sentence
-from axilla.report.reported_models import FAMILY_TITLES, Entry
+from axilla.report.reported_models import FAMILY_TITLES, StudyModel
 from axilla.report.sections.failure_gallery import ErrorMade, errors_made, said_by
-from axilla.report.sections.failure_gallery import Said as ReportSaid
+from axilla.report.sections.failure_gallery import ModelOpinion as ReportSaid
 from axilla.report.study_results import StudyResults
-from axilla.web.core.http_errors import NotFound
+from axilla.web.core.http_errors import NotFoundError
 from axilla.web.results.results_schemas import (
-    Case,
     CaseDetail,
+    CaseRow,
     Cases,
+    CaseSelection,
     Cell,
     ErrorCase,
     ErrorKind,
-    Gallery,
+    FailureList,
+    ModelProbability,
     Pictured,
-    Point,
-    Said,
 )
 
 _CELLS: Final[tuple[Cell, ...]] = ("tp", "fp", "fn", "tn")
@@ -34,10 +34,10 @@ def no_model(known: Collection[str]) -> Problem:
     return Problem("model", "none of this name", f"one of {', '.join(known)}")
 
 
-def cases_at(results: StudyResults, entry: Entry, point: Point) -> Cases:
+def cases_at(results: StudyResults, entry: StudyModel, point: CaseSelection) -> Cases:
     """Return a model's cases; over repeats, by their mean probability.
 
-    Bins are those of the calibration plot, from 0; raises `NotFound` if there is no such bin.
+    Bins are those of the calibration plot, from 0; raises `NotFoundError` if there is no such bin.
     """
     said = said_by(results.predictions, entry.name)
     wanted = said if point.bin is None else _in_bin(results, entry.name, point.bin)
@@ -59,10 +59,12 @@ def cases_at(results: StudyResults, entry: Entry, point: Point) -> Cases:
 
 
 def case_of(results: StudyResults, patient: str, *, pictures: list[Pictured]) -> CaseDetail:
-    """Return what everybody said of a patient; raise `NotFound` for one who was not predicted."""
+    """Return all predictions of a patient; raise `NotFoundError` for one who was not predicted."""
     labels = _labels(results)
     if patient not in labels:
-        raise NotFound(Problem("patient", "nobody of this identifier", "a patient of the results"))
+        raise NotFoundError(
+            Problem("patient", "nobody of this identifier", "a patient of the results")
+        )
     own = results.predictions[results.predictions["patient_id"] == patient]
     alone = replace(results, predictions=own)
     said = [
@@ -73,10 +75,10 @@ def case_of(results: StudyResults, patient: str, *, pictures: list[Pictured]) ->
     return CaseDetail(patient_id=patient, positive=labels[patient], said=said, pictures=pictures)
 
 
-def gallery_of(results: StudyResults, entry: Entry, *, most: int) -> Gallery:
+def gallery_of(results: StudyResults, entry: StudyModel, *, most: int) -> FailureList:
     """Return the most confident errors of a model, and what was said of them otherwise."""
     kinds = zip(("fp", "fn"), errors_made(results, entry, most=most), strict=True)
-    return Gallery(
+    return FailureList(
         model=entry.name,
         label=sentence(entry.long_label),
         modalities=modalities_of(results),
@@ -98,7 +100,7 @@ def _in_bin(results: StudyResults, model: str, number: int) -> set[str]:
     rows = rows[rows["probability"].notna()]
     bins = bins_of(rows["probability"].to_numpy(), patients=rows["patient_id"].nunique())
     if number > bins.max():
-        raise NotFound(Problem("bin", str(number), f"0 to {bins.max()}"))
+        raise NotFoundError(Problem("bin", str(number), f"0 to {bins.max()}"))
     return set(rows["patient_id"][bins == number])
 
 
@@ -108,11 +110,11 @@ def _labels(results: StudyResults) -> dict[str, bool]:
     return {str(patient): bool(label) for patient, label in pairs}
 
 
-def _case(patient: str, what: ReportSaid, *, positive: bool, threshold: float | None) -> Case:
+def _case(patient: str, what: ReportSaid, *, positive: bool, threshold: float | None) -> CaseRow:
     at = what.threshold if threshold is None else threshold
     called = what.probability >= at
     cell: Cell = ("tp" if positive else "fp") if called else "fn" if positive else "tn"
-    return Case(
+    return CaseRow(
         patient_id=patient,
         positive=positive,
         probability=what.probability,
@@ -122,8 +124,8 @@ def _case(patient: str, what: ReportSaid, *, positive: bool, threshold: float | 
     )
 
 
-def _said(entry: Entry, what: ReportSaid) -> Said:
-    return Said(
+def _said(entry: StudyModel, what: ReportSaid) -> ModelProbability:
+    return ModelProbability(
         model=entry.name,
         label=sentence(entry.long_label),
         family_title=FAMILY_TITLES[entry.family],
@@ -137,7 +139,7 @@ def _said(entry: Entry, what: ReportSaid) -> Said:
 def _error(one: ErrorMade) -> ErrorCase:
     others: Mapping[str, ReportSaid] = dict(one.others)
     said = [
-        Said(
+        ModelProbability(
             model="",
             label=name,
             family_title="",
@@ -149,7 +151,7 @@ def _error(one: ErrorMade) -> ErrorCase:
         for name, what in others.items()
     ]
     said += [
-        Said(
+        ModelProbability(
             model="",
             label=name,
             family_title="",

@@ -14,14 +14,14 @@ from axilla.web.results.results_cache import PictureKind
 from axilla.web.results.results_schemas import (
     CaseDetail,
     Cases,
-    Curves,
-    Gallery,
+    CaseSelection,
+    FailureList,
     Metrics,
+    ModelCurves,
     Overview,
-    Point,
     RunState,
 )
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 router = APIRouter(prefix="/api/results", responses=refusals(404, 503), tags=["results"])
 Viewer = Annotated[Actor, Depends(allowed(Permission.SEE_RESULTS))]
@@ -67,13 +67,13 @@ def metrics(web: WebPart, _viewer: Viewer) -> Metrics:
 
 
 @router.get("/curves")
-def curves(web: WebPart, _viewer: Viewer, model: ModelName) -> Curves:
+def curves(web: WebPart, _viewer: Viewer, model: ModelName) -> ModelCurves:
     """Return ROC, calibration and decision curve of a model."""
     return web.results.view().curves(model)
 
 
 @router.get("/cases")
-def cases(web: WebPart, viewer: Viewer, point: Annotated[Point, Query()]) -> Cases:
+def cases(web: WebPart, viewer: Viewer, point: Annotated[CaseSelection, Query()]) -> Cases:
     """Return the cases behind a point, called at `threshold` or each at its own fold's."""
     found = web.results.cases(point)
     detail = point.model_dump(exclude={"model"}) | {"cases": len(found.cases)}
@@ -109,7 +109,7 @@ def gallery(
     viewer: Viewer,
     model: ModelName,
     most: Annotated[int, Query(ge=1, le=50)] = 8,
-) -> Gallery:
+) -> FailureList:
     """Return the most confident errors of a model."""
     found = web.results.gallery(model, most=most)
     _note(web, viewer, "results.cases", model, detail={"gallery": most})
@@ -139,7 +139,7 @@ def _file(name: str, content: bytes) -> Response:
 
 
 def _note(
-    web: Web,
+    web: AppState,
     actor: Actor,
     action: str,
     subject: str = "",

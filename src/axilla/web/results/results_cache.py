@@ -12,8 +12,15 @@ from axilla.records.progress import Run, read_run
 from axilla.records.run_folder import RunFolder
 from axilla.records.types import ImageModality
 from axilla.web.core.file_stamps import Stamp, stamp_of
-from axilla.web.core.http_errors import Busy, NotFound
-from axilla.web.results.results_schemas import CaseDetail, Cases, Gallery, Overview, Point, RunState
+from axilla.web.core.http_errors import BusyError, NotFoundError
+from axilla.web.results.results_schemas import (
+    CaseDetail,
+    Cases,
+    CaseSelection,
+    FailureList,
+    Overview,
+    RunState,
+)
 
 if TYPE_CHECKING:
     from axilla.web.results.case_images import CasePictures
@@ -29,7 +36,7 @@ _ATTEMPTS: Final = 3
 _WAIT_S: Final = 3
 
 
-class ResultsDesk:
+class ResultsCache:
     """Answers for results/ of one study folder."""
 
     def __init__(self, folder: RunFolder) -> None:
@@ -44,9 +51,9 @@ class ResultsDesk:
             return Overview(state="none")
         try:
             return self.view().overview(figures=self.figures(), files=self.files())
-        except Busy as busy:
+        except BusyError as busy:
             return Overview(state="writing", message=str(busy.problem))
-        except NotFound:
+        except NotFoundError:
             return Overview(state="none")
         except (StudyError, ConfigError, CohortError) as error:
             return Overview(state="damaged", message=str(error))
@@ -54,12 +61,12 @@ class ResultsDesk:
     def view(self) -> "View":
         """Return the results as they are now.
 
-        Raises `NotFound` before the first run, `Busy` while they are being written, and
+        Raises `NotFoundError` before the first run, `BusyError` while they are being written, and
         `StudyError` if they do not belong together.
         """
         return self._now()[0]
 
-    def cases(self, point: Point) -> Cases:
+    def cases(self, point: CaseSelection) -> Cases:
         """Return the cases behind a point; raises as `view` does."""
         view, _ = self._now()
         from axilla.web.results.case_lists import cases_at  # noqa: PLC0415 - as in _load
@@ -67,13 +74,13 @@ class ResultsDesk:
         return cases_at(view.results, view.entry(point.model), point)
 
     def case(self, patient: str) -> CaseDetail:
-        """Return one patient; raises as `view` does, and `NotFound` for nobody."""
+        """Return one patient; raises as `view` does, and `NotFoundError` for nobody."""
         view, pictures = self._now()
         from axilla.web.results.case_lists import case_of  # noqa: PLC0415 - as in _load
 
         return case_of(view.results, patient, pictures=pictures.listed(patient))
 
-    def gallery(self, model: str, *, most: int) -> Gallery:
+    def gallery(self, model: str, *, most: int) -> FailureList:
         """Return a model's most confident errors; raises as `view` does."""
         view, _ = self._now()
         from axilla.web.results.case_lists import gallery_of  # noqa: PLC0415 - as in _load
@@ -81,13 +88,13 @@ class ResultsDesk:
         return gallery_of(view.results, view.entry(model), most=most)
 
     def picture(self, patient: str, modality: ImageModality, *, kind: PictureKind) -> bytes:
-        """Return a JPEG; raises as `view` does, and `NotFound` without such a picture."""
+        """Return a JPEG; raises as `view` does, and `NotFoundError` without such a picture."""
         return self._now()[1].draw(patient, modality, kind=kind)
 
     def _now(self) -> "tuple[View, CasePictures]":
         if not self._there():
             remedy = "Run `axilla run` on this study."
-            raise NotFound(Problem("results", "none yet", "a finished study", remedy))
+            raise NotFoundError(Problem("results", "none yet", "a finished study", remedy))
         with self._lock:
             for _ in range(_ATTEMPTS):
                 before = self._stamp()
@@ -114,11 +121,11 @@ class ResultsDesk:
         return [*pages, *_names(self._folder.results, _TABLE)]
 
     def figure(self, name: str) -> bytes:
-        """Return a figure; raise `NotFound` for any other file."""
+        """Return a figure; raise `NotFoundError` for any other file."""
         return _read(self._folder.figures, name, self.figures())
 
     def file(self, name: str) -> bytes:
-        """Return a table or page; raise `NotFound` for any other file."""
+        """Return a table or page; raise `NotFoundError` for any other file."""
         return _read(self._folder.results, name, self.files())
 
     def _there(self) -> bool:
@@ -162,17 +169,17 @@ def _names(folder: Path, pattern: re.Pattern[str]) -> list[str]:
 
 def _read(folder: Path, name: str, known: list[str]) -> bytes:
     if name not in known:
-        raise NotFound(Problem("file", "no such one", "a table or figure of the results"))
+        raise NotFoundError(Problem("file", "no such one", "a table or figure of the results"))
     try:
         return (folder / name).read_bytes()
     except OSError as error:
         raise _being_written() from error
 
 
-def _being_written() -> Busy:
+def _being_written() -> BusyError:
     remedy = "Try again when the run has got further."
     problem = Problem("results", "files that a run is writing", "a finished study", remedy)
-    return Busy(problem, retry_after_s=_WAIT_S)
+    return BusyError(problem, retry_after_s=_WAIT_S)
 
 
 def _told(run: Run) -> RunState:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from axilla.web.accounts.roles import Permission
 from axilla.web.core.i18n import N_
-from axilla.web.core.page_context import Visit
+from axilla.web.core.page_context import PageContext
 from axilla.web.core.page_layout import page, script, text
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 Say = Callable[[str], str]
 
@@ -171,11 +171,11 @@ def _cases(say: Say) -> dict[str, str]:
     }
 
 
-def register(web: Web) -> None:
+def register(web: AppState) -> None:
     """Register the page."""
     page(web, "/results", Permission.SEE_RESULTS, title=N_("Results"))(_build)
 
 
-def _build(visit: Visit) -> None:
+def _build(visit: PageContext) -> None:
     text("h1", visit.say("Results"))
     script("results", data={"words": words(visit.say)})

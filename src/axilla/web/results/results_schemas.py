@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from axilla.records.progress import Stage, Task
+from axilla.records.progress import StageProgress, Task
 from axilla.records.types import ImageModality
 
 Cell = Literal["tp", "fp", "fn", "tn"]
@@ -84,14 +84,14 @@ class DecisionPoint(BaseModel):
     treat_all: float
 
 
-class OperatingPoint(BaseModel):
+class FoldOperatingPoint(BaseModel):
     """Sensitivity and specificity with each fold's own threshold."""
 
     sensitivity: float | None
     specificity: float | None
 
 
-class Curves(BaseModel):
+class ModelCurves(BaseModel):
     """Everything that is drawn of one model; a curve that the study has not is empty."""
 
     model: str
@@ -100,7 +100,7 @@ class Curves(BaseModel):
     n_positive: int
     repeats: int
     roc: list[RocPoint]
-    operating: OperatingPoint
+    operating: FoldOperatingPoint
     bins: list[BinPoint]
     smooth: list[SmoothPoint]
     slope: Estimated | None
@@ -108,7 +108,7 @@ class Curves(BaseModel):
     decision: list[DecisionPoint]
 
 
-class Point(BaseModel, extra="forbid"):
+class CaseSelection(BaseModel, extra="forbid"):
     """Which cases: called at `threshold` or each at its own fold's, of one `bin`, of one cell."""
 
     model: Annotated[str, Field(min_length=1, max_length=200)]
@@ -119,7 +119,7 @@ class Point(BaseModel, extra="forbid"):
     most: Annotated[int, Field(ge=1, le=500)] = 200
 
 
-class Case(BaseModel):
+class CaseRow(BaseModel):
     """A patient as one model sees them, averaged over repeats."""
 
     patient_id: str
@@ -136,10 +136,10 @@ class Cases(BaseModel):
     total: int
     counts: dict[Cell, int]
     modalities: list[ImageModality]
-    cases: list[Case]
+    cases: list[CaseRow]
 
 
-class Said(BaseModel):
+class ModelProbability(BaseModel):
     """What a model or reader said of one patient."""
 
     model: str
@@ -164,7 +164,7 @@ class CaseDetail(BaseModel):
 
     patient_id: str
     positive: bool
-    said: list[Said]
+    said: list[ModelProbability]
     pictures: list[Pictured]
 
 
@@ -174,7 +174,7 @@ class ErrorCase(BaseModel):
     patient_id: str
     probability: float
     threshold: float
-    others: list[Said]
+    others: list[ModelProbability]
 
 
 class ErrorKind(BaseModel):
@@ -185,7 +185,7 @@ class ErrorKind(BaseModel):
     cases: list[ErrorCase]
 
 
-class Gallery(BaseModel):
+class FailureList(BaseModel):
     """The failures of one model."""
 
     model: str
@@ -232,7 +232,7 @@ class RunState(BaseModel):
     message: str = ""
     seconds: float = 0
     left_s: float | None = None
-    stage: Stage | None = None
+    stage: StageProgress | None = None
     task: Task | None = None
-    stages: list[Stage] = []
+    stages: list[StageProgress] = []
     planned: list[str] = []

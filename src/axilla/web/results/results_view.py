@@ -11,22 +11,22 @@ from axilla.records.run_folder import RunFolder
 from axilla.report.answer import answer_of
 from axilla.report.headline_models import protagonists
 from axilla.report.number_format import sentence
-from axilla.report.reported_models import FAMILY_TITLES, Entry
+from axilla.report.reported_models import FAMILY_TITLES, StudyModel
 from axilla.report.study_results import StudyResults, estimate_of, load_results
 from axilla.report.tables.family_summary import headline_of
 from axilla.report.tables.flow_and_checks import flow_steps
 from axilla.web.core.finite_numbers import finite
-from axilla.web.core.http_errors import NotFound
+from axilla.web.core.http_errors import NotFoundError
 from axilla.web.results.case_lists import no_model
 from axilla.web.results.results_schemas import (
     BinPoint,
-    Curves,
     DecisionPoint,
     Estimated,
     FlowStep,
+    FoldOperatingPoint,
     Metrics,
+    ModelCurves,
     ModelRow,
-    OperatingPoint,
     Overview,
     RocPoint,
     SmoothPoint,
@@ -44,11 +44,11 @@ class View:
         self.folder = folder
         self._entries = {entry.name: entry for entry in results.entries}
 
-    def entry(self, model: str) -> Entry:
-        """Return a model; raise `NotFound` if the study has none of this name."""
+    def entry(self, model: str) -> StudyModel:
+        """Return a model; raise `NotFoundError` if the study has none of this name."""
         found = self._entries.get(model)
         if found is None:
-            raise NotFound(no_model(self._entries))
+            raise NotFoundError(no_model(self._entries))
         return found
 
     def overview(self, *, figures: list[str], files: list[str]) -> Overview:
@@ -85,22 +85,22 @@ class View:
             headline=headline.entry.name if headline else None,
         )
 
-    def curves(self, model: str) -> Curves:
-        """Return what is drawn of a model; raise `NotFound` for an unknown one."""
+    def curves(self, model: str) -> ModelCurves:
+        """Return what is drawn of a model; raise `NotFoundError` for an unknown one."""
         entry, results = self.entry(model), self.results
         rows = results.predictions[results.predictions["model"] == model]
         patients = rows.drop_duplicates("patient_id")
         sensitivity, specificity = results.operating_point(model)
         calibration = results.calibration[results.calibration["model"] == model]
         decision = results.decision_curve[results.decision_curve["model"] == model]
-        return Curves(
+        return ModelCurves(
             model=model,
             label=sentence(entry.long_label),
             n=len(patients),
             n_positive=int(patients["label"].sum()),
             repeats=int(rows["repeat"].nunique()),
             roc=self._roc(model),
-            operating=OperatingPoint(
+            operating=FoldOperatingPoint(
                 sensitivity=finite(sensitivity), specificity=finite(specificity)
             ),
             bins=_bins(calibration[calibration["part"] == "bin"]),
@@ -120,7 +120,7 @@ class View:
             for x, y, threshold in zip(*(part.tolist() for part in points), strict=True)
         ]
 
-    def _row(self, entry: Entry) -> ModelRow:
+    def _row(self, entry: StudyModel) -> ModelRow:
         rows = self.results.metrics[self.results.metrics["model"] == entry.name]
         metrics = {str(row["metric"]): row for row in rows.to_dict("records")}
         sizes = rows[rows["n"].notna()]

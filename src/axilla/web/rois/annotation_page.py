@@ -2,18 +2,18 @@
 
 from axilla.web.accounts.roles import Permission
 from axilla.web.core.i18n import N_
-from axilla.web.core.page_context import Visit
+from axilla.web.core.page_context import PageContext
 from axilla.web.core.page_layout import page, text
 from axilla.web.rois.roi_page_strings import build
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 
-def register(web: Web) -> None:
+def register(web: AppState) -> None:
     """Register the page."""
     page(web, "/annotate", Permission.ANNOTATE, title=N_("Annotate"))(_build)
 
 
-def _build(visit: Visit) -> None:
+def _build(visit: PageContext) -> None:
     say = visit.say
     text("h1", say("Annotate")).classes("vw-unseen")
     words = {

@@ -2,18 +2,18 @@
 
 from axilla.web.accounts.roles import Permission
 from axilla.web.core.i18n import N_
-from axilla.web.core.page_context import Visit
+from axilla.web.core.page_context import PageContext
 from axilla.web.core.page_layout import page, text
 from axilla.web.rois.roi_page_strings import build
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 
-def register(web: Web) -> None:
+def register(web: AppState) -> None:
     """Register the page."""
     page(web, "/review", Permission.REVIEW, Permission.SETTLE, title=N_("Review"))(_build)
 
 
-def _build(visit: Visit) -> None:
+def _build(visit: PageContext) -> None:
     say, actor = visit.say, visit.actor
     text("h1", say("Review")).classes("vw-unseen")
     words = {
@@ -52,7 +52,7 @@ def _build(visit: Visit) -> None:
     build(visit, "review", words=words, may=may)
 
 
-def _sums(visit: Visit) -> dict[str, str]:
+def _sums(visit: PageContext) -> dict[str, str]:
     say = visit.say
     return {
         "disagreements": say("Disagreements ({count})"),

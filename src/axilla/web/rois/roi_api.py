@@ -16,29 +16,29 @@ from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import WebPart, allowed, refusals
 from axilla.web.core.finite_numbers import finite
-from axilla.web.core.http_errors import Invalid
+from axilla.web.core.http_errors import InvalidError
 from axilla.web.rois import roi_review_store, roi_store
 from axilla.web.rois.roi_files import file_accepted
 from axilla.web.rois.roi_schemas import (
     Agreement,
     Detail,
-    Drawing,
-    Drawn,
-    Item,
     Items,
     Number,
     Rect,
     Review,
     Reviewed,
     Revision,
+    RoiAnswer,
+    RoiContent,
     Settlement,
     Stated,
     Suggested,
+    WorklistItem,
     content_of,
 )
 from axilla.web.rois.roi_store import Content, Image, RoiDrawing, State
 from axilla.web.rois.study_images import KEY
-from axilla.web.state import Web
+from axilla.web.state import AppState
 
 
 def agreement_of(reviews: Sequence[RoiReview]) -> tuple[dict[str, Any], ...]:
@@ -183,7 +183,7 @@ def history(web: WebPart, actor: Looker, image: Key) -> list[Revision]:
 
 
 @router.put("/rois/{image}", responses=refusals(404, 409))
-def save(web: WebPart, actor: Annotator, image: Key, drawn: Drawn) -> Drawing:
+def save(web: WebPart, actor: Annotator, image: Key, drawn: RoiContent) -> RoiAnswer:
     """Save a drawing over the version that you saw."""
     meant, content = _meant(web, image), _inside(web, image, drawn)
     with web.database.writing() as session:
@@ -192,7 +192,7 @@ def save(web: WebPart, actor: Annotator, image: Key, drawn: Drawn) -> Drawing:
 
 
 @router.post("/rois/{image}/submit", responses=refusals(404, 409))
-def submit(web: WebPart, actor: Annotator, image: Key, stated: Stated) -> Drawing:
+def submit(web: WebPart, actor: Annotator, image: Key, stated: Stated) -> RoiAnswer:
     """Hand a drawing in for review."""
     web.images.image(image)
     with web.database.writing() as session:
@@ -201,7 +201,7 @@ def submit(web: WebPart, actor: Annotator, image: Key, stated: Stated) -> Drawin
 
 
 @router.post("/rois/{image}/reopen", responses=refusals(404, 409))
-def reopen(web: WebPart, actor: Looker, image: Key, stated: Stated) -> Drawing:
+def reopen(web: WebPart, actor: Looker, image: Key, stated: Stated) -> RoiAnswer:
     """Make a drawing a draft again; what was accepted stands until something else is."""
     web.images.image(image)
     with web.database.writing() as session:
@@ -234,29 +234,29 @@ def settle(web: WebPart, actor: Settler, image: Key, said: Settlement) -> Review
     return _filed(web, drawing, row)
 
 
-def _meant(web: Web, key: str) -> Image:
+def _meant(web: AppState, key: str) -> Image:
     found = web.images.image(key)
     return Image(key, found.text, found.patient_id, web.pictures.open(found).pixel_mm)
 
 
-def _inside(web: Web, key: str, drawn: Drawn) -> Content:
-    """Return what was drawn; raise `Invalid` if it leaves its image."""
+def _inside(web: AppState, key: str, drawn: RoiContent) -> Content:
+    """Return what was drawn; raise `InvalidError` if it leaves its image."""
     content = content_of(drawn)
     opened = web.pictures.open(web.images.image(key))
     width, height = opened.width_px, opened.height_px
     if content.roi is not None and not content.roi.inside(width_px=width, height_px=height):
         expected = f"a rectangle inside the image, {width} x {height} px"
-        raise Invalid(Problem("roi", str(content.roi), expected))
+        raise InvalidError(Problem("roi", str(content.roi), expected))
     return content
 
 
-def _told(actor: Actor, row: RoiDrawing, action: str, *, session: Session) -> Drawing:
+def _told(actor: Actor, row: RoiDrawing, action: str, *, session: Session) -> RoiAnswer:
     detail = {"image": row.image, "version": row.version, "state": row.state, "roi": row.roi}
     audit_log.record(session, actor, action, row.patient_id, detail=detail)
     return _drawing(row, roi_store.names(session))
 
 
-def _filed(web: Web, drawing: Drawing, row: RoiDrawing) -> Reviewed:
+def _filed(web: AppState, drawing: RoiAnswer, row: RoiDrawing) -> Reviewed:
     """Bring the study's files up to date; what the database holds is accepted in any case."""
     try:
         lost = file_accepted(web.database, web.settings.folder.root)
@@ -274,8 +274,8 @@ def _item(
     *,
     own: bool,
     names: Mapping[int, str],
-) -> Item:
-    return Item(
+) -> WorklistItem:
+    return WorklistItem(
         image=key,
         patient_id=image.patient_id,
         part=place[0],
@@ -289,8 +289,8 @@ def _item(
     )
 
 
-def _drawing(row: RoiDrawing, names: Mapping[int, str]) -> Drawing:
-    return Drawing.model_validate(roi_store.shown(row, names))
+def _drawing(row: RoiDrawing, names: Mapping[int, str]) -> RoiAnswer:
+    return RoiAnswer.model_validate(roi_store.shown(row, names))
 
 
 def _rect(roi: Roi) -> Rect:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from axilla.web.core.i18n import N_
-from axilla.web.core.page_context import Visit
+from axilla.web.core.page_context import PageContext
 from axilla.web.core.page_layout import script
 
 Say = Callable[[str], str]
@@ -18,7 +18,7 @@ _STATES = {
 }
 
 
-def build(visit: Visit, name: str, *, words: Mapping[str, Any], **more: Any) -> None:
+def build(visit: PageContext, name: str, *, words: Mapping[str, Any], **more: Any) -> None:
     """Put a place into the page, and the script that fills it, with its words and data."""
     data = {"words": _shared(visit.say) | dict(words), "me": visit.actor.name, **more}
     script(name, data=data, styles=("viewer", "annotate"), place="an-root")

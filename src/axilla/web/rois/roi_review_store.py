@@ -10,7 +10,7 @@ from axilla.annotation.roi_reviews import Decision, RoiReview
 from axilla.records.errors import Problem
 from axilla.records.roi_rectangle import Roi
 from axilla.web.accounts.roles import Actor, Permission
-from axilla.web.core.http_errors import NotAllowed
+from axilla.web.core.http_errors import NotAllowedError
 from axilla.web.rois.roi_store import (
     SAVE,
     Content,
@@ -40,7 +40,7 @@ def review(
 ) -> RoiDrawing:
     """Accept a drawing, or draw it again: by an IoU of 0.5 and more that one is accepted.
 
-    Raises `NotAllowed` for one's own drawing, `Conflict` if it is not to be reviewed any more.
+    Raises `NotAllowedError` for one's own drawing, `Conflict` if it is not to be reviewed any more.
     """
     row = session.get(RoiDrawing, key, populate_existing=True)
     if row is not None:
@@ -76,7 +76,7 @@ def settle(
 ) -> RoiDrawing:
     """Choose one of two drawings, or draw a third, which is accepted.
 
-    Raises `NotAllowed` for whoever drew one of them.
+    Raises `NotAllowedError` for whoever drew one of them.
     """
     row = session.get(RoiDrawing, key, populate_existing=True)
     if row is not None:
@@ -152,7 +152,7 @@ def _known(decision: str | None) -> Decision:
 
 
 def _require_other(session: Session, actor: Actor, row: RoiDrawing) -> None:
-    """Raise `NotAllowed` for whoever ever drew this as annotator, whatever came after."""
+    """Raise `NotAllowedError` for whoever ever drew this as annotator, whatever came after."""
     mine = select(RoiRevision.id).where(
         RoiRevision.image == row.image,
         RoiRevision.actor_id == actor.user_id,
@@ -162,5 +162,5 @@ def _require_other(session: Session, actor: Actor, row: RoiDrawing) -> None:
         raise _own("a drawing of your own", "Let somebody else review it.")
 
 
-def _own(found: str, remedy: str) -> NotAllowed:
-    return NotAllowed(Problem("review", found, "another person's drawing", remedy))
+def _own(found: str, remedy: str) -> NotAllowedError:
+    return NotAllowedError(Problem("review", found, "another person's drawing", remedy))

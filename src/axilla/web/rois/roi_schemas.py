@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from axilla.records.errors import Problem
 from axilla.records.roi_rectangle import Roi
-from axilla.web.core.http_errors import Invalid
+from axilla.web.core.http_errors import InvalidError
 from axilla.web.rois.roi_review_store import Choice
 from axilla.web.rois.roi_store import Content, State
 
@@ -38,7 +38,7 @@ class Rect(BaseModel, extra="forbid"):
     height: Side
 
 
-class Drawing(BaseModel, from_attributes=True):
+class RoiAnswer(BaseModel, from_attributes=True):
     """A drawing: `roi` or `absent`, who drew, who looked at it, and what stands accepted."""
 
     version: int
@@ -60,7 +60,7 @@ class Drawing(BaseModel, from_attributes=True):
     standing_absent: bool
 
 
-class Item(BaseModel):
+class WorklistItem(BaseModel):
     """An image of the worklist; `part` of `parts` images of its patient; `own` if you drew it."""
 
     image: str
@@ -78,7 +78,7 @@ class Item(BaseModel):
 class Items(BaseModel):
     """The worklist in the table's order, and how many images are in each state."""
 
-    items: list[Item]
+    items: list[WorklistItem]
     counts: dict[State, int]
 
 
@@ -92,11 +92,11 @@ class Suggested(BaseModel):
 class Detail(BaseModel):
     """An image, its size, and its drawing if there is one."""
 
-    item: Item
+    item: WorklistItem
     width: int
     height: int
     pixel_mm: float | None
-    drawing: Drawing | None
+    drawing: RoiAnswer | None
     suggestion: Suggested | None
 
 
@@ -106,7 +106,7 @@ class Stated(BaseModel, extra="forbid"):
     version: Version
 
 
-class Drawn(Stated):
+class RoiContent(Stated):
     """A rectangle, or none: there is no lesion to draw, and why."""
 
     roi: Rect | None = None
@@ -114,13 +114,13 @@ class Drawn(Stated):
     comment: Comment = ""
 
 
-class Review(Drawn):
+class Review(RoiContent):
     """What the second reader says; `roi` and `absent` belong to redraw."""
 
     verdict: Literal["accept", "redraw"]
 
 
-class Settlement(Drawn):
+class Settlement(RoiContent):
     """Which drawing counts; `roi` and `absent` belong to drawn."""
 
     choice: Choice
@@ -133,7 +133,7 @@ class Reviewed(BaseModel):
     that the mask of this image does not fit its new rectangle and is not used any more.
     """
 
-    drawing: Drawing
+    drawing: RoiAnswer
     filed: bool
     mask_dropped: bool
     note: str
@@ -169,11 +169,11 @@ class Agreement(BaseModel):
     numbers: list[Number]
 
 
-def content_of(drawn: Drawn) -> Content:
-    """Return what somebody drew; raise `Invalid` unless it is one of both."""
+def content_of(drawn: RoiContent) -> Content:
+    """Return what somebody drew; raise `InvalidError` unless it is one of both."""
     if (drawn.roi is None) != drawn.absent:
         found = "both a rectangle and none" if drawn.absent else "neither a rectangle nor absent"
-        raise Invalid(Problem("drawing", found, "roi, or absent = true"))
+        raise InvalidError(Problem("drawing", found, "roi, or absent = true"))
     if drawn.roi is None:
         return Content(None, drawn.comment)
     roi = drawn.roi

@@ -17,7 +17,7 @@ from axilla.web.accounts.account_store import User
 from axilla.web.accounts.roles import Actor
 from axilla.web.core.audit_log import only_grows
 from axilla.web.core.database import Base
-from axilla.web.core.http_errors import Conflict, Invalid
+from axilla.web.core.http_errors import ConflictError, InvalidError
 
 
 class State(StrEnum):
@@ -109,7 +109,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class StoredRoi:
     """A drawing as people see it."""
 
     version: int
@@ -136,7 +136,7 @@ def save(
 ) -> RoiDrawing:
     """Save a drawing over `version`, 0 where there is none yet.
 
-    Raises `Conflict` with both versions if somebody else was faster, or if it was handed in.
+    Raises `ConflictError` with both versions if somebody else was faster, or if it was handed in.
     """
     values = {
         "roi": written(content.roi),
@@ -155,11 +155,11 @@ def save(
 
 
 def submit(session: Session, actor: Actor, key: str, *, version: int) -> RoiDrawing:
-    """Hand a drawing in for review; raise `Invalid` if it says neither where nor why not."""
+    """Hand a drawing in for review; raise `InvalidError` if it says neither where nor why not."""
     row = session.get(RoiDrawing, key, populate_existing=True)
     if row is not None and not row.roi and not row.comment.strip():
         remedy = "Say in a few words why there is no lesion to draw."
-        raise Invalid(Problem("comment", "none", "a reason, or a rectangle", remedy))
+        raise InvalidError(Problem("comment", "none", "a reason, or a rectangle", remedy))
     return change(
         session, actor, key, version=version, states=(State.DRAFT,), action=SUBMIT,
         values={"state": State.SUBMITTED},
@@ -179,7 +179,8 @@ def change(
 ) -> RoiDrawing:
     """Change the drawing that the actor saw, and write the change down.
 
-    Raises `Conflict`, with both versions, unless it still has that version and one of `states`.
+    Raises `ConflictError`, with both versions, unless it still has that version and one of
+    `states`.
     """
     row = session.get(RoiDrawing, key, populate_existing=True)
     if row is None or row.version != version or row.state not in states:
@@ -226,9 +227,9 @@ def names(session: Session) -> dict[int, str]:
     return {number: name for number, name in session.execute(select(User.id, User.name))}  # noqa: C416 - rows, not pairs
 
 
-def shown(row: RoiDrawing, names: Mapping[int, str]) -> Shown:
+def shown(row: RoiDrawing, names: Mapping[int, str]) -> StoredRoi:
     """Return a drawing as people see it."""
-    return Shown(
+    return StoredRoi(
         version=row.version,
         state=State(row.state),
         roi=sides(row.roi),
@@ -316,7 +317,7 @@ def _all_of(row: RoiDrawing) -> dict[str, Any]:
 
 def _refused(
     session: Session, row: RoiDrawing | None, *, version: int, action: str, yours: Content | None
-) -> Conflict:
+) -> ConflictError:
     theirs = None if row is None else asdict(shown(row, names(session)))
     mine: dict[str, Any] = {"version": version, "action": action}
     if yours is not None:
@@ -324,4 +325,4 @@ def _refused(
     found = "no drawing" if row is None else f"version {row.version}, {row.state}"
     remedy = "Look at both, and keep one."
     problem = Problem("drawing", found, f"version {version}, as you saw it", remedy)
-    return Conflict(problem, more={"yours": mine, "theirs": theirs})
+    return ConflictError(problem, more={"yours": mine, "theirs": theirs})

@@ -22,7 +22,7 @@ from axilla.records.patients import ImageFile
 from axilla.records.roi_rectangle import Roi
 from axilla.records.run_folder import RunFolder
 from axilla.web.core.file_stamps import Stamp, stamp_of
-from axilla.web.core.http_errors import NotFound
+from axilla.web.core.http_errors import NotFoundError
 
 _KEY_BYTES: Final = 12
 KEY: Final = r"^[0-9a-f]{24}$"
@@ -70,10 +70,10 @@ class StudyImages:
             return found
 
     def image(self, key: str) -> StudyImage:
-        """Return the image of a key; raise `NotFound`."""
+        """Return the image of a key; raise `NotFoundError`."""
         found = self.worklist().images.get(key)
         if found is None:
-            raise NotFound(Problem("image", "none of this key", "an image of the worklist"))
+            raise NotFoundError(Problem("image", "none of this key", "an image of the worklist"))
         return found
 
     def suggestion(self, image: StudyImage) -> Suggestion | None:
@@ -128,7 +128,7 @@ class ShownPicture:
     tag: str
 
 
-class Pictures:
+class ImageCache:
     """Opens images of the study and keeps those seen last; safe for threads."""
 
     def __init__(self) -> None:

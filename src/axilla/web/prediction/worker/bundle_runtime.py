@@ -18,7 +18,7 @@ from axilla.inference.bundle import Bundle, read_bundle
 from axilla.inference.case_bags import in_tiles
 from axilla.inference.case_io import as_json_of
 from axilla.inference.manifest import Manifest
-from axilla.inference.prediction_warnings import Caution
+from axilla.inference.prediction_warnings import PredictionWarning
 from axilla.inference.predictor import Prediction, Predictor
 from axilla.preprocessing.prepare import window_of
 from axilla.records.digests import digest_of_files
@@ -26,7 +26,7 @@ from axilla.records.errors import AxillaError, Problem, StudyError
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.roi_rectangle import Roi
 from axilla.records.types import ImageModality
-from axilla.web.prediction.uploaded_case import Held
+from axilla.web.prediction.uploaded_case import TempFiles
 from axilla.web.prediction.worker.worker_loop import too_large
 from axilla.web.prediction.worker.worker_process import Message, refused
 
@@ -34,7 +34,7 @@ _PERCENTILE: Final = 99
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class RenderedHeatmap:
     """One heatmap: PNG bytes of the image and of its signed map, and what is said of them."""
 
     image: bytes
@@ -51,7 +51,7 @@ class Artist:
         self._legend = _legend(legend, model=bundle.manifest.model)
         self._explainers: dict[ImageModality, Explainer] = {}
 
-    def draw(self, patient: Patient) -> list[Drawn]:
+    def draw(self, patient: Patient) -> list[RenderedHeatmap]:
         """Return a heatmap of each modality: of the image that counts most in its bag."""
         described = self._model.describe([patient])
         return [
@@ -60,7 +60,9 @@ class Artist:
             if patient.images(modality)
         ]
 
-    def _draw(self, patient: Patient, described: Described, modality: ImageModality) -> Drawn:
+    def _draw(
+        self, patient: Patient, described: Described, modality: ImageModality
+    ) -> RenderedHeatmap:
         which = top_images(described, modality)
         explainer = self._explainer(modality)
         values = explainer.explain(described, which).values[0].numpy()
@@ -85,7 +87,7 @@ class Artist:
             "height_px": picture.size_px[1],
             "box_percent": list(picture.box_percent),
         }
-        return Drawn(picture.image, picture.map, content)
+        return RenderedHeatmap(picture.image, picture.map, content)
 
     def _explainer(self, modality: ImageModality) -> Explainer:
         if modality not in self._explainers:
@@ -115,7 +117,7 @@ def _legend(folder: Path | None, *, model: str) -> Legend | None:
 CASE: Final = "case"
 
 
-def patient_of(message: Message, held: Held) -> Patient:
+def patient_of(message: Message, held: TempFiles) -> Patient:
     """Return the patient of a message, files held; raise `UnreadableImage` or `RoiError`."""
     content = message.content
 
@@ -162,7 +164,7 @@ class _Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class BundleRuntime:
     """The networks of one bundle; `digest` names the file."""
 
     predictor: Predictor
@@ -171,7 +173,7 @@ class Loaded:
 
     def answer(self, batch: Sequence[Message], folder: Path) -> list[Message]:
         """Answer cases together; one that cannot be read spoils none of the others."""
-        with Held(folder) as held:
+        with TempFiles(folder) as held:
             read = [self._read(message, held) for message in batch]
             cases = [one for one in read if isinstance(one, _Read)]
             answers = iter(self._predicted(cases))
@@ -179,7 +181,7 @@ class Loaded:
         close_slides()
         return found
 
-    def _read(self, message: Message, held: Held) -> _Read | Message:
+    def _read(self, message: Message, held: TempFiles) -> _Read | Message:
         try:
             patient = patient_of(message, held)
             pathology, remarks = in_tiles(patient.pathology, self.predictor.manifest)
@@ -218,11 +220,11 @@ class Loaded:
         return Message(content | {"heatmaps": [one.content for one in drawn]}, blobs)
 
 
-def load(path: Path, legend: Path | None) -> Loaded | Message:
+def load(path: Path, legend: Path | None) -> BundleRuntime | Message:
     """Read a bundle; of one that cannot be read, return the answer that everybody gets."""
     try:
         bundle = read_bundle(path)
-        return Loaded(Predictor(bundle), Artist(bundle, legend), digest_of_files([path]))
+        return BundleRuntime(Predictor(bundle), Artist(bundle, legend), digest_of_files([path]))
     except (AxillaError, OSError) as error:
         message = _told(error) if isinstance(error, AxillaError) else refused(_missing(path))
         return Message(message.content | {"unavailable": True})
@@ -230,7 +232,7 @@ def load(path: Path, legend: Path | None) -> Loaded | Message:
 
 def _parts(warning: str) -> dict[str, Any]:
     """Return what a warning is made of; one of a slide is whole as it is."""
-    if isinstance(warning, Caution):
+    if isinstance(warning, PredictionWarning):
         return {"template": warning.template, "values": warning.values}
     return {"template": warning, "values": {}}
 

@@ -16,7 +16,7 @@ from axilla.imaging.slides.slide_pool import close_slides
 from axilla.imaging.slides.tile_pixels import slide_size, thumbnail
 from axilla.records.errors import AxillaError, Problem
 from axilla.records.patients import ImageFile
-from axilla.web.prediction.uploaded_case import Held
+from axilla.web.prediction.uploaded_case import TempFiles
 from axilla.web.prediction.worker.worker_loop import too_large
 from axilla.web.prediction.worker.worker_process import Message, refused
 
@@ -24,7 +24,7 @@ _LONGEST_PX: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class PreviewDecoder:
     """Decodes one upload at a time; `folder` is the process's own."""
 
     folder: Path
@@ -37,7 +37,7 @@ class Pictures:
         asked = message.content
         name = f"{asked['kind']}{asked['suffix']}"
         try:
-            with Held(self.folder) as held:
+            with TempFiles(self.folder) as held:
                 path = held.put(message.blobs[0], name)
                 if asked["kind"] == "ultrasound":
                     require_ultrasound(path)

@@ -11,7 +11,7 @@ from axilla.web.prediction.worker.worker_loop import serve_batches, stand_back
 from axilla.web.prediction.worker.worker_process import Message
 
 if TYPE_CHECKING:
-    from axilla.web.prediction.worker.bundle_runtime import Loaded
+    from axilla.web.prediction.worker.bundle_runtime import BundleRuntime
 
 
 MORE_BYTES: Final = 6 << 30
@@ -35,9 +35,9 @@ class _Bundle:
     def __init__(self, path: Path, legend: Path | None, folder: Path) -> None:
         self._path, self._legend, self._folder = path, legend, folder
         self._stamp: Stamp | None = None
-        self._loaded: Loaded | Message | None = None
+        self._loaded: BundleRuntime | Message | None = None
 
-    def current(self) -> "Loaded | Message":
+    def current(self) -> "BundleRuntime | Message":
         """Return the networks of the file as it is now, or why there are none."""
         from axilla.web.prediction.worker.bundle_runtime import load  # noqa: PLC0415 - torch
 
@@ -60,8 +60,8 @@ PREVIEW_BYTES: Final = 3 << 30
 def show_for(connection: Connection, folder: str) -> None:
     """Answer pictures until the server is gone."""
     stand_back()
-    from axilla.web.prediction.worker.image_preview import Pictures  # noqa: PLC0415 - the readers are slow
+    from axilla.web.prediction.worker.image_preview import PreviewDecoder  # noqa: PLC0415 - the readers are slow
 
     with closing(connection):
-        desk = Pictures(Path(folder))
+        desk = PreviewDecoder(Path(folder))
         serve_batches(connection, Path(folder), desk.answer, more_bytes=PREVIEW_BYTES)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from axilla.records.errors import AxillaError, Problem
-from axilla.web.core.http_errors import Busy
+from axilla.web.core.http_errors import BusyError
 from axilla.web.prediction.worker.worker_process import Message, Worker, WorkerGone, problems_in
 
 _BATCH_BYTES: Final = 64 << 20
@@ -18,13 +18,13 @@ _TRIES: Final = 2
 
 
 @dataclass(slots=True)
-class _Job:
+class _QueuedRequest:
     message: Message
     future: Future[Message] = field(default_factory=Future)
     tries: int = 0
 
 
-class Desk:
+class WorkerQueue:
     """Takes requests, hands them to a worker in batches, and replaces a worker that fails.
 
     A batch whose worker was lost is tried once more, one request at a time, so that the one that
@@ -44,7 +44,7 @@ class Desk:
         self._make = make
         self._waiting, self._batch, self._timeout_s = waiting, batch, timeout_s
         self._heavy_bytes = heavy_bytes
-        self._queue: deque[_Job] = deque()
+        self._queue: deque[_QueuedRequest] = deque()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._worker: Worker | None = None
@@ -78,16 +78,16 @@ class Desk:
             _fail(self._queue.popleft(), _busy("a server that stops", retry_after_s=5))
 
     def submit(self, message: Message) -> "Future[Message]":
-        """Queue a request; raise `Busy` if too many wait.
+        """Queue a request; raise `BusyError` if too many wait.
 
-        The future raises `AxillaError` for what is wrong with the request, `Busy` if no worker
+        The future raises `AxillaError` for what is wrong with the request, `BusyError` if no worker
         could answer it.
         """
         with self._changed:
             if not self._open or len(self._queue) >= self._waiting:
                 wait_s = max(1, math.ceil(len(self._queue) * self._each_s))
                 raise _busy(f"{len(self._queue)} requests that wait", retry_after_s=min(wait_s, 60))
-            job = _Job(message)
+            job = _QueuedRequest(message)
             self._queue.append(job)
             self._changed.notify()
         return job.future
@@ -117,13 +117,13 @@ class Desk:
         except WorkerGone:
             self._drop()
 
-    def _next(self) -> list[_Job] | None:
+    def _next(self) -> list[_QueuedRequest] | None:
         """Wait for requests and return a batch; None once the desk is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or not self._open)
             if not self._open:
                 return None
-            jobs: list[_Job] = []
+            jobs: list[_QueuedRequest] = []
             size = 0
             while self._queue and len(jobs) < self._batch:
                 first = self._queue[0]
@@ -151,7 +151,7 @@ class Desk:
         if worker is not None:
             worker.stop()
 
-    def _again(self, jobs: list[_Job], gone: WorkerGone) -> None:
+    def _again(self, jobs: list[_QueuedRequest], gone: WorkerGone) -> None:
         self._drop()
         with self._changed:
             for job in reversed(jobs):
@@ -167,23 +167,23 @@ class Desk:
                 remedy = "Try it with smaller or fewer images."
                 expected = "images that can be processed here"
                 problem = Problem("images", found, expected, remedy)
-                _fail(job, Busy(problem, retry_after_s=30))
+                _fail(job, BusyError(problem, retry_after_s=30))
 
 
-def _busy(found: str, *, retry_after_s: int) -> Busy:
+def _busy(found: str, *, retry_after_s: int) -> BusyError:
     problem = Problem("queue", found, "a place in it", "Try again a little later.")
-    return Busy(problem, retry_after_s=retry_after_s)
+    return BusyError(problem, retry_after_s=retry_after_s)
 
 
-def _settle(job: _Job, answer: Message) -> None:
+def _settle(job: _QueuedRequest, answer: Message) -> None:
     if not (problems := problems_in(answer)):
         job.future.set_result(answer)
     elif answer.content.get("unavailable"):
-        _fail(job, Busy(problems[0], retry_after_s=30))
+        _fail(job, BusyError(problems[0], retry_after_s=30))
     else:
         _fail(job, AxillaError(problems))
 
 
-def _fail(job: _Job, error: Exception) -> None:
+def _fail(job: _QueuedRequest, error: Exception) -> None:
     if job.future.running() or job.future.set_running_or_notify_cancel():
         job.future.set_exception(error)
