@@ -16,7 +16,7 @@ from sklearn import metrics as sk
 
 from axilla.evaluation.comparisons.comparisons_table import BOOTSTRAPPED
 from axilla.evaluation.comparisons.paired_tests import auc_difference
-from axilla.evaluation.intervals.confidence_intervals import DRAWS, bca_intervals, resampled, wilson
+from axilla.evaluation.intervals.confidence_intervals import DRAWS, bca_intervals, resample, wilson
 from axilla.evaluation.metrics.delong import auc_interval
 from axilla.evaluation.metrics.weighted_metrics import metrics_of
 from axilla.evaluation.prediction_arrays import ModelPredictions
@@ -169,7 +169,7 @@ def _bootstrap(rng: Generator, *, loops: int) -> Result:
 
     def ours() -> None:
         statistic = metrics_of(models, BOOTSTRAPPED)
-        bca_intervals(resampled(statistic, clusters=_PATIENTS, rng=rng))
+        bca_intervals(resample(statistic, clusters=_PATIENTS, rng=rng))
 
     def loop() -> None:
         for _ in range(loops):

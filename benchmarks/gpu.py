@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from axilla.models.backbones import find_backbone
-from axilla.preprocessing.prepare import resized
+from axilla.preprocessing.prepare import resize_planes
 from axilla.records.progress import Silent
 from axilla.training.data.embeddings import EmbeddingPlan, fixed_backbone, store_embeddings
 from axilla.training.engine.engine import Engine
@@ -90,7 +90,7 @@ def _network(
         outside_mask=0.4,
         precision=precision,
     )
-    planes = resized(pixels.load()[: 16 if quick else None], 224)
+    planes = resize_planes(pixels.load()[: 16 if quick else None], 224)
     owner = pixels.owner[: len(planes)]
     bags = Bags(planes, owner, sample.labels, "ultrasound")
     train = sorted(set(owner.tolist()))

@@ -29,7 +29,7 @@ from axilla.models.networks import Network
 from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.augment import random_views
 from axilla.preprocessing.normalise import network_input
-from axilla.preprocessing.prepare import PixelSettings, prepare, resized
+from axilla.preprocessing.prepare import PixelSettings, prepare, resize_planes
 from axilla.records.digests import seed_of
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
 from benchmarks.common import Result, Sample, compared, open_sample, seconds_of, spread, table
@@ -60,7 +60,7 @@ class PlainImages(Dataset):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, float]:
         file, label = self.files[index]
         planes = prepare(file, self.modality, settings=self.settings).unsqueeze(0)
-        planes = resized(planes, self.side_px or planes.shape[-1])
+        planes = resize_planes(planes, self.side_px or planes.shape[-1])
         rng = torch.Generator().manual_seed(index)
         view = random_views(planes, min_area=self.shared.crop_min_area, rng=rng)
         ready = network_input(

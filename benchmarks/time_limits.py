@@ -18,7 +18,7 @@ from axilla.evaluation.prediction_arrays import ModelPredictions
 from axilla.imaging.slides.tile_pixels import read_tile, thumbnail
 from axilla.imaging.slides.tiling import plan_tiles
 from axilla.records.errors import Problem
-from axilla.web.core.i18n import spoken
+from axilla.web.core.i18n import translate_problem
 from benchmarks.common import Result, table
 from benchmarks.running import alone
 
@@ -82,7 +82,7 @@ def _operations(*, quick: bool) -> Iterator[dict[str, tuple[float, Work]]]:
             f"64 tiles and a thumbnail of a slide of {slide_px:,} px": (30, lambda: _tiles(slide)),
             "a hostile message of 400,000 characters, translated": (
                 2,
-                lambda: spoken(hostile, "zh"),
+                lambda: translate_problem(hostile, "zh"),
             ),
         }
 

@@ -14,7 +14,7 @@ from axilla.evaluation.comparisons.comparisons_table import (
 )
 from axilla.evaluation.comparisons.planned_comparisons import planned_contests
 from axilla.evaluation.evaluation_inputs import EvaluationInputs
-from axilla.evaluation.intervals.confidence_intervals import resampled
+from axilla.evaluation.intervals.confidence_intervals import resample
 from axilla.evaluation.metrics.weighted_metrics import metrics_of
 from axilla.evaluation.prediction_arrays import model_predictions
 from axilla.records.table_columns import COMPARISONS
@@ -138,7 +138,7 @@ def test_the_paired_bootstrap_is_that_of_scipy(make_rows, scored):
         model_predictions(make_rows(labels, s, model=f"m{k}"), groups=None)
         for k, s in enumerate(scores)
     ]
-    sample = resampled(
+    sample = resample(
         metrics_of(models, ["accuracy", "brier"]), clusters=60, rng=rng, draws=20_000
     ).differences(0, 1, width=2)
 
@@ -169,5 +169,5 @@ def test_every_bootstrapped_metric_of_every_model_is_drawn_two_thousand_times(ma
         model_predictions(make_rows(labels, rng.random(211), model=f"m{k}"), groups=None)
         for k in range(3)
     ]
-    sample = resampled(metrics_of(models, BOOTSTRAPPED), clusters=211, rng=rng)
+    sample = resample(metrics_of(models, BOOTSTRAPPED), clusters=211, rng=rng)
     assert sample.drawn.shape == (2000, 3 * len(BOOTSTRAPPED))

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from skimage.transform import resize
 
-from axilla.explanation.overlay import AGAINST, FOR, colours, enlarged, overlay, strength
+from axilla.explanation.overlay import AGAINST, FOR, colours, enlarge_map, overlay, strength
 from axilla.records.roi_rectangle import Roi
 
 GREY = np.full((60, 80, 3), 128, np.uint8)
@@ -33,7 +33,7 @@ def test_windows_beyond_the_image_are_cut_where_the_image_ends(window):
     values = np.random.default_rng(0).normal(size=(7, 7)).astype(np.float32)
     laid = overlay(GREY, values, window=window, scale=1.5)
     room = Image.new("RGB", (300, 300), (128, 128, 128))  # Pillow lays the same map on a larger one
-    paint = colours(enlarged(values, width_px=window.width_px, height_px=window.height_px), 1.5)
+    paint = colours(enlarge_map(values, width_px=window.width_px, height_px=window.height_px), 1.5)
     paint = paint.copy()
     paint[..., 3] = np.round(paint[..., 3] * 0.7)
     room.paste(
@@ -68,6 +68,6 @@ def test_strength_tells_no_sign():
 
 def test_enlarging_equals_another_implementation():
     values = np.random.default_rng(2).normal(size=(7, 7)).astype(np.float32)
-    ours = enlarged(values, width_px=56, height_px=70)
+    ours = enlarge_map(values, width_px=56, height_px=70)
     other = resize(values, (70, 56), order=1, mode="edge", anti_aliasing=False)
     np.testing.assert_allclose(ours, other, atol=1e-5)

@@ -13,9 +13,9 @@ from axilla.explanation.reader_study.case_sampling import EligiblePatient, draw_
 from axilla.explanation.reader_study.packets import (
     COLUMNS,
     Packet,
-    answered,
-    disguised,
-    shown,
+    disguise_decoy,
+    has_answers,
+    render_picture,
     template,
     usable_decoy,
 )
@@ -87,7 +87,7 @@ def test_without_decoys_every_case_is_shown_once():
 def test_a_disguised_decoy_differs_only_in_place():
     rng = np.random.default_rng(0)
     real, decoy = rng.normal(size=(2, 7, 7)).astype(np.float32)
-    made = disguised(decoy / 1000, real)
+    made = disguise_decoy(decoy / 1000, real)
     np.testing.assert_array_equal(np.sort(made, axis=None), np.sort(np.abs(real), axis=None))
     assert np.abs(decoy).argmax() == made.argmax()
     assert np.abs(decoy).argmin() == made.argmin()
@@ -101,7 +101,9 @@ def test_the_sign_of_evidence_is_not_shown():
     pixels = rng.integers(0, 255, (50, 60, 3), dtype=np.uint8)
     values = rng.normal(size=(7, 7)).astype(np.float32)
     window = Roi(-6, 10, 30, 20)
-    one, other = (shown(pixels, sign * values, window=window, scale=2.0) for sign in (1, -1))
+    one, other = (
+        render_picture(pixels, sign * values, window=window, scale=2.0) for sign in (1, -1)
+    )
     assert one == other
     assert one.box_percent == (-10, 20, 50, 40)
     assert one.size_px == (60, 50)
@@ -286,13 +288,13 @@ def test_the_pages_json_is_read(key, tmp_path):
 
 def test_answers_in_a_folder_are_noticed(key, tmp_path):
     own = [template(packet(key, reader)) for reader in key.orders]
-    assert not answered(tmp_path / "none", own)
+    assert not has_answers(tmp_path / "none", own)
     (tmp_path / "key.json").unlink()
     (tmp_path / "answers.csv").write_bytes(own[0])
-    assert not answered(tmp_path, own)
-    assert not answered(tmp_path, [])
+    assert not has_answers(tmp_path, own)
+    assert not has_answers(tmp_path, [])
     (tmp_path / "answers.csv").write_bytes(filled(key, "R1"))
-    assert answered(tmp_path, own)
+    assert has_answers(tmp_path, own)
     (tmp_path / "answers.csv").write_bytes(own[0])
     (tmp_path / "answers-R1.json").write_text("{}")
-    assert answered(tmp_path, own)
+    assert has_answers(tmp_path, own)

@@ -10,7 +10,7 @@ import torch
 from made import manifest_of
 
 from axilla.inference.bundle import Bundle, read_bundle, write_bundle
-from axilla.inference.case_io import as_json_of, risk_level, typed
+from axilla.inference.case_io import as_json_of, parse_clinical_values, risk_level
 from axilla.inference.manifest import ModalityManifest
 from axilla.inference.ood import Reference, distances_between, fit_reference
 from axilla.inference.predictor import Predictor
@@ -125,11 +125,14 @@ def test_a_damaged_reference_is_a_damaged_bundle(name: str, harm: str) -> None:
 
 def test_values_are_read_as_the_columns_hold_them() -> None:
     manifest = bundle().manifest
-    assert typed({"age": "53", "er": "POSITIVE"}, manifest) == {"age": 53.0, "er": "positive"}
-    assert typed({"age": None, "er": None}, manifest) == {"age": None, "er": None}
+    assert parse_clinical_values({"age": "53", "er": "POSITIVE"}, manifest) == {
+        "age": 53.0,
+        "er": "positive",
+    }
+    assert parse_clinical_values({"age": None, "er": None}, manifest) == {"age": None, "er": None}
     for bad in ({"age": "nan"}, {"age": "1e999"}, {"age": "old"}, {"er": "weak"}, {"x": "1"}):
         with pytest.raises(ConfigError, match="--set"):
-            typed(bad, manifest, option="--set ")
+            parse_clinical_values(bad, manifest, option="--set ")
 
 
 def test_json_says_the_share_of_each_image_without_its_folder() -> None:

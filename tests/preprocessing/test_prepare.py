@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as transforms
 from axilla.annotation.boxes import roi_from_mask, with_margin
 from axilla.config.study import PreprocessingSection
 from axilla.imaging.slides.tile_pixels import read_tile
-from axilla.preprocessing.prepare import PixelSettings, prepare, resized
+from axilla.preprocessing.prepare import PixelSettings, prepare, resize_planes
 from axilla.preprocessing.stain import normalise_stain
 from axilla.records.errors import RoiError, UnreadableImage
 from axilla.records.patients import ImageFile
@@ -176,8 +176,8 @@ def test_an_empty_mask_is_refused(save):
 
 def test_stored_planes_are_brought_to_another_side():
     planes = torch.from_numpy(RNG.integers(0, 256, (3, 2, 40, 40), dtype=np.uint8))
-    assert resized(planes, 40) is planes
-    small = resized(planes, 24)
+    assert resize_planes(planes, 40) is planes
+    small = resize_planes(planes, 24)
     assert small.dtype == torch.uint8
     expected = transforms.resize(planes.float(), [24, 24], antialias=True)
     assert (small.float() - expected).abs().max() <= 1.5

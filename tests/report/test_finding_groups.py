@@ -1,4 +1,4 @@
-from axilla.report.tables.flow_and_checks import finding_groups, listed, patients_named, remarks
+from axilla.report.tables.flow_and_checks import finding_groups, list_names, patients_named, remarks
 
 
 def finding(code, *patients, place="cohort.csv, row 2", remedy="Do this.", **more):
@@ -53,8 +53,8 @@ def test_patients_named_are_those_of_every_list():
 
 
 def test_long_lists_are_cut_and_counted():
-    assert listed("abc", most=3) == "a, b, c"
-    assert listed("abcde", most=3) == "a, b, c and 2 more"
+    assert list_names("abc", most=3) == "a, b, c"
+    assert list_names("abcde", most=3) == "a, b, c and 2 more"
 
 
 def test_the_report_shows_accepted_findings_last_with_their_reason():

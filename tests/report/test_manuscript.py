@@ -114,7 +114,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "t.docx"
     write_docx(path, [TABLE], heading="Study")
     before = path.read_bytes()
-    monkeypatch.setattr(word_document, "_undated", lambda content: content.missing)
+    monkeypatch.setattr(word_document, "_remove_dates", lambda content: content.missing)
     with pytest.raises(AttributeError):
         write_docx(path, [TABLE], heading="Other")
     assert path.read_bytes() == before

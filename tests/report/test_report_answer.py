@@ -9,7 +9,13 @@ from axilla.records.errors import StudyError
 from axilla.records.estimate import Estimate
 from axilla.records.run_folder import RunFolder
 from axilla.report.answer import answer_of
-from axilla.report.number_format import duration, inside_sentence, interval_text, listed, overlap
+from axilla.report.number_format import (
+    duration,
+    inside_sentence,
+    interval_text,
+    join_items,
+    overlap,
+)
 from axilla.report.sections.methods import methods_of
 from axilla.report.study_results import StudyResults, load_results
 from axilla.report.tables.flow_and_checks import choices, flow_notes, flow_steps, remarks, tally
@@ -205,9 +211,9 @@ def test_broken_json_names_its_file(paired, tmp_path):
 
 def test_wording():
     nan = float("nan")
-    assert listed([]) == ""
-    assert listed(["a"]) == "a"
-    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert join_items([]) == ""
+    assert join_items(["a"]) == "a"
+    assert join_items(["a", "b", "c"]) == "a, b and c"
     assert overlap(estimate(0.5, 0.4, 0.6), estimate(0.7, 0.6, 0.8))
     assert not overlap(estimate(0.5, 0.4, 0.6), estimate(0.7, 0.61, 0.8))
     assert overlap(estimate(0.5, nan, nan), estimate(0.7, 0.6, 0.8))

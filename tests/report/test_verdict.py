@@ -6,7 +6,7 @@ import pytest
 
 from axilla.report.answer import answer_of, verdict_sentence, worth_sentences
 from axilla.report.figures.all_figures import draw_figures
-from axilla.report.number_format import p_value, signed
+from axilla.report.number_format import format_signed, p_value
 from axilla.report.sections.comparisons_section import comparisons_section
 from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import load_results
@@ -40,7 +40,7 @@ def test_the_verdict_follows_the_test(results, difference, claim):
     assert claim in verdict_sentence(changed)
     answer = answer_of(changed)
     assert answer.lead == verdict_sentence(changed)
-    assert signed(difference[0]) in answer.lead
+    assert format_signed(difference[0]) in answer.lead
 
 
 def test_the_verdicts_numbers_are_those_of_the_tables(results):
@@ -83,5 +83,9 @@ def test_the_section_lists_every_planned_pair(results):
 def test_small_p_values_are_never_zero():
     assert p_value(0.0) == p_value(0.0009) == "< 0.001"
     assert (p_value(0.0123), p_value(0.0512), p_value(0.123)) == ("0.012", "0.051", "0.12")
-    assert p_value(float("nan")) == signed(float("nan")) == "–"  # noqa: RUF001
-    assert (signed(0.5), signed(-0.25), signed(0.0)) == ("+0.500", "−0.250", "0.000")  # noqa: RUF001
+    assert p_value(float("nan")) == format_signed(float("nan")) == "–"  # noqa: RUF001
+    assert (format_signed(0.5), format_signed(-0.25), format_signed(0.0)) == (
+        "+0.500",
+        "−0.250",  # noqa: RUF001
+        "0.000",
+    )

@@ -23,7 +23,7 @@ from axilla.training.candidates import (
 from axilla.training.heads.batched_training import TrainedHead
 from axilla.training.heads.frozen_heads import train_frozen
 from axilla.training.heads.hyperparameter_grid import HeadSearch
-from axilla.training.heads.logistic import PENALTIES, encoders_of, standardised, train_logistic
+from axilla.training.heads.logistic import PENALTIES, encoders_of, standardise, train_logistic
 from axilla.training.networks.optimisation import Optimisation
 
 PATIENTS = 24
@@ -116,12 +116,12 @@ def test_features_are_scaled_as_scikit_learn_does_on_training_patients():
     split = FOLDS[0].outer
     raw, scaler = features(split)
     everybody = EVERYBODY
-    out = standardised(raw, everybody, split)
+    out = standardise(raw, everybody, split)
     assert out.numpy() == pytest.approx(scaler.transform(raw.double().numpy()), abs=1e-4)
     spoiled = raw.clone()
     spoiled[list(split.test)] = 1e9
     train = list(split.train)
-    assert torch.equal(standardised(spoiled, everybody, split)[train], out[train])
+    assert torch.equal(standardise(spoiled, everybody, split)[train], out[train])
 
 
 def test_an_absent_patient_neither_scales_nor_stays():
@@ -130,7 +130,7 @@ def test_an_absent_patient_neither_scales_nor_stays():
     present = torch.ones(PATIENTS, dtype=torch.bool)
     present[13] = False
     raw[13] = NOWHERE
-    out = standardised(raw, present, split)
+    out = standardise(raw, present, split)
     assert torch.isfinite(out).all()
     assert not out[13].any()
 

@@ -8,7 +8,7 @@ from axilla.config.study import PreprocessingSection
 from axilla.models.backbones import find_backbone
 from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.normalise import network_input
-from axilla.preprocessing.prepare import resized
+from axilla.preprocessing.prepare import resize_planes
 from axilla.records.progress import Silent
 from axilla.training.data.embeddings import (
     EmbeddingPlan,
@@ -64,7 +64,7 @@ def test_a_network_of_fixed_side_gets_its_side(pixels):
     name = "timm:vit_tiny_patch16_224"
     _, out = embedded(pixels, name, pretrained=False)
     network = fixed_backbone(name, pretrained=False, seed=1)
-    expected = by_hand(name, network, resized(pixels.load(), 224)[:1])
+    expected = by_hand(name, network, resize_planes(pixels.load(), 224)[:1])
     torch.testing.assert_close(out[0, 0], expected[0], rtol=1e-3, atol=1e-4)
 
 

@@ -11,7 +11,7 @@ from axilla.cohort.splits.folds import Fold, Split
 from axilla.records.errors import StudyError
 from axilla.training.candidate_cache import CachedCandidate, save
 from axilla.training.candidates import GridPoint
-from axilla.training.engine.ray_engine import Parcel, rerooted, run_relocated
+from axilla.training.engine.ray_engine import Parcel, reroot_paths, run_relocated
 from axilla.training.heads.hyperparameter_grid import HeadSearch
 
 CPU = torch.device("cpu")
@@ -66,7 +66,7 @@ def test_every_path_below_the_cache_moves_and_nothing_else():
     )
     outside = Path("/driver/study/cohort.csv")
     plain = (GridPoint(1.0, 8), {"k": [1, None, "x"]}, outside)
-    moved = rerooted((kept, [{"pathology": kept}], OLD, plain), OLD, NEW)
+    moved = reroot_paths((kept, [{"pathology": kept}], OLD, plain), OLD, NEW)
     assert moved[0].path == NEW / "trials" / "a"
     assert moved[1][0]["pathology"].path == NEW / "trials" / "a"
     assert moved[0].logits is kept.logits
@@ -74,7 +74,7 @@ def test_every_path_below_the_cache_moves_and_nothing_else():
     assert moved[2] == NEW
     assert moved[3] is plain
     assert kept.path == OLD / "trials" / "a"
-    assert rerooted(HeadSearch, OLD, NEW) is HeadSearch
+    assert reroot_paths(HeadSearch, OLD, NEW) is HeadSearch
 
 
 def test_without_the_files_they_are_fetched_once_and_the_result_is_the_same(trial, tmp_path):

@@ -9,7 +9,7 @@ import torch
 
 from axilla.records.errors import StudyError
 from axilla.training.candidate_cache import save
-from axilla.training.engine.cache_files import is_sealed, is_whole_array, stored, write_array
+from axilla.training.engine.cache_files import is_sealed, is_whole_array, store_file, write_array
 
 
 def write_small_array(path):
@@ -86,7 +86,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(store, number, tmp_path, monkeyp
 
 
 def test_another_fault_of_the_disk_is_not_called_full(tmp_path):
-    with pytest.raises(OSError, match="broken"), stored(tmp_path / "a"):
+    with pytest.raises(OSError, match="broken"), store_file(tmp_path / "a"):
         raise OSError(errno.EIO, "broken")
 
 

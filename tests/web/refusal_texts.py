@@ -30,8 +30,8 @@ LEFT_OUT = (
 MAKERS = {
     "Problem": 0,
     "DicomError": 0,
-    "damaged": 0,
-    "unsupported": 0,
+    "damaged_error": 0,
+    "unsupported_error": 0,
     "unreadable": 1,
     "unreadable_slide": 1,
     "_unreadable": 1,

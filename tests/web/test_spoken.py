@@ -10,7 +10,7 @@ from refusal_texts import FIELD, SOURCE, refusal_texts
 from axilla.records.errors import CohortError, Problem
 from axilla.records.types import MODALITIES
 from axilla.web.accounts.roles import Permission, Role
-from axilla.web.core.i18n import spoken, spoken_of
+from axilla.web.core.i18n import spoken_of, translate_problem
 from axilla.web.rois.roi_store import State
 
 NAMED = {*Role, *Permission, *State, *MODALITIES}
@@ -38,16 +38,17 @@ def test_each_is_found_again_with_its_values(chinese: dict[str, str]) -> None:
     wrong = [
         text
         for text, translation in chinese.items()
-        if spoken(Problem("x", filled(text), "y"), "zh") != f"x：{filled(translation)}；应为：y。"
+        if translate_problem(Problem("x", filled(text), "y"), "zh")
+        != f"x：{filled(translation)}；应为：y。"
     ]
     assert not wrong
 
 
 def test_a_sentence_in_both_languages() -> None:
     problem = Problem("roles", "reader and lead", "one who may annotate or review", "Sign in.")
-    assert spoken(problem, "en") == str(problem)
-    assert spoken(problem, "xx") == str(problem)
-    assert spoken(problem, "zh") == (
+    assert translate_problem(problem, "en") == str(problem)
+    assert translate_problem(problem, "xx") == str(problem)
+    assert translate_problem(problem, "zh") == (
         "角色：阅片者兼研究负责人；应为：具有以下权限的人：标注、复核。请登录。"
     )
 
@@ -55,11 +56,11 @@ def test_a_sentence_in_both_languages() -> None:
 @pytest.mark.timeout(120)  # matched by a careless expression, it would take days
 def test_a_hostile_text_is_no_work() -> None:
     hostile = "compressed pixels of " + "1 x " * 100_000 + "where"
-    assert hostile in spoken(Problem("x", hostile, "y"), "zh")
+    assert hostile in translate_problem(Problem("x", hostile, "y"), "zh")
 
 
 def test_what_has_no_translation_stays_as_it_is() -> None:
-    assert spoken(Problem("a.png", "a purple file", "none"), "zh") == (
+    assert translate_problem(Problem("a.png", "a purple file", "none"), "zh") == (
         "a.png：a purple file；应为：无。"
     )
     assert spoken_of(CohortError("simply wrong"), "zh") == "simply wrong"
@@ -80,6 +81,6 @@ def test_answers_of_the_api_are_said_in_the_language_of_the_request(
     assert detail["found"] == "none, or one that has ended"
     assert detail["remedy"] == "Sign in."
     assert bool(re.search("[\u4e00-\u9fff]", detail["said"])) == (language == "zh")
-    assert detail["said"] == spoken(
+    assert detail["said"] == translate_problem(
         Problem(*(detail[part] for part in ("place", "found", "expected", "remedy"))), language
     )

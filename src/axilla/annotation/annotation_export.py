@@ -42,7 +42,7 @@ def coco_file(rois: Sequence[tuple[StudyImage, DrawnRoi]]) -> bytes:
             width, height = size_of(image.path)
             segmentation, area = _segmentation(drawn)
         except (UnreadableImage, RoiError) as error:
-            problems += placed(error, image)
+            problems += name_files_as_table(error, image)
             continue
         images.append({"id": number, "file_name": image.text, "width": width, "height": height})
         roi = drawn.roi
@@ -64,7 +64,7 @@ def coco_file(rois: Sequence[tuple[StudyImage, DrawnRoi]]) -> bytes:
     return f"{json.dumps(content, ensure_ascii=False, indent=1)}\n".encode()
 
 
-def placed(error: AxillaError, image: StudyImage) -> list[Problem]:
+def name_files_as_table(error: AxillaError, image: StudyImage) -> list[Problem]:
     """Return the problems of an image's files under the name that the table gives it."""
     return [replace(problem, place=image.text) for problem in error.problems]
 

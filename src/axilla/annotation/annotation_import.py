@@ -62,10 +62,10 @@ def rois_from(
     """
     problems: list[Problem] = []
     notes: list[str] = []
-    meant = _matched(files, images, problems=problems, notes=notes)
+    meant = _match_images(files, images, problems=problems, notes=notes)
     if not meant and not problems:
         problems.append(_nothing_meant(files))
-    kept = _chosen(meant, choice, problems=problems)
+    kept = _choose_shapes(meant, choice, problems=problems)
     latest: dict[str, _Meant] = {}
     for one in kept:
         earlier = latest.pop(one.image.text, None)
@@ -85,7 +85,7 @@ def rois_from(
     return tuple(rois), tuple(notes)
 
 
-def _matched(
+def _match_images(
     files: Sequence[AnnotationFile],
     images: ImageIndex,
     *,
@@ -109,7 +109,7 @@ def _matched(
                 one.sizes += [(drawn.place, drawn.size_px)] if drawn.size_px else []
         meant += mine.values()
         if lost and mine:
-            notes.append(f"{file.name}: not in the table: {_listed(lost)}")
+            notes.append(f"{file.name}: not in the table: {_join_names(lost)}")
         if skipped := sum(drawn.skipped for drawn in file.images):
             notes.append(f"{file.name}: {skipped} objects left out (points, lines, detections)")
     return meant
@@ -122,7 +122,7 @@ def _image_of(
         return images.find(drawn.names)
     except AmbiguousName as several:
         if drawn.drawings:
-            found = f"{drawn.names[0]!r}, which may be {_listed(several.texts)}"
+            found = f"{drawn.names[0]!r}, which may be {_join_names(several.texts)}"
             remedy = "Write the path in the file as the table does, or rename the images."
             problems.append(Problem(drawn.place, found, "one image of the table", remedy))
         return None
@@ -135,13 +135,13 @@ def _nothing_meant(files: Sequence[AnnotationFile]) -> Problem:
         return Problem(place, "no shape with an area", "lesions drawn on images", "Draw them.")
     return Problem(
         place,
-        f"drawings on {_listed(named)}",
+        f"drawings on {_join_names(named)}",
         "images that the table lists in its column ultrasound, by path or file name",
         "Correct the names, or say which image is meant with --image.",
     )
 
 
-def _chosen(
+def _choose_shapes(
     meant: Sequence[_Meant], choice: ShapeChoice, *, problems: list[Problem]
 ) -> list[_Meant]:
     """Keep the drawings of the wanted classes; more than one class needs a choice."""
@@ -172,7 +172,7 @@ def _roi(one: _Meant, several: Several) -> NewRoi:
     """Return the rectangle and outline of one image; raise `CohortError` with every problem."""
     size = _true_size(one)
     if len(one.drawings) > 1 and several == "refuse":
-        found = f"{len(one.drawings)} shapes ({_listed([d.place for d in one.drawings])})"
+        found = f"{len(one.drawings)} shapes ({_join_names([d.place for d in one.drawings])})"
         remedy = "Remove the others, or choose --several union or --several largest."
         raise CohortError(Problem(one.image.text, found, "one lesion", remedy))
     problems: list[Problem] = []
@@ -227,6 +227,6 @@ def _png(mask: NDArray[np.bool_]) -> bytes:
     return stream.getvalue()
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

@@ -99,9 +99,9 @@ def study_images(config: StudyConfig, folder: Path) -> tuple[StudyImage, ...]:
     images: dict[str, StudyImage] = {}
     for row in sheet.rows:
         texts = [text for text in _pieces(row.cells[_IMAGE]) if text]
-        masks = _aligned(row, _MASK, count=len(texts))
-        sides = zip(*(_aligned(row, column, count=len(texts)) for column in ROI), strict=True)
-        scales, frames = _scales(row, count=len(texts)), _aligned(row, _FRAME, count=len(texts))
+        masks = _align_cells(row, _MASK, count=len(texts))
+        sides = zip(*(_align_cells(row, column, count=len(texts)) for column in ROI), strict=True)
+        scales, frames = _scales(row, count=len(texts)), _align_cells(row, _FRAME, count=len(texts))
         for n, (text, mask, numbers) in enumerate(zip(texts, masks, sides, strict=True)):
             roi = _roi(numbers, place=f"{sheet.name}, row {row.number}", problems=problems)
             image = StudyImage(
@@ -139,7 +139,7 @@ def _pieces(text: str) -> list[str]:
     return [piece.strip() for piece in text.split(";")]
 
 
-def _aligned(row: SheetRow, column: str, *, count: int) -> list[str]:
+def _align_cells(row: SheetRow, column: str, *, count: int) -> list[str]:
     pieces = _pieces(row.cells.get(column, ""))
     return pieces if len(pieces) == count else [""] * count
 
@@ -148,7 +148,7 @@ def _scales(row: SheetRow, *, count: int) -> list[float | None]:
     """Return the side of a pixel in mm of each image; one value in the cell holds for all."""
     whole = row.cells.get(_SCALE, "")
     one_for_all = bool(whole) and ";" not in whole
-    texts = [whole] * count if one_for_all else _aligned(row, _SCALE, count=count)
+    texts = [whole] * count if one_for_all else _align_cells(row, _SCALE, count=count)
     sizes = [as_number(text) for text in texts]
     return [size if size and size > 0 else None for size in sizes]
 

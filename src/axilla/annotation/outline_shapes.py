@@ -103,7 +103,7 @@ class Box:
 
     def mask(self, size: Size) -> NDArray[np.bool_]:
         """Return its whole pixels."""
-        return filled(self.roi(size), size)
+        return fill_rectangle(self.roi(size), size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,7 +261,7 @@ def rotated_box(
     return Polygon((turned + about_px,))
 
 
-def filled(roi: Roi, size: Size) -> NDArray[np.bool_]:
+def fill_rectangle(roi: Roi, size: Size) -> NDArray[np.bool_]:
     """Return the mask (H, W) of a rectangle inside an image of this size."""
     mask = np.zeros((size[1], size[0]), dtype=np.bool_)
     mask[roi.top_px : roi.bottom_px, roi.left_px : roi.right_px] = True

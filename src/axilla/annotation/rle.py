@@ -64,7 +64,7 @@ def decode_brush(packed: bytes, *, width_px: int, height_px: int) -> NDArray[np.
     Raises `RoiError` if it is damaged or of another size.
     """
     if width_px * height_px > MAX_PIXELS:
-        raise _damaged("a mask of more than 89 megapixels")
+        raise _damage_error("a mask of more than 89 megapixels")
     words = unpack_words(packed, expected=width_px * height_px * _CHANNELS)
     opaque: NDArray[np.bool_] = words.reshape(height_px, width_px, -1)[:, :, -1] >= _HALF_OPAQUE
     return opaque
@@ -79,9 +79,9 @@ def unpack_words(packed: bytes, *, expected: int) -> NDArray[np.uint8]:
     """
     bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8))
     if (count := _number(bits, 0, 32)) != expected:
-        raise _damaged(f"{count} values, where the image has {expected}")
+        raise _damage_error(f"{count} values, where the image has {expected}")
     if (word_bits := _number(bits, 32, 5) + 1) > _BYTE_BITS:
-        raise _damaged(f"values of {word_bits} bits")
+        raise _damage_error(f"values of {word_bits} bits")
     run_bits = [_number(bits, 37 + 4 * index, 4) + 1 for index in range(4)]
     places = 1 << np.arange(word_bits)[::-1]
     values = np.zeros(count, dtype=np.uint8)
@@ -92,7 +92,7 @@ def unpack_words(packed: bytes, *, expected: int) -> NDArray[np.uint8]:
         at += 3 + size
         end = at + (1 if repeated else length) * word_bits
         if end > bits.size or done + length > count:
-            raise _damaged("runs that end too early or too late")
+            raise _damage_error("runs that end too early or too late")
         values[done : done + length] = bits[at:end].reshape(-1, word_bits) @ places
         at, done = end, done + length
     return values
@@ -100,15 +100,15 @@ def unpack_words(packed: bytes, *, expected: int) -> NDArray[np.uint8]:
 
 def _number(bits: NDArray[np.uint8], start: int, size: int) -> int:
     if start + size > bits.size:
-        raise _damaged("runs that end too early or too late")
+        raise _damage_error("runs that end too early or too late")
     return int("".join(map(str, bits[start : start + size].tolist())), 2)
 
 
 def _alternating(runs: Sequence[int], total: int) -> NDArray[np.bool_]:
     if total > MAX_PIXELS:
-        raise _damaged("a mask of more than 89 megapixels")
+        raise _damage_error("a mask of more than 89 megapixels")
     if any(run < 0 for run in runs) or sum(runs) != total:
-        raise _damaged(f"runs of {sum(runs)} px in all, where the mask has {total} px")
+        raise _damage_error(f"runs of {sum(runs)} px in all, where the mask has {total} px")
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, np.asarray(runs, dtype=np.intp))
 
@@ -118,7 +118,7 @@ def _coco_numbers(text: str) -> list[int]:
     number, digits = 0, 0
     for character in map(ord, text):
         if not _FIRST_CHARACTER <= character <= _LAST_CHARACTER or digits == _MOST_DIGITS:
-            raise _damaged(f"the character {chr(character)!r} in compressed runs")
+            raise _damage_error(f"the character {chr(character)!r} in compressed runs")
         digit = character - _FIRST_CHARACTER
         number |= (digit & _DIGIT) << (_DIGIT_BITS * digits)
         digits += 1
@@ -129,7 +129,7 @@ def _coco_numbers(text: str) -> list[int]:
         runs.append(number + (runs[-2] if len(runs) >= _WRITTEN_WHOLE else 0))
         number, digits = 0, 0
     if digits:
-        raise _damaged("compressed runs that end within a number")
+        raise _damage_error("compressed runs that end within a number")
     return runs
 
 
@@ -144,5 +144,5 @@ def _coco_text(number: int) -> str:
             return "".join(characters)
 
 
-def _damaged(found: str) -> RoiError:
+def _damage_error(found: str) -> RoiError:
     return RoiError(Problem("mask", found, "the run lengths of a mask", "Export it again."))

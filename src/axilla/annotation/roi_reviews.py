@@ -95,7 +95,9 @@ def _sides(roi: Roi | None) -> list[int | str]:
 
 def _review(row: SheetRow) -> RoiReview:
     cells = row.cells
-    decision: Decision = next(one for one in get_args(Decision) if one == _known(cells["decision"]))
+    decision: Decision = next(
+        one for one in get_args(Decision) if one == _check_reader_code(cells["decision"])
+    )
     return RoiReview(
         cells["image"].removeprefix("'"),
         cells["patient_id"].removeprefix("'"),
@@ -107,7 +109,7 @@ def _review(row: SheetRow) -> RoiReview:
     )
 
 
-def _known(text: str) -> str:
+def _check_reader_code(text: str) -> str:
     if text not in get_args(Decision):
         raise ValueError(text)
     return text

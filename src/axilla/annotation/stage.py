@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from axilla.annotation.annotation_export import coco_file, own_roi, placed
+from axilla.annotation.annotation_export import coco_file, name_files_as_table, own_roi
 from axilla.annotation.annotation_import import NewRoi, ShapeChoice, rois_from
 from axilla.annotation.boxes import roi_from_mask
 from axilla.annotation.formats import AnnotationFile, read_annotations
@@ -19,7 +19,7 @@ from axilla.config.study import StudyConfig
 from axilla.imaging.raster import decode_mask
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
 from axilla.records.roi_rectangle import Roi
-from axilla.records.run_folder import locked, write_bytes
+from axilla.records.run_folder import lock_file, write_bytes
 from axilla.records.table_columns import harmless
 
 Format = Literal["coco", "csv"]
@@ -61,7 +61,7 @@ def import_rois(
         _check_known(image, index)
     rois, notes = rois_from(_read(files, image=image), index, choice)
     table = folder / config.cohort.rois
-    with locked(table):
+    with lock_file(table):
         before = read_rois(table) if table.is_file() else {}
         new = {image_key(roi.image.text): _row(roi, table.parent) for roi in rois}
         after = before | new
@@ -70,7 +70,7 @@ def import_rois(
                 mask = new[image_key(roi.image.text)].mask
                 if roi.outline is not None and mask is not None:
                     write_bytes(mask, roi.outline)
-            write_bytes(table, _csv(_ordered(after, images), table.parent))
+            write_bytes(table, _csv(_sort_like_table(after, images), table.parent))
             _remove_unused(before, after, table.parent / _OUTLINES)
     replaced = tuple(drawn.image for key, drawn in before.items() if key in new)
     return Imported(rois, replaced, len(after), notes)
@@ -90,19 +90,19 @@ def save_rois(
     listed = {image_key(image.text): image for image in images}
     table = folder / config.cohort.rois
     lost = []
-    with locked(table):
+    with lock_file(table):
         rows = read_rois(table) if table.is_file() else {}
         for text, roi in rois.items():
             key = image_key(text)
             earlier = rows.pop(key, None)
             if roi is None:
                 continue
-            outlined = _outlined(earlier, listed.get(key))
+            outlined = _list_masks(earlier, listed.get(key))
             mask = next((path for given, path in outlined if _fits(roi, given, path)), None)
             rows[key] = DrawnRoi(text, roi, mask, source, earlier.label if earlier else "")
             lost += [text] if outlined and mask is None else []
         if rows:
-            write_bytes(table, _csv(_ordered(rows, images), table.parent))
+            write_bytes(table, _csv(_sort_like_table(rows, images), table.parent))
         else:  # a table without rows is an error to whoever reads it
             table.unlink(missing_ok=True)
     return tuple(lost)
@@ -133,7 +133,7 @@ def exported_rois(config: StudyConfig, folder: Path, kind: Format) -> tuple[byte
         try:
             roi = drawn.get(image_key(image.text)) or _own(image, config.cohort.table)
         except (UnreadableImage, RoiError) as error:
-            problems += placed(error, image)
+            problems += name_files_as_table(error, image)
             continue
         rois += [(image, roi)] if roi is not None else []
     if not rois and not problems:
@@ -186,7 +186,9 @@ def _row(new: NewRoi, folder: Path) -> DrawnRoi:
     return DrawnRoi(new.image.text, new.roi, mask, new.source, new.label)
 
 
-def _ordered(rois: Mapping[str, DrawnRoi], images: Iterable[StudyImage]) -> Iterator[DrawnRoi]:
+def _sort_like_table(
+    rois: Mapping[str, DrawnRoi], images: Iterable[StudyImage]
+) -> Iterator[DrawnRoi]:
     """Yield the rows in the table's order, those of no image of the table last."""
     listed = dict.fromkeys(image_key(image.text) for image in images)
     yield from (rois[key] for key in listed if key in rois)
@@ -209,7 +211,9 @@ def _csv(rois: Iterable[DrawnRoi], folder: Path) -> bytes:
     return stream.getvalue().encode()
 
 
-def _outlined(earlier: DrawnRoi | None, image: StudyImage | None) -> list[tuple[Roi | None, Path]]:
+def _list_masks(
+    earlier: DrawnRoi | None, image: StudyImage | None
+) -> list[tuple[Roi | None, Path]]:
     """Return the masks that an image has, each with the rectangle that it came with."""
     found = [(one.roi, one.mask) for one in (earlier, image) if one is not None]
     return [(roi, mask) for roi, mask in found if mask is not None]

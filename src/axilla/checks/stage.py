@@ -48,12 +48,12 @@ def check(
         raise
     if on_read is not None:
         on_read(reading.patients)
-    checked = _checked(reading, wanted, config=config, folder=folder, progress=progress)
+    checked = _check_images(reading, wanted, config=config, folder=folder, progress=progress)
     _write(folder, checked, wanted=wanted)
     return cohort_of(checked, table)
 
 
-def _checked(
+def _check_images(
     reading: TableReading,
     wanted: CohortSchema,
     *,
@@ -86,21 +86,22 @@ def _checked(
     )
     if not errors_in(findings):
         findings += tuple(_check_splits(reading.patients, config))
-    patients = _calibrated(reading.patients, inspected.looks)
+    patients = _apply_pixel_spacing(reading.patients, inspected.looks)
     return replace(reading, patients=patients, findings=findings)
 
 
-def _calibrated(
+def _apply_pixel_spacing(
     patients: Sequence[Patient], looks: Sequence[InspectedImage]
 ) -> tuple[Patient, ...]:
     """Give ultrasound images the pixel size that their files declare, where the table has none."""
     declared = {look.file: look.measures.pixel_mm for look in looks}
 
-    def scaled(file: ImageFile) -> ImageFile:
+    def with_spacing(file: ImageFile) -> ImageFile:
         return file if file.pixel_mm else replace(file, pixel_mm=declared.get(file))
 
     return tuple(
-        replace(patient, ultrasound=tuple(map(scaled, patient.ultrasound))) for patient in patients
+        replace(patient, ultrasound=tuple(map(with_spacing, patient.ultrasound)))
+        for patient in patients
     )
 
 

@@ -43,7 +43,7 @@ def accept(
         pairs = [_apply(item, finding) for finding in settled]
         settled = tuple(part for pair in pairs for part in pair if part is not None)
         taken = [covered for covered, _ in pairs if covered is not None]
-        unused += _unused(item, taken, place=f"{asked_by}, accept {number} ({item.code})")
+        unused += _find_unused(item, taken, place=f"{asked_by}, accept {number} ({item.code})")
     return (*settled, *unused)
 
 
@@ -86,7 +86,9 @@ def _divide(finding: Finding, theirs: Sequence[str], *, reason: str) -> tuple[Fi
     return covered, replace(finding, problem=problem, patients=rest)
 
 
-def _unused(item: AcceptedFinding, taken: Sequence[Finding], *, place: str) -> Iterator[Finding]:
+def _find_unused(
+    item: AcceptedFinding, taken: Sequence[Finding], *, place: str
+) -> Iterator[Finding]:
     reached = {patient for finding in taken for patient in finding.patients}
     idle = [patient for patient in item.patients if patient not in reached]
     if taken and not idle:

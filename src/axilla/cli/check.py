@@ -15,8 +15,13 @@ from axilla.cli.console import out, progress, reporting, study_folder
 from axilla.config.load import read_study
 from axilla.records.errors import CohortError
 from axilla.report.images.contact_sheet import write_contact_sheet
-from axilla.report.number_format import counted
-from axilla.report.tables.flow_and_checks import FindingGroup, FindingText, finding_groups, listed
+from axilla.report.number_format import pluralise
+from axilla.report.tables.flow_and_checks import (
+    FindingGroup,
+    FindingText,
+    finding_groups,
+    list_names,
+)
 
 _MOST_PLACES: Final = 3
 _MOST_PATIENTS: Final = 6
@@ -49,11 +54,11 @@ def _cohort(check: Mapping[str, Any]) -> str:
     summary = check.get("summary") or {}
     excluded, unknown = summary.get("excluded"), summary.get("without_outcome")
     parts = [
-        f"{counted(summary.get('in_table', 0), 'patient')} in the table",
+        f"{pluralise(summary.get('in_table', 0), 'patient')} in the table",
         *([f"{excluded} excluded"] if excluded else []),
         *([f"{unknown} without outcome"] if unknown else []),
         f"{summary.get('positive', 0)} positive, {summary.get('negative', 0)} negative",
-        *(counted(summary[key], key[:-1]) for key in ("images", "masks") if summary.get(key)),
+        *(pluralise(summary[key], key[:-1]) for key in ("images", "masks") if summary.get(key)),
     ]
     return "; ".join(parts)
 
@@ -72,7 +77,7 @@ def _lines(group: FindingGroup) -> Iterator[str]:
         yield escape(_sentence(finding))
     if (more := len(group.findings) - _MOST_PLACES) > 0:
         rest = dict.fromkeys(p for f in group.findings[_MOST_PLACES:] for p in f.patients)
-        whom = f": {listed(rest, most=_MOST_PATIENTS)}" if rest else ""
+        whom = f": {list_names(rest, most=_MOST_PATIENTS)}" if rest else ""
         yield f"[dim]{escape(f'and {more} more{whom}')}[/]"
     if group.severity == "accepted":
         yield from _few("accepted because", group.reasons)
@@ -84,7 +89,7 @@ def _lines(group: FindingGroup) -> Iterator[str]:
 def _sentence(finding: FindingText) -> str:
     """Place, what was found, and the patients as far as the words do not name them."""
     unnamed = [patient for patient in finding.patients if patient not in finding.found]
-    whom = f" ({listed(unnamed, most=_MOST_PATIENTS)})" if unnamed else ""
+    whom = f" ({list_names(unnamed, most=_MOST_PATIENTS)})" if unnamed else ""
     return f"{finding.place}: {finding.found}{whom}"
 
 
@@ -97,7 +102,7 @@ def _few(word: str, texts: Sequence[str]) -> Iterator[str]:
 
 def _totals(counts: Mapping[str, int]) -> str:
     accepted = f", {counts['accepted']} accepted" if counts["accepted"] else ""
-    errors, warnings = (counted(counts[kind], kind) for kind in ("error", "warning"))
+    errors, warnings = (pluralise(counts[kind], kind) for kind in ("error", "warning"))
     return f"{errors}, {warnings}{accepted}."
 
 

@@ -12,7 +12,7 @@ from axilla.cohort.cohort_schema import CohortSchema
 from axilla.config.load import read_study
 from axilla.inference.bundle import read_bundle
 from axilla.inference.case_bags import in_tiles
-from axilla.inference.case_io import as_json_of, clinical_columns, typed
+from axilla.inference.case_io import as_json_of, clinical_columns, parse_clinical_values
 from axilla.inference.predictor import Predictor, predicted_table
 from axilla.records.patients import Patient
 from axilla.records.run_folder import write_bytes
@@ -68,7 +68,7 @@ def open_predictor(path: Path) -> Predictor:
 
 def predict_case(predictor: Predictor, case: Patient, *, as_json: bool) -> None:
     """Predict one case and print it."""
-    clinical = typed(case.clinical, predictor.manifest, option="--set ")
+    clinical = parse_clinical_values(case.clinical, predictor.manifest, option="--set ")
     pathology, remarks = in_tiles(case.pathology, predictor.manifest)
     (prediction,) = predictor.predict([replace(case, clinical=clinical, pathology=pathology)])
     prediction = replace(prediction, warnings=(*prediction.warnings, *remarks))

@@ -16,7 +16,7 @@ from axilla.config.study import StudyConfig
 from axilla.evaluation.stage import evaluate as evaluate_stage
 from axilla.records.run_folder import RunFolder
 from axilla.records.table_columns import COMPARISONS, read_results
-from axilla.report.number_format import MINUS, number, p_value, signed
+from axilla.report.number_format import MINUS, format_signed, number, p_value
 
 _SHOWN = {"auc": "AUC", "recall": "sensitivity", "specificity": "specificity"}
 _MOST_PAIRS = 20
@@ -145,8 +145,9 @@ def _summarise(metrics: pd.DataFrame, comparisons: pd.DataFrame) -> None:
     for row in pairs[:_MOST_PAIRS]:
         corrected = f", Holm {p_value(row['p_holm'])}" if len(pairs) > 1 else ""
         out.print(
-            f"AUC {row['model_a']} {MINUS} {row['model_b']}: {signed(row['estimate'])} "
-            f"({signed(row['low'])} to {signed(row['high'])}), p {p_value(row['p'])}{corrected}"
+            f"AUC {row['model_a']} {MINUS} {row['model_b']}: {format_signed(row['estimate'])} "
+            f"({format_signed(row['low'])} to {format_signed(row['high'])}), "
+            f"p {p_value(row['p'])}{corrected}"
         )
     if len(pairs) > _MOST_PAIRS:
         out.print(f"... and {len(pairs) - _MOST_PAIRS} more pairs; --out writes them all.")

@@ -24,7 +24,7 @@ def explain_study(
             fold.name,
             fold.tested,
             bundle=partial(bundle_of_fold, config, fold),
-            outputs=partial(_described, config, fold),
+            outputs=partial(_get_outputs, config, fold),
         )
         for fold in final.out_of_fold
     ]
@@ -33,7 +33,7 @@ def explain_study(
         explain(config, folder, models, progress, reported=reported, in_turn=in_turn)
 
 
-def _described(config: StudyConfig, fold: FoldModels) -> Described | None:
+def _get_outputs(config: StudyConfig, fold: FoldModels) -> Described | None:
     """Return the fold's tested patients as training kept them: their images are not needed."""
     outputs = outputs_of_fold(config, fold)
     return Described({}, outputs.components, outputs.logits, outputs.present) if outputs else None

@@ -77,7 +77,7 @@ def answer_of_study(folder: RunFolder, wish: StudyWish, *, learning_curve: bool)
         draw_learning_curve(config, folder, cohort)
     curve = folder.table("learning_curve.csv")
     drawn = read_results(curve, LEARNING_CURVE) if curve.is_file() else None
-    answer = _implied(models, wish)
+    answer = _plan_from_models(models, wish)
     if drawn is None:
         return answer
     points = drawn[drawn["metric"] != FITTED].astype(object)
@@ -102,7 +102,7 @@ def draw_learning_curve(config: StudyConfig, folder: RunFolder, cohort: Cohort) 
     err.print("Written: results/learning_curve.csv. `axilla report` puts it into the report.")
 
 
-def _implied(models: Mapping[str, ModelPredictions], wish: StudyWish) -> PlanAnswer:
+def _plan_from_models(models: Mapping[str, ModelPredictions], wish: StudyWish) -> PlanAnswer:
     alone = [found for model in models.values() if (found := auc_precision(model))]
     pairs = [pair for two in _pairs(models) if (pair := pair_precision(*two))]
     if not alone:

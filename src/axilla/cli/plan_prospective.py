@@ -90,7 +90,7 @@ def answer_of(wish: PlanOptions) -> PlanAnswer:
         answer = _auc(wish)
     else:
         answer = _proportion(wish)
-    return PlanAnswer((*answer.lines, *_footnotes(wish)), answer.data | _assumed(wish))
+    return PlanAnswer((*answer.lines, *_footnotes(wish)), answer.data | _list_assumptions(wish))
 
 
 def _contradictions(wish: PlanOptions) -> Iterator[Problem]:
@@ -118,10 +118,10 @@ def _contradictions(wish: PlanOptions) -> Iterator[Problem]:
         )
     if not comparing and subjects and wish.width is None and wish.patients is None:
         yield Problem("plan", "no goal", "--width, or --patients", "--width 0.10 is a start.")
-    yield from _misplaced(wish, comparing=comparing)
+    yield from _find_misplaced_options(wish, comparing=comparing)
 
 
-def _misplaced(wish: PlanOptions, *, comparing: bool) -> Iterator[Problem]:
+def _find_misplaced_options(wish: PlanOptions, *, comparing: bool) -> Iterator[Problem]:
     """Options that the question does not have."""
     only_comparing = "a comparison: --auc and --versus"
     if not comparing and wish.power is not None:
@@ -243,7 +243,7 @@ def _footnotes(wish: PlanOptions) -> Iterator[str]:
         )
 
 
-def _assumed(wish: PlanOptions) -> dict[str, Any]:
+def _list_assumptions(wish: PlanOptions) -> dict[str, Any]:
     return {"prevalence": wish.share_positive, "design_effect": wish.effect}
 
 

@@ -81,11 +81,11 @@ def log_line(task: RunningTask, *, now: float) -> str | None:
         return None
     task.quiet_s = INTERVAL_S * (seconds // INTERVAL_S + 1)
     if seconds < INTERVAL_S:
-        return f"{task.description} ..." if task.total is None else _counted(task)
+        return f"{task.description} ..." if task.total is None else _format_count(task)
     parts = [f"{duration(seconds)} so far"]
     if (left := task.seconds_left(now)) is not None:
         parts.append(f"about {duration(left)} left")
-    start = f"{task.description}: " if task.total is None else f"{_counted(task)}, "
+    start = f"{task.description}: " if task.total is None else f"{_format_count(task)}, "
     return start + ", ".join(parts)
 
 
@@ -94,7 +94,9 @@ def last_log_line(task: RunningTask, *, now: float) -> str | None:
     if task.seconds(now) <= SHORTEST_S:
         return None
     end = f"in {duration(task.seconds(now))}"
-    return f"{task.description}: done {end}" if task.total is None else f"{_counted(task)} {end}"
+    return (
+        f"{task.description}: done {end}" if task.total is None else f"{_format_count(task)} {end}"
+    )
 
 
 def bar_line(
@@ -110,17 +112,17 @@ def bar_line(
     bar = min(max(room - len(_GAP) - _NAME_WIDTH, _SHORTEST_BAR), _LONGEST_BAR)
     name = room - len(_GAP) - bar
     if cell_len(task.description) > name:
-        return Text(f"{_fitted(task.description, max(room, 0))}{_GAP}{numbers}"[: max(width, 0)])
+        return Text(f"{_fit_width(task.description, max(room, 0))}{_GAP}{numbers}"[: max(width, 0)])
     return Text.assemble(
         set_cell_size(task.description, name),
         _GAP,
-        *_drawn(task, bar, now=now, finished=finished, ascii_only=ascii_only),
+        *_draw_bar(task, bar, now=now, finished=finished, ascii_only=ascii_only),
         _GAP,
         numbers,
     )
 
 
-def _counted(task: RunningTask) -> str:
+def _format_count(task: RunningTask) -> str:
     return f"{task.description}: {task.done:,} of {task.total:,}"
 
 
@@ -132,7 +134,7 @@ def _numbers(task: RunningTask, *, now: float, finished: bool) -> str:
     return f"{count:>9}{elapsed}{rest:<15}"
 
 
-def _drawn(
+def _draw_bar(
     task: RunningTask, width: int, *, now: float, finished: bool, ascii_only: bool
 ) -> list[tuple[str, str]]:
     """Return the bar in two colours; of a task without steps its spinner, or nothing."""
@@ -148,7 +150,7 @@ def _drawn(
     ]
 
 
-def _fitted(text: str, width: int) -> str:
+def _fit_width(text: str, width: int) -> str:
     """Return a text of exactly `width` cells, cut with an ellipsis if it is longer."""
     if cell_len(text) <= width:
         return set_cell_size(text, width)

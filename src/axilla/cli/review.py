@@ -13,7 +13,7 @@ from axilla.config.load import read_study
 from axilla.explanation.reader_study.blinding_key import KEY, PACKETS, WARNING
 from axilla.explanation.reader_study.stage import PacketExport, export_review
 from axilla.records.errors import StudyError
-from axilla.report.number_format import counted
+from axilla.report.number_format import pluralise
 from axilla.report.reader_study_scores import (
     ScoredReading,
     agreement_rows,
@@ -136,7 +136,7 @@ def _tell(exported: PacketExport) -> None:
     decoys = len(key.items) - patients
     if patients < exported.asked:
         err.print(
-            f"[yellow]note[/] {counted(patients, 'patient')} with heatmaps; "
+            f"[yellow]note[/] {pluralise(patients, 'patient')} with heatmaps; "
             f"{exported.asked} were asked for."
         )
     if not decoys:
@@ -148,7 +148,7 @@ def _tell(exported: PacketExport) -> None:
         state = " (kept: it holds answers)" if reader in exported.kept else ""
         out.print(f"{reader}: {escape(str(exported.packets / reader / 'index.html'))}{state}")
     out.print(
-        f"{counted(patients, 'case')}, {decoys} of them shown once more with a decoy map. "
+        f"{pluralise(patients, 'case')}, {decoys} of them shown once more with a decoy map. "
         f"Packet {key.packet}, seed {key.seed}."
     )
     err.print(f"[bold yellow]results/{KEY}[/] {WARNING}")

@@ -11,7 +11,7 @@ from axilla.annotation.annotation_import import ShapeChoice
 from axilla.annotation.stage import Imported, export_rois, import_rois
 from axilla.cli.console import err, out, reporting, study_folder
 from axilla.config.load import read_study
-from axilla.report.number_format import counted
+from axilla.report.number_format import pluralise
 
 _SHOWN = 5
 
@@ -103,19 +103,19 @@ def export(
         place = study_folder(folder)
         config = read_study(place.root / "study.toml")
         count = export_rois(config, place.root, kind.value, out_file)
-        out.print(f"{counted(count, 'ROI')}: {escape(str(out_file))}")
+        out.print(f"{pluralise(count, 'ROI')}: {escape(str(out_file))}")
 
 
 def _summarise(imported: Imported, table: str, *, dry_run: bool) -> None:
     outlined = sum(roi.outline is not None for roi in imported.rois)
-    count = counted(len(imported.rois), "rectangle")
+    count = pluralise(len(imported.rois), "rectangle")
     if replaced := imported.replaced:
         more = ", ..." if len(replaced) > _SHOWN else ""
         names = f"{', '.join(replaced[:_SHOWN])}{more}"
         err.print(
-            f"[yellow]note[/] replaces {counted(len(replaced), 'earlier row')}: {escape(names)}"
+            f"[yellow]note[/] replaces {pluralise(len(replaced), 'earlier row')}: {escape(names)}"
         )
-    rows = counted(imported.rows, "row")
+    rows = pluralise(imported.rows, "row")
     end = "Nothing was written." if dry_run else "Run `axilla check` next."
     verb = "would have" if dry_run else "has"
     out.print(f"{count}, {outlined} of them with an outline; {table} {verb} {rows}. {end}")

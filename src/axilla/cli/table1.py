@@ -22,7 +22,7 @@ from axilla.evaluation.table1.table1_columns import (
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.run_folder import write_bytes
 from axilla.report.manuscript.word_document import write_docx
-from axilla.report.number_format import counted, listed
+from axilla.report.number_format import join_items, pluralise
 from axilla.report.page import render_page
 from axilla.report.tables.table1_text import plain_text, printed_table, section_of
 
@@ -87,7 +87,7 @@ def table1(
         )
         _say_what_is_left_out(chosen.left_out)
         if absent := int(groups.isna().sum()):
-            err.print(f"[yellow]left out[/] {counted(absent, 'patient')} without {escape(by)}")
+            err.print(f"[yellow]left out[/] {pluralise(absent, 'patient')} without {escape(by)}")
         _deliver(table, out_file, name=cohort.stem, by=by, tied=tied)
 
 
@@ -123,7 +123,7 @@ def _deliver(
     table: pd.DataFrame, path: Path | None, *, name: str, by: str, tied: Sequence[str]
 ) -> None:
     title = f"Table 1. Patients by {by}"
-    printed = printed_table(table, title=title, tied_by=listed(list(tied)))
+    printed = printed_table(table, title=title, tied_by=join_items(list(tied)))
     suffix = path.suffix.lower() if path else ""
     if path is None:
         out.print(plain_text(printed), end="", markup=False)

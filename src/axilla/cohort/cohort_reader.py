@@ -103,7 +103,7 @@ def read_table(
     `strict` is what a study needs; see `read_cases` for less. Raises `CohortError` only if the
     file itself is not a table.
     """
-    whole, screening, said = _screened(_patients_sheet(table), wanted, strict=strict)
+    whole, screening, said = _screen(_patients_sheet(table), wanted, strict=strict)
     sheet = replace(whole, rows=_those_who(screening.stays, whole.rows))
     ids = tuple(name_of(row) for row in sheet.rows)
     labels = outcome_labels(sheet, wanted)
@@ -137,7 +137,7 @@ def read_table(
     )
 
 
-def _screened(
+def _screen(
     raw: Sheet, wanted: CohortSchema, *, strict: bool
 ) -> tuple[Sheet, Screening, tuple[Finding, ...]]:
     """Return the table in our words with all that follows from it, and who of it is eligible."""

@@ -99,7 +99,7 @@ def unreadable(cell: Cell, error: UnreadableImage) -> Finding:
 def read_masks(row: ImageCells, sizes: Sequence[Size | None]) -> list[Path | None]:
     """Return each ultrasound image's mask file, if it has one of the image's own size."""
     masks: list[Path | None] = []
-    for text, size in zip(_aligned(row, MASK, count=len(sizes)), sizes, strict=True):
+    for text, size in zip(_align_cells(row, MASK, count=len(sizes)), sizes, strict=True):
         path = row.file(MASK, text=text) if text else None
         mask_size = row.size(MASK, path=path, text=text)
         if mask_size and size and mask_size != size:
@@ -117,7 +117,7 @@ def read_masks(row: ImageCells, sizes: Sequence[Size | None]) -> list[Path | Non
 
 def read_rois(row: ImageCells, sizes: Sequence[Size | None]) -> list[Roi | None]:
     """Return each ultrasound image's rectangle, if its four cells hold one inside the image."""
-    columns = [_aligned(row, column, count=len(sizes)) for column in ROI]
+    columns = [_align_cells(row, column, count=len(sizes)) for column in ROI]
     rois = [
         _roi(row, numbers, size=size)
         for numbers, size in zip(zip(*columns, strict=True), sizes, strict=True)
@@ -130,7 +130,7 @@ def read_scales(row: ImageCells, column: str, *, count: int, what: str) -> list[
     """Return the pixel size of each image; one value in the cell holds for all of them."""
     whole = row.text(column)
     one_for_all = whole and ";" not in whole
-    texts = [whole] * count if one_for_all else _aligned(row, column, count=count)
+    texts = [whole] * count if one_for_all else _align_cells(row, column, count=count)
     scales: list[float | None] = []
     for text in filter(None, dict.fromkeys(texts)):
         size = number_in(row.part(column, text))
@@ -155,7 +155,7 @@ def read_frames(
     `sizes` are None of files that cannot be opened: their frames are not asked for.
     """
     frames: list[int | None] = []
-    texts = _aligned(row, column, count=len(paths))
+    texts = _align_cells(row, column, count=len(paths))
     for text, path, size in zip(texts, paths, sizes, strict=True):
         number = as_number(text) if text else None
         frame = int(number) if number is not None and number.is_integer() else None
@@ -177,7 +177,7 @@ def read_frames(
     return frames
 
 
-def _aligned(row: ImageCells, column: str, *, count: int) -> list[str]:
+def _align_cells(row: ImageCells, column: str, *, count: int) -> list[str]:
     """Return one text per image; all empty if the cell is, or holds another number of them."""
     text = row.text(column)
     if not text:

@@ -91,7 +91,9 @@ def _patients(
     names = [row.cells["patient_id"] for row in sheet.rows]
     tied = group_patients(sheet, ("patient_id", *groups), patient_ids=names)
     numeric = {
-        column: all(as_number(row.cells[column]) is not None for row in _filled(sheet, column))
+        column: all(
+            as_number(row.cells[column]) is not None for row in _get_filled_rows(sheet, column)
+        )
         for column in subgroups
     }
 
@@ -111,7 +113,7 @@ def _patients(
     return tuple(found.values())
 
 
-def _filled(sheet: Sheet, column: str) -> list[SheetRow]:
+def _get_filled_rows(sheet: Sheet, column: str) -> list[SheetRow]:
     return [row for row in sheet.rows if row.cells[column]]
 
 

@@ -63,7 +63,7 @@ def read_rois(path: Path) -> dict[str, DrawnRoi]:
     problems: list[Problem] = []
     rois: dict[str, DrawnRoi] = {}
     for row in sheet.rows:
-        drawn = _drawn(row, sheet, folder=path.parent)
+        drawn = _parse_row(row, sheet, folder=path.parent)
         if isinstance(drawn, Problem):
             problems.append(drawn)
             continue
@@ -145,7 +145,7 @@ def _place(sheet: Sheet, row: SheetRow) -> str:
     return f"{sheet.name}, row {row.number}"
 
 
-def _drawn(row: SheetRow, sheet: Sheet, *, folder: Path) -> DrawnRoi | Problem:
+def _parse_row(row: SheetRow, sheet: Sheet, *, folder: Path) -> DrawnRoi | Problem:
     place = _place(sheet, row)
     image, mask = row.cells["image"], row.cells.get("mask", "")
     if not image:

@@ -151,10 +151,10 @@ def _explain(fault: Any, *, place: str) -> Problem:
     found = repr(fault["input"])
     if len(found) > _LONGEST_QUOTE:
         found = f"{found[:_LONGEST_QUOTE]} ..."
-    return Problem(where, found, _expected(fault, location))
+    return Problem(where, found, _describe_expectation(fault, location))
 
 
-def _expected(fault: Any, location: list[str]) -> str:
+def _describe_expectation(fault: Any, location: list[str]) -> str:
     """Return what would have been right; a pattern by its forms, which a person can read."""
     if fault["type"] == "string_pattern_mismatch":
         examples = _section(location[:-1]).model_fields[location[-1]].examples or []

@@ -9,7 +9,7 @@ import torch
 from axilla.explanation.faithfulness.case_selection import cases_of, top_images
 from axilla.explanation.faithfulness.faithfulness_scores import Measured
 from axilla.explanation.faithfulness.faithfulness_tests import measure
-from axilla.explanation.faithfulness.model_randomisation import described_by, shuffled
+from axilla.explanation.faithfulness.model_randomisation import described_by, shuffle_weights
 from axilla.explanation.heatmap_file import Heatmap
 from axilla.explanation.methods.case_model import CaseModel, Described
 from axilla.explanation.methods.explainer import Explainer, Maps, Method
@@ -110,7 +110,7 @@ def explain_fold(fold: OutOfFold, wishes: Wishes) -> FoldMaps:
         model.manifest.model,
         maps,
         tuple(rows),
-        tuple(_tested(model, described, patients, wishes)),
+        tuple(_test_maps(model, described, patients, wishes)),
         methods,
         fold.patients,
         modality_shapley(model, everybody, seed=wishes.seed),
@@ -181,7 +181,7 @@ def _decoys(
     rows = _rows_of(patients, wishes.decoyed)
     if not rows:
         return {}
-    other = shuffled(model, seed=wishes.seed, described=described)
+    other = shuffle_weights(model, seed=wishes.seed, described=described)
     few = described_by(other, cases_of(described, rows))
     mine = cases_of(described, rows)
     decoys = {}
@@ -194,7 +194,7 @@ def _decoys(
     return decoys
 
 
-def _tested(
+def _test_maps(
     model: CaseModel, described: Described, patients: Sequence[Patient], wishes: Wishes
 ) -> list[Measured]:
     rows = _rows_of(patients, wishes.checked)

@@ -37,7 +37,9 @@ def overlay(
     seen = window.overlap(Roi(0, 0, width_px, height_px))
     if seen is None:
         return laid
-    paint = colours(enlarged(values, width_px=window.width_px, height_px=window.height_px), scale)
+    paint = colours(
+        enlarge_map(values, width_px=window.width_px, height_px=window.height_px), scale
+    )
     left, top = seen.left_px - window.left_px, seen.top_px - window.top_px
     paint = paint[top : top + seen.height_px, left : left + seen.width_px].astype(np.float32)
     alpha = paint[..., 3:] / _FULL * opacity
@@ -49,7 +51,7 @@ def overlay(
 
 def colours(values: FloatMap, scale: float) -> Pixels:
     """Return RGBA (h, w, 4) of a signed map, alpha growing with |value| up to `scale`."""
-    return _painted(np.where(values[..., None] > 0, FOR, AGAINST), _strength(values, scale))
+    return _paint(np.where(values[..., None] > 0, FOR, AGAINST), _strength(values, scale))
 
 
 def strength(values: FloatMap, scale: float) -> Pixels:
@@ -57,10 +59,10 @@ def strength(values: FloatMap, scale: float) -> Pixels:
 
     Blinded readers get this: the balance of two colours would tell them the prediction.
     """
-    return _painted(np.broadcast_to(STRENGTH, (*values.shape, 3)), _strength(values, scale))
+    return _paint(np.broadcast_to(STRENGTH, (*values.shape, 3)), _strength(values, scale))
 
 
-def enlarged(values: FloatMap, *, width_px: int, height_px: int) -> FloatMap:
+def enlarge_map(values: FloatMap, *, width_px: int, height_px: int) -> FloatMap:
     """Return the map at another size, linear between the centres of its positions."""
     if values.shape == (height_px, width_px):
         return values
@@ -74,6 +76,6 @@ def _strength(values: FloatMap, scale: float) -> FloatMap:
     return np.minimum(np.abs(values) / np.float32(scale), 1)
 
 
-def _painted(colour: NDArray[np.integer], alpha: FloatMap) -> Pixels:
+def _paint(colour: NDArray[np.integer], alpha: FloatMap) -> Pixels:
     shade = np.round(alpha[..., None] * _FULL)
     return np.concatenate([colour, shade], axis=-1).astype(np.uint8)

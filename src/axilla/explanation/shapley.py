@@ -111,7 +111,7 @@ def modality_shapley(
     worth = np.tile(logits[:, None], (1, 2**players))
     for pattern in np.unique(present, axis=0):
         mine = np.flatnonzero((present == pattern).all(1))
-        able = _drawn(np.flatnonzero((offered >= pattern).all(1)), most=most, seed=seed)
+        able = _draw_rows(np.flatnonzero((offered >= pattern).all(1)), most=most, seed=seed)
         whole = int(pattern @ (1 << np.arange(players)))
         for coalition in range(2**players):
             inside = coalition & whole
@@ -152,7 +152,7 @@ def clinical_importance(
     pool = [case for case in (reference_cases or cases) if case.has("clinical")]
     if not pool:
         return None
-    chosen = [pool[row] for row in _drawn(np.arange(len(pool)), most=most, seed=seed)]
+    chosen = [pool[row] for row in _draw_rows(np.arange(len(pool)), most=most, seed=seed)]
     game = _ClinicalGame(
         model,
         described,
@@ -249,7 +249,7 @@ def _batches(count: int, *, each: int) -> Iterator[torch.Tensor]:
     yield from torch.arange(count).split(max(1, _ROWS // max(1, each)))
 
 
-def _drawn(rows: NDArray[np.intp], *, most: int, seed: int) -> NDArray[np.intp]:
+def _draw_rows(rows: NDArray[np.intp], *, most: int, seed: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
 
 

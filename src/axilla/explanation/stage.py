@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from axilla.config.study import StudyConfig
-from axilla.explanation.faithfulness.case_selection import drawn
+from axilla.explanation.faithfulness.case_selection import draw_patients
 from axilla.explanation.faithfulness.faithfulness_scores import curve_table
 from axilla.explanation.faithfulness.verdicts import table, verdicts
 from axilla.explanation.heatmap_file import (
@@ -96,15 +96,17 @@ def _wishes(
     asked = config.explanation.patients
     chosen = with_image
     if isinstance(asked, int):
-        chosen = drawn(with_image, count=asked, seed=_seed(config, "patients"))
+        chosen = draw_patients(with_image, count=asked, seed=_seed(config, "patients"))
     tested = _names(
-        drawn(
+        draw_patients(
             chosen, count=config.explanation.faithfulness_cases, seed=_seed(config, "faithfulness")
         )
     )
     # Readers are shown patients drawn at random, never those whom a rule chose for the report.
     decoyed = (
-        () if asked == "report" else drawn(chosen, count=_DECOYS, seed=_seed(config, "decoys"))
+        ()
+        if asked == "report"
+        else draw_patients(chosen, count=_DECOYS, seed=_seed(config, "decoys"))
     )
     mapped = _names(chosen)
     if asked == "report":

@@ -51,7 +51,7 @@ def decode(path: Path) -> NDArray[np.uint8]:
     their largest value, so 12-bit images in 16-bit files are not black; 16-bit colour by 65535.
     Transparency is dropped; of several pages the first is read. Raises `UnreadableImage`.
     """
-    with _loaded(path) as image:
+    with _load(path) as image:
         if image.mode == "F":
             raise _unreadable(path, "pixels in floating point", remedy="Save it in 8 or 16 bits.")
         pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
@@ -71,7 +71,7 @@ def decode_mask(path: Path) -> NDArray[np.bool_]:
     Fully transparent pixels are false. Raises `UnreadableImage`.
     """
     level = _JPEG_MASK_LEVEL if path.suffix.lower() in (".jpg", ".jpeg") else 0
-    with _loaded(path) as image:
+    with _load(path) as image:
         mask = np.empty((image.height, image.width), dtype=np.bool_)
         for rows, strip in _strips(image):
             if image.mode in (*_DEEP_MODES, "F"):
@@ -87,13 +87,13 @@ def image_size(path: Path) -> tuple[int, int]:
 
     Raises `UnreadableImage`, also for images above 89 megapixels.
     """
-    with _opened(path) as image:
+    with _open_file(path) as image:
         return _upright_size(image)
 
 
 @contextmanager
-def _loaded(path: Path) -> Iterator[Image.Image]:
-    with _opened(path) as image:
+def _load(path: Path) -> Iterator[Image.Image]:
+    with _open_file(path) as image:
         if image.format in _JPEG_KINDS:
             _refuse_endless(image, path)
         image.load()
@@ -110,7 +110,7 @@ def _strips(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _open_file(path: Path) -> Iterator[Image.Image]:
     if not path.is_file():
         raise _unreadable(path, "no such file", remedy="Correct the path, or add the file.")
     try:

@@ -36,7 +36,7 @@ def clinical_columns(manifest: Manifest) -> dict[str, "ClinicalKind"]:
     return {name: column["kind"] for name, column in _columns(manifest).items()}
 
 
-def typed(
+def parse_clinical_values(
     values: Mapping[str, ClinicalValue], manifest: Manifest, *, option: str = ""
 ) -> dict[str, ClinicalValue]:
     """Read texts as the bundle's columns hold them; raise `ConfigError` for what none holds.

@@ -86,7 +86,7 @@ def model_card(manifest: Manifest) -> str:
 def _details(manifest: Manifest) -> Iterator[str]:
     yield from _heading("Model details")
     yield f"- Predicts: {_goal(manifest)}, as a probability and as a call at a threshold."
-    yield f"- Model: {manifest.model}{_fused(manifest)}."
+    yield f"- Model: {manifest.model}{_describe_fusion(manifest)}."
     for part in manifest.modalities:
         yield f"- {part.modality.capitalize()}: {_line(part.model)}{_size(part)}."
     if manifest.recalibration is not None:
@@ -163,7 +163,7 @@ def _metrics(manifest: Manifest) -> Iterator[str]:
         f"chosen for {rule}, on predictions of patients whom the models had not seen; it is frozen "
         "in the bundle."
     )
-    if known := _shown(manifest):
+    if known := _list_shown_metrics(manifest):
         yield ""
         yield from ("- {}: {}.".format(*_TITLES[number.metric]) for number in known)
 
@@ -185,7 +185,7 @@ def _training_data(manifest: Manifest) -> Iterator[str]:
 
 def _analyses(manifest: Manifest) -> Iterator[str]:
     yield from _heading("Quantitative analyses")
-    if not (shown := _shown(manifest)):
+    if not (shown := _list_shown_metrics(manifest)):
         yield "None."
         return
     yield "| metric | value | 95 % interval | patients (positive) | method |"
@@ -203,7 +203,7 @@ def _analyses(manifest: Manifest) -> Iterator[str]:
     )
 
 
-def _shown(manifest: Manifest) -> list[Performance]:
+def _list_shown_metrics(manifest: Manifest) -> list[Performance]:
     """The measures that the card explains, the most telling first."""
     order = list(_TITLES)
     known = [number for number in manifest.performance if number.metric in _TITLES]
@@ -244,7 +244,7 @@ def _goal(manifest: Manifest) -> str:
     return f"{_line(manifest.outcome)} = {_line(manifest.positive)}"
 
 
-def _fused(manifest: Manifest) -> str:
+def _describe_fusion(manifest: Manifest) -> str:
     if manifest.strategy is None:
         return ""
     return f", fusion of {' and '.join(part.modality for part in manifest.modalities)}"

@@ -29,7 +29,7 @@ from axilla.models.allocator import keep_freed_memory
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.augment import served_views
 from axilla.preprocessing.normalise import network_input
-from axilla.preprocessing.prepare import prepare, resized
+from axilla.preprocessing.prepare import prepare, resize_planes
 from axilla.records.errors import BundleError, ConfigError, Problem
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress, Silent
@@ -187,7 +187,7 @@ class Predictor:
         name, network = part.manifest.backbone, part.backbone
         if name is None or network is None:
             raise BundleError("an image part without its backbone; copy the bundle again.")
-        planes = resized(planes, part.manifest.side_px or planes.shape[-1])
+        planes = resize_planes(planes, part.manifest.side_px or planes.shape[-1])
         views = [
             network(
                 network_input(

@@ -36,7 +36,7 @@ def choose_threshold(labels: ArrayLike, probabilities: ArrayLike, *, rule: Thres
     with one class, equal probabilities or no patient. Raise `StudyError` for probabilities that
     are not finite, labels other than 0 and 1, or an unknown rule.
     """
-    outcome, probability = _checked(labels, probabilities)
+    outcome, probability = _check_arguments(labels, probabilities)
     if not re.fullmatch(THRESHOLD_PATTERN, rule):
         raise StudyError(
             Problem("threshold rule", repr(rule), f"a rule such as {', '.join(THRESHOLD_FORMS)}")
@@ -48,7 +48,7 @@ def choose_threshold(labels: ArrayLike, probabilities: ArrayLike, *, rule: Thres
     return RULES[name](_cuts(positive, probability), Fraction(share or 0))
 
 
-def _checked(
+def _check_arguments(
     labels: ArrayLike, probabilities: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     outcome = np.asarray(labels, dtype=np.float64)

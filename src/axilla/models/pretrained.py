@@ -175,7 +175,7 @@ def _efficientnet_lite0() -> State:
             )
         )
     path = Path(spec.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
-    return dict(_renamed(_read(path)))
+    return dict(_rename_keys(_read(path)))
 
 
 _LITE0_STAGES = (1, 2, 2, 3, 3, 4, 1)
@@ -196,7 +196,7 @@ _LITE0_LATER = {
 }
 
 
-def _renamed(state: State) -> Iterator[tuple[str, torch.Tensor]]:
+def _rename_keys(state: State) -> Iterator[tuple[str, torch.Tensor]]:
     places = [f"{stage}.{i}" for stage, depth in enumerate(_LITE0_STAGES) for i in range(depth)]
     for name, tensor in state.items():
         if not name.startswith("_blocks."):

@@ -67,7 +67,7 @@ def window_of(file: ImageFile, modality: ImageModality, *, settings: PixelSettin
     return _around(box, picture, settings)
 
 
-def resized(planes: torch.Tensor, side_px: int) -> torch.Tensor:
+def resize_planes(planes: torch.Tensor, side_px: int) -> torch.Tensor:
     """Bring stored planes (B, C, S, S) to a network's own input side, uint8 again."""
     return planes if planes.shape[-1] == side_px else resize(planes, side_px)
 

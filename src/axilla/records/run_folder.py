@@ -86,7 +86,7 @@ else:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def lock_file(path: Path) -> Iterator[None]:
     """Hold the lock of `path` while its content is read, changed and written.
 
     It ends with the block, and with the process, however that ends. Threads exclude each other too.

@@ -146,11 +146,11 @@ def read_results(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
     with path.open("rb") as stream:
         lines = iter(partial(stream.readline, _LONGEST_LINE_BYTES), b"")
         if any(len(line) == _LONGEST_LINE_BYTES for line in lines):
-            raise _damaged(path)
+            raise _damaged_table_error(path)
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, "str"), keep_default_na=True)
     except ValueError as error:  # not UTF-8, empty, or rows of several lengths
-        raise _damaged(path) from error
+        raise _damaged_table_error(path) from error
     if missing := [column for column in columns if column not in table.columns]:
         raise StudyError(
             Problem(
@@ -163,7 +163,7 @@ def read_results(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
     return table
 
 
-def _damaged(path: Path) -> StudyError:
+def _damaged_table_error(path: Path) -> StudyError:
     remedy = "Run `axilla run` again, or restore the file."
     return StudyError(Problem(path.name, "a damaged table", "the table that axilla wrote", remedy))
 

@@ -10,7 +10,7 @@ from axilla.records.prespecified import HEADLINE_FUSION
 from axilla.report.number_format import (
     LEVEL,
     inside_sentence,
-    listed,
+    join_items,
     number,
     overlap,
     sentence,
@@ -18,7 +18,12 @@ from axilla.report.number_format import (
 )
 from axilla.report.reported_models import FAMILY_TITLES, FamilyKey, of_family
 from axilla.report.study_results import StudyResults
-from axilla.report.tables.comparison_rows import ComparisonRow, compared, p_text, verdict_row
+from axilla.report.tables.comparison_rows import (
+    ComparisonRow,
+    get_comparison_rows,
+    p_text,
+    verdict_row,
+)
 from axilla.report.tables.family_summary import (
     FamilySummary,
     ScoredModel,
@@ -56,13 +61,15 @@ def fold_sentences(results: StudyResults) -> list[str]:
     return [
         f"Fold by fold, where models of different folds are never mixed, the difference of fusion "
         f"and the best single modality is {row}."
-        for row in compared(results, test="delong_by_fold", family=VERDICT)
+        for row in get_comparison_rows(results, test="delong_by_fold", family=VERDICT)
     ]
 
 
 def worth_sentences(results: StudyResults) -> list[str]:
     """Say how much the AUC loses without each modality."""
-    rows = [row for row in compared(results, test="delong") if row.family.startswith(WORTH)]
+    rows = [
+        row for row in get_comparison_rows(results, test="delong") if row.family.startswith(WORTH)
+    ]
     return [_worth(row) for row in rows]
 
 
@@ -70,7 +77,7 @@ def reader_match_sentences(results: StudyResults) -> list[str]:
     """Say how fusion does at the reader's own sensitivity."""
     rows = [
         row
-        for row in compared(results, test="specificity_at_equal_recall")
+        for row in get_comparison_rows(results, test="specificity_at_equal_recall")
         if row.family.startswith(READER)
     ]
     return [
@@ -191,11 +198,11 @@ def _lead(headline: ScoredModel | None, rivals: Sequence[FamilySummary]) -> str:
     fused = ["clinical data" if part == "clinical" else part for part in modalities]
     name = "Fusion" if headline.entry.chosen else f"{headline.entry.label} fusion"
     how = ", as chosen in each fold," if headline.entry.chosen else ""
-    first = f"{name} of {listed(fused) or 'the modalities'}{how} reaches an AUC of"
+    first = f"{name} of {join_items(fused) or 'the modalities'}{how} reaches an AUC of"
     first = f"{first} {headline}"
     if not rivals:
         return f"{first}; no single modality was evaluated beside it."
-    alone = listed([f"{_alone(rival)}, {rival.fair}" for rival in rivals])
+    alone = join_items([f"{_alone(rival)}, {rival.fair}" for rival in rivals])
     return f"{first}; {alone}. {_verdict(headline, rivals)}"
 
 
@@ -205,7 +212,7 @@ def _lead_without_fusion(singles: Sequence[FamilySummary]) -> str:
     first, *rest = singles
     said = f"{sentence(_alone(first))}, reaches an AUC of {first.fair}"
     others = [f"{_alone(single)}, {single.fair}" for single in rest]
-    return f"{listed([said, *others])}. No fusion was evaluated."
+    return f"{join_items([said, *others])}. No fusion was evaluated."
 
 
 def _verdict(fusion: ScoredModel, rivals: Sequence[FamilySummary]) -> str:
@@ -213,12 +220,12 @@ def _verdict(fusion: ScoredModel, rivals: Sequence[FamilySummary]) -> str:
     alike = [rival for rival in rivals if overlap(fusion.auc, rival.fair.auc)]
     apart = [rival for rival in rivals if rival not in alike]
     said = [
-        f"the whole interval of fusion lies {side} that of {listed(names)} alone"
+        f"the whole interval of fusion lies {side} that of {join_items(names)} alone"
         for side in ("above", "below")
         if (names := [str(r.family) for r in apart if _above(fusion, r) == (side == "above")])
     ]
     if alike:
-        overlapped = listed([str(rival.family) for rival in alike])
+        overlapped = join_items([str(rival.family) for rival in alike])
         said.append(
             f"the intervals of fusion and of {overlapped} alone overlap, so by themselves they do "
             f"not show that fusion is better than {overlapped}"

@@ -8,22 +8,22 @@ from typing import Literal
 
 from axilla.report.number_format import (
     LEVEL,
-    counted,
+    format_signed,
     inside_sentence,
     interval_text,
-    listed,
+    join_items,
     number,
     overlap,
     percent,
+    pluralise,
     sentence,
-    signed,
 )
 from axilla.report.page import PageSection, render
 from axilla.report.reported_models import FamilyKey, of_family
 from axilla.report.sections.methods import is_clustered
 from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import StudyResults
-from axilla.report.tables.comparison_rows import SIGNIFICANT, compared, p_text
+from axilla.report.tables.comparison_rows import SIGNIFICANT, get_comparison_rows, p_text
 from axilla.report.tables.family_summary import FamilySummary, ScoredModel, headline_of, standing_of
 
 Concern = Literal["bias", "precision", "generalisability"]
@@ -95,12 +95,12 @@ def _size(headline: ScoredModel) -> Iterator[Limitation]:
 def _groups(results: StudyResults, headline: ScoredModel) -> Iterator[Limitation]:
     if not (results.config.cohort.group and is_clustered(results.metrics)):
         return
-    columns = listed(list(results.config.cohort.group))
+    columns = join_items(list(results.config.cohort.group))
     flow = results.flow if isinstance(results.flow, Mapping) else {}
     groups = flow.get("groups")
     text = f"Patients who share {columns} are not independent"
     if isinstance(groups, int):
-        text += f", and there are {counted(groups, 'group')}"
+        text += f", and there are {pluralise(groups, 'group')}"
     sizes = {
         "recall": headline.auc.n_positive,
         "specificity": headline.auc.n - headline.auc.n_positive,
@@ -111,7 +111,7 @@ def _groups(results: StudyResults, headline: ScoredModel) -> Iterator[Limitation
         for metric, name in classes.items()
         if (effective := _effective(results, headline.entry.name, metric=metric)) is not None
     ]
-    text += f". To judge {headline.name}, {listed(worth)}." if worth else "."
+    text += f". To judge {headline.name}, {join_items(worth)}." if worth else "."
     yield Limitation("Few groups", "precision", text)
 
 
@@ -174,7 +174,7 @@ def _missing(results: StudyResults) -> Iterator[Limitation]:
     ]
     if len(rows) > _SHOWN:
         parts.append(f"{len(rows) - _SHOWN} more columns")
-    text = f"Missing: {listed(parts)}."
+    text = f"Missing: {join_items(parts)}."
     informative = [row for row in rows if row["p"] < SIGNIFICANT]
     for row in informative:
         text += (
@@ -206,7 +206,7 @@ def _subgroups(results: StudyResults) -> Iterator[Limitation]:
             "Subgroups",
             "precision",
             f"{len(small)} of {len(levels)} subgroups have fewer than {fewer} patients of a class "
-            f"({listed(shown)}), too few for a judgement.",
+            f"({join_items(shown)}), too few for a judgement.",
         )
 
 
@@ -242,9 +242,11 @@ def _many_models(results: StudyResults) -> Iterator[Limitation]:
         if standing.chosen and standing.highest.auc.value > standing.chosen.auc.value
     ]
     if gaps:
-        text += f" (AUC of the best after the fact against what the folds chose: {listed(gaps)})"
+        text += (
+            f" (AUC of the best after the fact against what the folds chose: {join_items(gaps)})"
+        )
     text += "."
-    tests = [row for row in compared(results, test="delong") if math.isfinite(row.p)]
+    tests = [row for row in get_comparison_rows(results, test="delong") if math.isfinite(row.p)]
     if len(tests) > 1:
         plain = sum(row.p < SIGNIFICANT for row in tests)
         corrected = sum(row.p_holm < SIGNIFICANT for row in tests)
@@ -256,7 +258,7 @@ def _many_models(results: StudyResults) -> Iterator[Limitation]:
 
 
 def _floor(results: StudyResults) -> Iterator[Limitation]:
-    tests = {row.first: row for row in compared(results, test="delong", family=_FLOORS)}
+    tests = {row.first: row for row in get_comparison_rows(results, test="delong", family=_FLOORS)}
     for family in _FAMILIES:
         standing = standing_of(results, family)
         if standing is None or standing.floor is None:
@@ -264,7 +266,7 @@ def _floor(results: StudyResults) -> Iterator[Limitation]:
         test = tests.get(standing.fair.entry.name)
         if test is not None and math.isfinite(test.p):
             reached = not (test.decided and test.value > 0)
-            how = f"a difference of {signed(test.value)}, {p_text(test.p)}"
+            how = f"a difference of {format_signed(test.value)}, {p_text(test.p)}"
         else:
             reached = not _clear(standing)
             how = "with overlapping intervals"
@@ -306,7 +308,7 @@ def _calibration(results: StudyResults, headline: ScoredModel) -> Iterator[Limit
     if intercept and (intercept.low > 0 or intercept.high < 0):
         way = "low" if intercept.value > 0 else "high"
         said.append(
-            f"its calibration intercept is {signed(intercept.value)} where 0 is right: its "
+            f"its calibration intercept is {format_signed(intercept.value)} where 0 is right: its "
             f"probabilities are too {way} on average"
         )
     if not said:
@@ -326,7 +328,7 @@ def _thresholds(results: StudyResults, headline: ScoredModel) -> Iterator[Limita
             "Thresholds",
             "precision",
             f"The operating threshold of {headline.name} was {number(low)} to "
-            f"{number(high)} in {counted(len(thresholds), 'fold')}. Sensitivity and specificity "
+            f"{number(high)} in {pluralise(len(thresholds), 'fold')}. Sensitivity and specificity "
             "are those of this mixture, not of the one threshold that a new patient would meet.",
         )
 
@@ -340,7 +342,7 @@ def _one_run(results: StudyResults) -> Iterator[Limitation]:
         yield Limitation(
             "One split",
             "precision",
-            f"All numbers rest on one random split and its {counted(tested, 'test patient')}; "
+            f"All numbers rest on one random split and its {pluralise(tested, 'test patient')}; "
             "another split would give others.",
         )
     elif validation.repeats == 1:

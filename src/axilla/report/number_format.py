@@ -21,7 +21,7 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else NO_NUMBER
 
 
-def signed(value: float) -> str:
+def format_signed(value: float) -> str:
     """Print a difference with its sign."""
     text = number(abs(value))
     if text == NO_NUMBER or not value:
@@ -66,24 +66,24 @@ def inside_sentence(label: str) -> str:
     return label[:1].lower() + label[1:] if first.isalpha() and first.istitle() else label
 
 
-def shortened(text: str, *, limit: int) -> str:
+def shorten(text: str, *, limit: int) -> str:
     """Cut a name that would run into its neighbour in a figure; tables print it whole."""
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
-def wrapped(text: str, *, width: int) -> list[str]:
+def wrap_text(text: str, *, width: int) -> list[str]:
     """Break a text into lines of at most `width` letters; at least one line."""
     return textwrap.wrap(text, width) or [""]
 
 
-def listed(items: list[str], *, word: str = "and") -> str:
+def join_items(items: list[str], *, word: str = "and") -> str:
     """Join items as a sentence does: a, b and c."""
     if len(items) < 2:  # noqa: PLR2004
         return "".join(items)
     return f"{', '.join(items[:-1])} {word} {items[-1]}"
 
 
-def counted(count: int, noun: str, *, plural: str = "") -> str:
+def pluralise(count: int, noun: str, *, plural: str = "") -> str:
     """Print a count with its noun: 1 fold, 5 folds."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 

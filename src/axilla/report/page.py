@@ -12,7 +12,14 @@ from markupsafe import Markup
 
 from axilla import RESEARCH_USE_ONLY, __version__
 from axilla.records.estimate import Estimate
-from axilla.report.number_format import LEVEL, interval_text, number, p_value, percent, signed
+from axilla.report.number_format import (
+    LEVEL,
+    format_signed,
+    interval_text,
+    number,
+    p_value,
+    percent,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +74,10 @@ def _environment() -> Environment:
         "number": number,
         "interval": interval_text,
         "place": _place,
-        "signed": signed,
+        "signed": format_signed,
         "p_value": p_value,
     }
-    environment.tests["bounded"] = _bounded
+    environment.tests["bounded"] = _has_bounds
     environment.filters["percent"] = percent
     environment.globals["level"] = LEVEL
     return environment
@@ -81,5 +88,5 @@ def _place(value: float, low: float, *, high: float) -> float:
     return round(100 * (value - low) / (high - low), 2)
 
 
-def _bounded(estimate: Estimate) -> bool:
+def _has_bounds(estimate: Estimate) -> bool:
     return math.isfinite(estimate.low) and math.isfinite(estimate.high)

@@ -22,7 +22,7 @@ from axilla.explanation.reader_study.blinding_key import KEY, PACKETS, Key, read
 from axilla.records.errors import Problem, StudyError
 from axilla.records.run_folder import RunFolder, write_bytes
 from axilla.records.table_columns import PREDICTIONS, read_results
-from axilla.report.number_format import DECIMALS, counted, number, p_value, signed
+from axilla.report.number_format import DECIMALS, format_signed, number, p_value, pluralise
 
 _KINDS = (".csv", ".json", ".xlsx")
 
@@ -48,7 +48,7 @@ def score_review(
     Raises `StudyError` without any valid answer, and with `strict` for any fault or gap.
     """
     key = read_key(folder.table(KEY))
-    answers = read_answers(files or _found(folder), key)
+    answers = read_answers(files or _find_answer_files(folder), key)
     if strict and (answers.faults or answers.missing):
         raise StudyError((*answers.faults, *answers.missing))
     if not answers.ratings:
@@ -67,7 +67,7 @@ def score_review(
     )
 
 
-def _found(folder: RunFolder) -> list[Path]:
+def _find_answer_files(folder: RunFolder) -> list[Path]:
     packets = folder.root / PACKETS
     found = sorted(
         path
@@ -205,9 +205,10 @@ def _basis(scored: ScoredReading) -> str:
     decoys = sum(item.map == "decoy" for item in scored.key.items)
     right = f"{sum(scored.right.values())} of {len(scored.right)}"
     return (
-        f"{counted(readers, 'reader')}, {counted(scored.ratings['patient'].nunique(), 'case')}, "
+        f"{pluralise(readers, 'reader')}, "
+        f"{pluralise(scored.ratings['patient'].nunique(), 'case')}, "
         f"{decoys} of them shown once more with a decoy map; "
-        f"{counted(len(scored.ratings), 'valid rating')}. "
+        f"{pluralise(len(scored.ratings), 'valid rating')}. "
         f"Model {scored.key.model}, right in {right} of these cases where its call is known."
     )
 
@@ -246,7 +247,9 @@ def comparison_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
 def _interval(row: dict[Any, Any], *, plain: bool = True, decimals: int = DECIMALS) -> str:
     value = row["value"] if "value" in row else row["estimate"]
     shown = [
-        (number(one) if plain else signed(one)) if decimals == DECIMALS else f"{one:z.{decimals}f}"
+        (number(one) if plain else format_signed(one))
+        if decimals == DECIMALS
+        else f"{one:z.{decimals}f}"
         for one in (value, row["low"], row["high"])
     ]
     if math.isnan(row["low"]):

@@ -23,7 +23,7 @@ from axilla.report.figures.all_figures import (
 )
 from axilla.report.images.explained_cases import explained_cases
 from axilla.report.manuscript.manuscript_tables import manuscript_tables
-from axilla.report.number_format import counted
+from axilla.report.number_format import pluralise
 from axilla.report.page import PageSection, render_page
 from axilla.report.sections.all_sections import build_sections, table_name
 from axilla.report.sections.failure_gallery import gallery_of
@@ -91,7 +91,7 @@ def _facts(results: StudyResults) -> list[str]:
     finished = str(results.provenance.get("finished") or "")[:10]
     models = [entry for entry in results.entries if entry.competes]
     return [
-        counted(results.predictions["patient_id"].nunique(), "patient"),
-        counted(len(models), "model"),
+        pluralise(results.predictions["patient_id"].nunique(), "patient"),
+        pluralise(len(models), "model"),
         *([f"finished {finished}"] if finished else []),
     ]

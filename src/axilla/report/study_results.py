@@ -32,7 +32,7 @@ from axilla.records.table_columns import (
     SUBGROUPS,
     read_results,
 )
-from axilla.report.number_format import counted
+from axilla.report.number_format import pluralise
 from axilla.report.reported_models import StudyModel, line_up
 from axilla.report.tables.explanation_results import ExplanationResults, load_explained
 
@@ -236,7 +236,8 @@ def _unsplit(predictions: pd.DataFrame, splits: pd.DataFrame) -> list[Problem]:
     return [
         Problem(
             "predictions.csv",
-            f"{counted(len(strangers), 'patient')} whose fold did not test them, as {strangers[0]}",
+            f"{pluralise(len(strangers), 'patient')} whose fold did not test them, "
+            f"as {strangers[0]}",
             "the test patients of splits.csv",
             _REMEDY,
         )

@@ -55,7 +55,9 @@ def bundle_of(config: StudyConfig, final: FoldModels, metrics: pd.DataFrame) -> 
         model=fusion.name if fusion else only.model,
         strategy=fusion.name if fusion else None,
         modalities=tuple(
-            _describe(config, final, m, c).model_copy(update=_seen(final, m, references.get(m)))
+            _describe(config, final, m, c).model_copy(
+                update=_describe_training_inputs(final, m, references.get(m))
+            )
             for m, c in parts.items()
         ),
         preprocessing=PreprocessingManifest(
@@ -68,7 +70,9 @@ def bundle_of(config: StudyConfig, final: FoldModels, metrics: pd.DataFrame) -> 
         patients=len(final.patients),
         positives=sum(patient.label or 0 for patient in final.patients),
         masks_in_training=any(f.mask for p in final.patients for f in p.ultrasound),
-        performance=_performance(metrics, SELECTED if fusion else _measured(only, metrics)),
+        performance=_performance(
+            metrics, SELECTED if fusion else _find_metrics_name(only, metrics)
+        ),
         performance_note=_NOTE,
     )
     return Bundle(manifest, _tensors(config, parts, fusion) | _reference_tensors(references))
@@ -135,23 +139,23 @@ def _references(
     for modality, candidate in parts.items():
         if final.fusion is not None and modality in final.fusion.parts:
             continue
-        *inner, outer = [_served(output, views) for output in candidate.outputs()]
+        *inner, outer = [_average_views(output, views) for output in candidate.outputs()]
         held_out = [
-            distances_between(_known(seen, split.train), _known(seen, split.test))
+            distances_between(_get_known_rows(seen, split.train), _get_known_rows(seen, split.test))
             for seen, split in zip(inner, candidate.fold.inner, strict=True)
         ]
-        reference = fit_reference(_known(outer, final.rows), np.concatenate(held_out))
+        reference = fit_reference(_get_known_rows(outer, final.rows), np.concatenate(held_out))
         if reference is not None:
             found[modality] = reference
     return found
 
 
-def _served(output: ModelOutput, views: int) -> FloatArray:
+def _average_views(output: ModelOutput, views: int) -> FloatArray:
     """Return what a model makes of all patients (N, K) as in serving; NaN where it has nothing."""
     return np.asarray(output.embedding[:, :views].mean(1).double().numpy())
 
 
-def _known(embedding: FloatArray, rows: Sequence[int]) -> FloatArray:
+def _get_known_rows(embedding: FloatArray, rows: Sequence[int]) -> FloatArray:
     chosen = embedding[list(rows)]
     return chosen[np.isfinite(chosen).all(axis=1)]
 
@@ -164,7 +168,9 @@ def _reference_tensors(references: Mapping[Modality, Reference]) -> dict[str, to
     }
 
 
-def _seen(final: FoldModels, modality: Modality, reference: Reference | None) -> dict[str, object]:
+def _describe_training_inputs(
+    final: FoldModels, modality: Modality, reference: Reference | None
+) -> dict[str, object]:
     """Return what the manifest says of the training patients' inputs."""
     seen: dict[str, object] = {}
     if reference is not None:
@@ -250,7 +256,7 @@ def _describe(
     )
 
 
-def _measured(candidate: CachedCandidate, metrics: pd.DataFrame) -> str:
+def _find_metrics_name(candidate: CachedCandidate, metrics: pd.DataFrame) -> str:
     """Return the name whose metrics speak for a unimodal choice: the chosen one, if listed."""
     chosen = f"{candidate.modality}/{SELECTED}"
     return chosen if chosen in set(metrics["model"]) else candidate.model

@@ -15,7 +15,7 @@ from axilla.imaging.open_image import open_picture
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.augment import count_served_views
 from axilla.preprocessing.normalise import network_input
-from axilla.preprocessing.prepare import PixelSettings, prepare, resized
+from axilla.preprocessing.prepare import PixelSettings, prepare, resize_planes
 from axilla.records.errors import CohortError, RoiError, UnreadableImage
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
@@ -123,7 +123,7 @@ class _ModalityTiming:
         device, backbone = choose_device(self.config.compute.device), find_backbone(name)
         network = fixed_backbone(name, pretrained=False, seed=0).to(device)
         view = network_input(
-            resized(self.planes, self._get_side_px(name)).to(device),
+            resize_planes(self.planes, self._get_side_px(name)).to(device),
             self.modality,
             expects=backbone.expects,
             outside_mask=self.config.preprocessing.outside_mask,

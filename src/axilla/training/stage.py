@@ -135,7 +135,7 @@ def everybody_fold(config: StudyConfig, patients: Sequence[Patient]) -> Fold:
     return Fold(0, 0, name="all patients", outer=Split(train=everybody, test=()), inner=inner)
 
 
-def _fused(config: StudyConfig, unimodal: Unimodal) -> list[Modality]:
+def _choose_modalities(config: StudyConfig, unimodal: Unimodal) -> list[Modality]:
     """Return the modalities that fusion combines: those asked for that some model describes."""
     described = {candidate.modality for candidate in unimodal.candidates}
     fused = [modality for modality in config.models.fuse if modality in described]
@@ -145,7 +145,7 @@ def _fused(config: StudyConfig, unimodal: Unimodal) -> list[Modality]:
 def train_models(material: TrainingInputs) -> TrainedModels:
     """Train unimodal models, let each fold choose among them, and fuse what it chose."""
     unimodal = train_unimodal(material)
-    fused = _fused(material.config, unimodal)
+    fused = _choose_modalities(material.config, unimodal)
     selected = [select_unimodal(unimodal.of_fold(fold), fused) for fold in material.folds if fused]
     fusions, rows = train_fusions(material, unimodal.pixels, selected)
     return TrainedModels(unimodal, fusions, rows=[*unimodal.rows, *rows])

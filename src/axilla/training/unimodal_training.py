@@ -29,7 +29,7 @@ from axilla.training.heads.frozen_heads import with_modality
 from axilla.training.heads.hyperparameter_grid import HeadSearch
 from axilla.training.heads.logistic import (
     encoders_of,
-    standardised,
+    standardise,
     train_logistic,
     trivial_features,
 )
@@ -233,7 +233,7 @@ def _train_trivial(
         material.patients, pixels, cache=material.folder.cache, progress=material.progress
     )
     present = torch.from_numpy(pixels.present)
-    scaled = [standardised(features, present, split) for split in all_splits(material.folds)]
+    scaled = [standardise(features, present, split) for split in all_splits(material.folds)]
     trained = _logistic(f"{modality}/{TRIVIAL}", modality, scaled, present, material)
     result.add(trained, baseline=True)
 

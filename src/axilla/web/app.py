@@ -13,7 +13,7 @@ from axilla import RESEARCH_USE_ONLY, __version__
 from axilla.records.errors import Problem
 from axilla.web.accounts import accounts_api, sign_in
 from axilla.web.accounts.account_store import has_users
-from axilla.web.core.api_errors import install_answers, told
+from axilla.web.core.api_errors import install_answers, problem_json
 from axilla.web.core.i18n import language_of
 from axilla.web.core.middleware import BodyLimit, OriginCheck
 from axilla.web.core.plain_pages import plain_page
@@ -94,5 +94,7 @@ def _broken(request: Request, _error: Exception) -> Response:
     """Say that something went wrong without saying what: the cause goes to the server's output."""
     if request.url.path.startswith("/api"):
         problem = Problem("server", "an error of the program", "none")
-        return JSONResponse({"detail": told(problem, language_of(request))}, status_code=500)
+        return JSONResponse(
+            {"detail": problem_json(problem, language_of(request))}, status_code=500
+        )
     return plain_page(request, "broken.html.j2", {}, status=500)

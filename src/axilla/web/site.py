@@ -11,7 +11,7 @@ from nicegui import ui
 from axilla.web.accounts import account_page, administration_page
 from axilla.web.core.http_errors import NotSignedInError
 from axilla.web.core.page_context import visit_of
-from axilla.web.core.page_layout import WAYS, framed, text
+from axilla.web.core.page_layout import WAYS, build_frame, text
 from axilla.web.core.plain_pages import plain_page
 from axilla.web.prediction import prediction_page
 from axilla.web.reader_study import lead_page, reader_page
@@ -46,7 +46,7 @@ def install(app: FastAPI, web: AppState) -> None:
         for path, _, permissions in WAYS:
             if any(visit.actor.may(permission) for permission in permissions):
                 return RedirectResponse(path, status_code=303)
-        with framed(visit, "axilla"):
+        with build_frame(visit, "axilla"):
             text("p", visit.say("Your account has no role yet. Ask the study's lead for one."))
         return None
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from axilla.explanation.faithfulness.case_selection import cases_of, drawn, top_images
+from axilla.explanation.faithfulness.case_selection import cases_of, draw_patients, top_images
 from axilla.explanation.faithfulness.lesion_enrichment import REGIONS, lesion_enrichment
 from axilla.explanation.faithfulness.stability import likeness_when_altered
 
@@ -98,12 +98,12 @@ def test_a_map_drawn_anew_each_time_is_not(corner_model, corner_described, drawi
 
 
 def test_cases_are_drawn_once_by_seed_and_keep_their_order(fused_cases):
-    chosen = drawn(fused_cases, count=4, seed=2)
-    assert chosen == drawn(fused_cases, count=4, seed=2)
+    chosen = draw_patients(fused_cases, count=4, seed=2)
+    assert chosen == draw_patients(fused_cases, count=4, seed=2)
     assert [one for one in fused_cases if one in chosen] == list(chosen)
     assert len(chosen) == 4
-    assert drawn(fused_cases, count=99, seed=2) == tuple(fused_cases)
-    firsts = {drawn(fused_cases, count=2, seed=k)[0].patient_id for k in range(9)}
+    assert draw_patients(fused_cases, count=99, seed=2) == tuple(fused_cases)
+    firsts = {draw_patients(fused_cases, count=2, seed=k)[0].patient_id for k in range(9)}
     assert len(firsts) > 1
 
 

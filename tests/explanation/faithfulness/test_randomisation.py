@@ -9,7 +9,7 @@ from axilla.explanation.faithfulness.deletion_insertion import edge_strength
 from axilla.explanation.faithfulness.model_randomisation import (
     described_by,
     likeness,
-    shuffled,
+    shuffle_weights,
     shuffles,
 )
 from axilla.explanation.faithfulness.rank_correlation import rank_correlations
@@ -53,7 +53,7 @@ def test_a_map_turned_over_is_as_like_without_its_sign(corner_model, corner_desc
 
 def test_shuffling_keeps_values_and_moves_them(fused_model, fused_described):
     before = {k: v.clone() for k, v in fused_model.network("pathology").state_dict().items()}
-    other = shuffled(fused_model, seed=3, described=fused_described)
+    other = shuffle_weights(fused_model, seed=3, described=fused_described)
     pairs = [
         *zip(
             fused_model.network("pathology").parameters(),
@@ -69,15 +69,15 @@ def test_shuffling_keeps_values_and_moves_them(fused_model, fused_described):
             assert not torch.equal(mine, shuffled_one)
     for name, tensor in fused_model.network("pathology").state_dict().items():
         assert torch.equal(tensor, before[name])
-    again = shuffled(fused_model, seed=3, described=fused_described)
-    another = shuffled(fused_model, seed=4, described=fused_described)
+    again = shuffle_weights(fused_model, seed=3, described=fused_described)
+    another = shuffle_weights(fused_model, seed=4, described=fused_described)
     weights = [m.parts["pathology"].weight for m in (other, again, another)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 
 
 def test_batch_norm_of_the_shuffled_model_fits_its_features(fused_model, fused_described):
-    other = shuffled(fused_model, seed=3, described=fused_described)
+    other = shuffle_weights(fused_model, seed=3, described=fused_described)
     network = other.network("pathology")
     inputs = other.views(fused_described.images["pathology"].planes, "pathology")
     checked = []
@@ -97,7 +97,7 @@ def test_batch_norm_of_the_shuffled_model_fits_its_features(fused_model, fused_d
 
 
 def test_components_of_the_shuffled_model_keep_their_size(fused_model, fused_described):
-    other = shuffled(fused_model, seed=3, described=fused_described)
+    other = shuffle_weights(fused_model, seed=3, described=fused_described)
     again = described_by(other, fused_described)
     for modality, images in fused_described.images.items():
         sizes = [
@@ -119,7 +119,7 @@ def test_the_model_itself_describes_the_same_again(fused_model, fused_described)
 
 
 def test_shuffled_maps_are_not_flat(fused_model, fused_described, gradcam):
-    other = shuffled(fused_model, seed=3, described=fused_described)
+    other = shuffle_weights(fused_model, seed=3, described=fused_described)
     which = top_images(fused_described, "pathology")
     values = gradcam(other).explain(described_by(other, fused_described), which).values
     assert (values.flatten(1).std(1) > 0).all()

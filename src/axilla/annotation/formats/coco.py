@@ -14,8 +14,8 @@ from axilla.annotation.formats.field_validation import (
     Pixels,
     Record,
     Run,
-    checked,
     ring_of,
+    validate_record,
 )
 from axilla.annotation.outline_shapes import (
     AnnotatedShape,
@@ -95,7 +95,7 @@ def recognises(content: object) -> bool:
 def read(content: object, name: str) -> tuple[DrawnImage, ...]:
     """Return what a COCO file holds; raise `CohortError` with every fault."""
     problems: list[Problem] = []
-    file = checked(_CocoFile, content, place=name, problems=problems)
+    file = validate_record(_CocoFile, content, place=name, problems=problems)
     if file is None:
         raise CohortError(problems)
     classes = {category.id: category.name for category in file.categories}

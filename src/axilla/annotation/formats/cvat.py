@@ -15,8 +15,8 @@ from axilla.annotation.formats.field_validation import (
     Pixels,
     Record,
     Run,
-    checked,
     ring_of,
+    validate_record,
 )
 from axilla.annotation.outline_shapes import (
     AnnotatedShape,
@@ -122,7 +122,7 @@ def read(content: bytes, name: str) -> tuple[DrawnImage, ...]:
     drawn = []
     for index, element in enumerate(root.findall("image")):
         place = f"{name}, image[{index}]"
-        image = checked(_CvatImage, element.attrib, place=place, problems=problems)
+        image = validate_record(_CvatImage, element.attrib, place=place, problems=problems)
         drawings, skipped = _drawings(element, place, problems=problems)
         if image is not None:
             size = (image.width, image.height)
@@ -159,7 +159,7 @@ def _drawings(
             skipped += element.tag not in _WORDS
             continue
         where = f"{place}.{element.tag}[{index}]"
-        shape = checked(model, element.attrib, place=where, problems=problems)
+        shape = validate_record(model, element.attrib, place=where, problems=problems)
         if shape is not None:
             drawings.append(AnnotatedShape(where, shape.label, (shape.part(),)))
     return tuple(drawings), skipped

@@ -34,7 +34,7 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
 
 
-def checked(
+def validate_record(
     model: type[_Model], content: object, *, place: str, problems: list[Problem]
 ) -> _Model | None:
     """Return `content` as a record, or None with what is wrong with it added to `problems`."""
@@ -44,8 +44,8 @@ def checked(
         problems.extend(
             Problem(
                 _place(place, fault["loc"]),
-                _shown(fault["input"]) if fault["type"] != "missing" else "nothing",
-                _expected(fault["msg"]),
+                _quote_value(fault["input"]) if fault["type"] != "missing" else "nothing",
+                _describe_expectation(fault["msg"]),
                 EXPORT_AGAIN,
             )
             for fault in error.errors(include_url=False, include_context=False)
@@ -66,13 +66,13 @@ def _place(place: str, location: Iterable[Any]) -> str:
     return words
 
 
-def _shown(found: object) -> str:
+def _quote_value(found: object) -> str:
     if isinstance(found, dict | list):
         return f"{'an object' if isinstance(found, dict) else 'a list'} of {len(found)}"
     words = repr(found)
     return words if len(words) <= _MOST_SHOWN else f"{words[:_MOST_SHOWN]} ..."
 
 
-def _expected(message: str) -> str:
+def _describe_expectation(message: str) -> str:
     words = message.removeprefix("Input should be ").removeprefix("Value error, ")
     return "a value" if words == "Field required" else words[:1].lower() + words[1:]

@@ -17,8 +17,8 @@ from axilla.annotation.formats.field_validation import (
     Number,
     Pixels,
     Record,
-    checked,
     ring_of,
+    validate_record,
 )
 from axilla.annotation.outline_shapes import (
     AnnotatedShape,
@@ -138,15 +138,15 @@ def read(content: object, name: str) -> tuple[DrawnImage, ...]:
     drawn = []
     for index, raw in enumerate(content if isinstance(content, list) else [content]):
         place = f"{name}, [{index}]"
-        task = checked(_Task, raw, place=place, problems=problems)
-        image = None if task is None else _drawn(task, place, problems=problems)
+        task = validate_record(_Task, raw, place=place, problems=problems)
+        image = None if task is None else _read_task(task, place, problems=problems)
         drawn += [] if image is None else [image]
     if problems:
         raise CohortError(problems)
     return tuple(drawn)
 
 
-def _drawn(task: _Task, place: str, *, problems: list[Problem]) -> DrawnImage | None:
+def _read_task(task: _Task, place: str, *, problems: list[Problem]) -> DrawnImage | None:
     names = tuple(_names(task))
     if not names:
         expected = "one path or address of an image in data"
@@ -161,7 +161,7 @@ def _drawn(task: _Task, place: str, *, problems: list[Problem]) -> DrawnImage | 
             continue
         size = _size(result, where, problems=problems)
         model = _SHAPES[result.kind]
-        shape = checked(model, result.value, place=f"{where}.value", problems=problems)
+        shape = validate_record(model, result.value, place=f"{where}.value", problems=problems)
         if shape is not None and size is not None:
             drawings.append(AnnotatedShape(where, label, (shape.part(size),)))
     return DrawnImage(place, names, tuple(drawings), size, skipped)

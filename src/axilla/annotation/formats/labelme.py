@@ -19,8 +19,8 @@ from axilla.annotation.formats.field_validation import (
     Pixels,
     Point,
     Record,
-    checked,
     ring_of,
+    validate_record,
 )
 from axilla.annotation.outline_shapes import (
     AnnotatedShape,
@@ -74,7 +74,7 @@ def read(content: object, name: str) -> tuple[DrawnImage, ...]:
     Shapes of one label and group are one object.
     """
     problems: list[Problem] = []
-    file = checked(_LabelMeFile, content, place=name, problems=problems)
+    file = validate_record(_LabelMeFile, content, place=name, problems=problems)
     if file is None:
         raise CohortError(problems)
     groups: dict[Any, list[tuple[int, ShapePart]]] = {}
@@ -134,13 +134,13 @@ def _png_mask(text: str) -> NDArray[np.bool_]:
         with Image.open(BytesIO(base64.b64decode(text)), formats=("PNG",)) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise RoiError(_damaged(f"{width} x {height} px"))
+                raise RoiError(_damage_problem(f"{width} x {height} px"))
             return np.asarray(image.convert("L")) > 0
     except binascii.Error as error:
-        raise RoiError(_damaged("text that is not base64")) from error
+        raise RoiError(_damage_problem("text that is not base64")) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, *_DAMAGED) as error:
-        raise RoiError(_damaged(f"a damaged PNG image ({type(error).__name__})")) from error
+        raise RoiError(_damage_problem(f"a damaged PNG image ({type(error).__name__})")) from error
 
 
-def _damaged(found: str) -> Problem:
+def _damage_problem(found: str) -> Problem:
     return Problem("mask", found, "a PNG image in base64", EXPORT_AGAIN)

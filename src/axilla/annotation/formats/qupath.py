@@ -4,7 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from axilla.annotation.formats.field_validation import Name, Number, Record, checked, ring_of
+from axilla.annotation.formats.field_validation import (
+    Name,
+    Number,
+    Record,
+    ring_of,
+    validate_record,
+)
 from axilla.annotation.outline_shapes import AnnotatedShape, DrawnImage, Polygon
 from axilla.records.errors import CohortError, Problem
 
@@ -79,7 +85,7 @@ def read(content: Any, name: str, *, names: tuple[str, ...]) -> tuple[DrawnImage
         features = [content]
     problems: list[Problem] = []
     whole = content if features is None else {"features": features}
-    file = checked(_QuPathFile, whole, place=name, problems=problems)
+    file = validate_record(_QuPathFile, whole, place=name, problems=problems)
     if file is None:
         raise CohortError(problems)
     drawings = []

@@ -40,7 +40,7 @@ def windows() -> tuple[tuple[Span, Span], ...]:
 def describe(thumbnails: NDArray[np.uint8]) -> Images:
     """Return the fingerprints (n, LENGTH) of thumbnails (n, THUMBNAIL_PX, THUMBNAIL_PX)."""
     shrink = _shrinking((0.0, 1.0))
-    return _normalised(shrink @ thumbnails.astype(np.float32) @ shrink.T)
+    return _normalise(shrink @ thumbnails.astype(np.float32) @ shrink.T)
 
 
 def describe_windows(thumbnails: NDArray[np.uint8]) -> Images:
@@ -53,11 +53,11 @@ def describe_windows(thumbnails: NDArray[np.uint8]) -> Images:
     columns = [spans.index(x) for x, _ in windows()]
     rows = [spans.index(y) for _, y in windows()]
     crops = grid.transpose(0, 1, 3, 2, 4)[:, rows, columns]
-    flat = _normalised(crops.reshape(-1, SIDE, SIDE))
+    flat = _normalise(crops.reshape(-1, SIDE, SIDE))
     return flat.reshape(len(thumbnails), len(windows()), LENGTH)
 
 
-def flattened(images: Images, blur: Callable[[Images], Images]) -> Images:
+def flatten_contrast(images: Images, blur: Callable[[Images], Images]) -> Images:
     """Return images less what `blur` leaves of them, over their local contrast."""
     detail = images - blur(images)
     contrast = np.sqrt(np.maximum(blur(detail * detail), 0))
@@ -86,10 +86,10 @@ def _shrinking(span: Span) -> Images:
     return np.asarray(covered / covered.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _normalised(images: Images) -> Images:
+def _normalise(images: Images) -> Images:
     # One product for both directions: thousands of 16 x 16 products cost more than their sums.
     blur = _blurring_both()
-    vectors = flattened(images.reshape(-1, LENGTH), lambda flat: flat @ blur)
+    vectors = flatten_contrast(images.reshape(-1, LENGTH), lambda flat: flat @ blur)
     vectors -= vectors.mean(axis=1, keepdims=True)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) + np.float32(1e-6)
     return vectors
@@ -131,10 +131,12 @@ class Prepared:
         fine = blurring(THUMBNAIL_PX, _SMOOTHING_PX)
         wide = blurring(THUMBNAIL_PX, _NEIGHBOURHOOD_PX)
         smooth = _both_ways(fine, thumbnail.astype(np.float32))
-        whole = Image.fromarray(flattened(smooth, partial(_both_ways, wide)))
+        whole = Image.fromarray(flatten_contrast(smooth, partial(_both_ways, wide)))
         everything = (0.0, 0.0, float(THUMBNAIL_PX), float(THUMBNAIL_PX))
         return cls(
-            whole, _sampled(whole, everything, _COARSE_PX), _sampled(whole, everything, _FINE_PX)
+            whole,
+            _sample_box(whole, everything, _COARSE_PX),
+            _sample_box(whole, everything, _FINE_PX),
         )
 
 
@@ -147,18 +149,18 @@ def agreement(one: Prepared, other: Prepared, *, window: tuple[Span, Span]) -> f
     (left, right), (top, bottom) = window
     start = tuple(THUMBNAIL_PX * edge for edge in (left, top, right, bottom))
     box: Box = (start[0], start[1], start[2], start[3])
-    found, box = _fitted(one.whole, other.coarse, box, steps=_COARSE_STEPS)
+    found, box = _fit_box(one.whole, other.coarse, box, steps=_COARSE_STEPS)
     if found < _WORTH_MORE:
         return found
-    return _fitted(one.whole, other.fine, box, steps=_FINE_STEPS)[0]
+    return _fit_box(one.whole, other.fine, box, steps=_FINE_STEPS)[0]
 
 
-def _fitted(whole: Image.Image, target: Images, box: Box, *, steps: int) -> tuple[float, Box]:
+def _fit_box(whole: Image.Image, target: Images, box: Box, *, steps: int) -> tuple[float, Box]:
     best, best_box = -1.0, box
-    wanted = _standardised(target)
+    wanted = _standardise(target)
     for number in range(steps + 1):
         box = _within(box)
-        part = _standardised(_sampled(whole, box, len(target)))
+        part = _standardise(_sample_box(whole, box, len(target)))
         found = float((part * wanted).mean())
         if found < best - _FALLING or (number and found < _WORTH_A_STEP):
             return max(best, found), box
@@ -198,11 +200,11 @@ def _within(box: Box) -> Box:
     return left, top, right, min(max(box[3], top + _LEAST_PX), float(THUMBNAIL_PX))
 
 
-def _sampled(whole: Image.Image, box: Box, side: int) -> Images:
+def _sample_box(whole: Image.Image, box: Box, side: int) -> Images:
     return np.asarray(whole.resize((side, side), Image.Resampling.BILINEAR, box=box))
 
 
-def _standardised(image: Images) -> Images:
+def _standardise(image: Images) -> Images:
     centred = image - image.mean()
     return np.asarray(centred / (centred.std() + 1e-6), dtype=np.float32)
 
@@ -262,7 +264,7 @@ def find_copies(
             continue
         for position, number in ((first, 0), (second, candidate.turn)):
             if (position, number) not in prepared:
-                turned = _turned(thumbnails[position], turns[number])
+                turned = _turn(thumbnails[position], turns[number])
                 prepared[position, number] = Prepared.of(turned)
         found = agreement(
             prepared[first, 0],
@@ -297,7 +299,7 @@ class Ties:
 def _candidates(thumbnails: NDArray[np.uint8], turns: Sequence[Turn]) -> Iterator[_Candidate]:
     """Yield the pairs of alike fingerprints, for each image and turn the most alike first."""
     upright = describe(thumbnails).reshape(-1, SIDE, SIDE)
-    wholes = [_turned(upright, turn).reshape(-1, LENGTH).T for turn in turns]
+    wholes = [_turn(upright, turn).reshape(-1, LENGTH).T for turn in turns]
     block = max(1, _PRODUCTS_AT_ONCE // (len(windows()) * max(len(thumbnails), 1)))
     for start in range(0, len(thumbnails), block):
         parts = describe_windows(thumbnails[start : start + block])
@@ -305,7 +307,7 @@ def _candidates(thumbnails: NDArray[np.uint8], turns: Sequence[Turn]) -> Iterato
             yield from _alike(parts, turned, start=start, turn=number)
 
 
-def _turned(images: NDArray[_Level], turn: Turn) -> NDArray[_Level]:
+def _turn(images: NDArray[_Level], turn: Turn) -> NDArray[_Level]:
     mirror, quarters = turn
     shown = images[..., ::-1] if mirror else images
     return np.ascontiguousarray(np.rot90(shown, quarters, (-2, -1)))

@@ -216,7 +216,7 @@ def _repeat(alike: Sequence[InspectedImage]) -> Finding:
     groups = {look.group for look in alike}
     patients = tuple(dict.fromkeys(look.patient_id for look in alike))
     outcomes = {look.label for look in alike if look.label is not None}
-    found = f"the same picture as {_named(alike[1:])}"
+    found = f"the same picture as {_name_others(alike[1:])}"
     if len(outcomes) > 1:
         found += ", with different outcomes"
     about = finding(
@@ -235,7 +235,7 @@ def _repeat(alike: Sequence[InspectedImage]) -> Finding:
     return Finding(about.code, about.severity, about.problem, patients)
 
 
-def _named(others: Sequence[InspectedImage]) -> str:
+def _name_others(others: Sequence[InspectedImage]) -> str:
     named = [f"{look.cell.text!r} of {look.patient_id}" for look in others[:_NAMED]]
     more = len(others) - _NAMED
     return ", ".join([*named, f"and {more} more"] if more > 0 else named)

@@ -119,20 +119,20 @@ def measure(picture: DecodedImage, modality: ImageModality) -> Measures:
         height_px=height_px,
         spread_levels=float(high - low),
         thumbnail=thumbnail_of(gray),
-        sharpness=sharpness_of(reduced(gray, _SIDE_PX)),
+        sharpness=sharpness_of(shrink_to_side(gray, _SIDE_PX)),
         pixel_mm=picture.pixel_mm,
         remarks=picture.remarks,
     )
     if modality == "pathology":
         side_px = min(_TISSUE_PX, max(inside.shape) // 2)
-        return replace(about, tissue_share=tissue_share(reduced(inside, max(side_px, 1))))
-    small = reduced(gray, _SIDE_PX)
+        return replace(about, tissue_share=tissue_share(shrink_to_side(inside, max(side_px, 1))))
+    small = shrink_to_side(gray, _SIDE_PX)
     return replace(
         about,
         flatness=flatness_of(small),
         uprightness=uprightness_of(small),
         seam=seam_of(small),
-        coloured_share=coloured_share(_thinned(inside)),
+        coloured_share=coloured_share(_drop_rows_and_columns(inside)),
         lines=_lines(gray, picture.region),
     )
 
@@ -162,7 +162,7 @@ def thumbnail_of(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BOX))
 
 
-def reduced(pixels: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+def shrink_to_side(pixels: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
     """Return an image whose longer side is at most `side_px`, by averaging."""
     factor = side_px / max(pixels.shape[:2])
     if factor >= 1:
@@ -171,14 +171,14 @@ def reduced(pixels: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(pixels).resize((size[0], size[1]), Image.Resampling.BOX))
 
 
-def _thinned(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _drop_rows_and_columns(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Leave out rows and columns: averaging would mix thin coloured lines with gray."""
     step = max(1, max(pixels.shape) // _SIDE_PX)
     return pixels[::step, ::step]
 
 
 def _lines(gray: NDArray[np.uint8], region: Roi | None) -> tuple[TextLine, ...]:
-    small = reduced(gray, _LETTERING_PX)
+    small = shrink_to_side(gray, _LETTERING_PX)
     factor = gray.shape[1] / small.shape[1]
     left, top = (region.left_px, region.top_px) if region else (0, 0)
     return tuple(

@@ -91,9 +91,9 @@ def screen(
             Exclusion(criterion.reason, names, classes.count(1), negative=classes.count(0))
         )
         if rows:
-            findings.append(_said(criterion, names, of=len(stays)))
+            findings.append(_make_finding(criterion, names, of=len(stays)))
     findings += [
-        finding for criterion in criteria for finding in _unassessed(sheet, criterion, stays)
+        finding for criterion in criteria for finding in _find_unassessed(sheet, criterion, stays)
     ]
     if stays and not any(stays):
         findings.append(_nobody_left(wanted, len(stays)))
@@ -187,7 +187,7 @@ def _open(criterion: _Criterion, stays: Sequence[bool]) -> list[int]:
     return [i for i, out in enumerate(criterion.excludes) if out is None and stays[i]]
 
 
-def _said(criterion: _Criterion, patients: tuple[str, ...], *, of: int) -> Finding:
+def _make_finding(criterion: _Criterion, patients: tuple[str, ...], *, of: int) -> Finding:
     problem = Problem(
         criterion.place,
         f"{len(patients)} of {of} patients excluded: {criterion.reason}",
@@ -197,7 +197,9 @@ def _said(criterion: _Criterion, patients: tuple[str, ...], *, of: int) -> Findi
     return warning("excluded", problem, patients=patients)
 
 
-def _unassessed(sheet: Sheet, criterion: _Criterion, stays: Sequence[bool]) -> Iterator[Finding]:
+def _find_unassessed(
+    sheet: Sheet, criterion: _Criterion, stays: Sequence[bool]
+) -> Iterator[Finding]:
     if rows := _open(criterion, stays):
         problem = Problem(
             criterion.place,

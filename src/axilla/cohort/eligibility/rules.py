@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Literal, get_args
 
 from axilla.cohort.tables.spreadsheet import Sheet
-from axilla.cohort.values.cells import UNKNOWN_WORDS, Cell, cell_in, code_of, measured
+from axilla.cohort.values.cells import UNKNOWN_WORDS, Cell, cell_in, code_of, parse_number
 from axilla.cohort.values.dates import dates_in, read_date
 from axilla.records.errors import AxillaError
 from axilla.records.findings import Finding
@@ -304,18 +304,20 @@ def _verdicts(rule: Rule, sheet: Sheet, findings: list[Finding]) -> Verdicts:
             return tuple(None if v is None else not v for v in _verdicts(inner, sheet, findings))
         case Joined(word, rules):
             parts = [_verdicts(part, sheet, findings) for part in rules]
-            return tuple(_joined(row, decisive=word == "or") for row in zip(*parts, strict=True))
+            return tuple(
+                _join_verdicts(row, decisive=word == "or") for row in zip(*parts, strict=True)
+            )
         case IsEmpty(column):
             return tuple(_empty(cell) for cell in _cells(sheet, column))
         case RuleComparison(left, sign, right):
-            return _compared(sheet, left, right, sign=sign, findings=findings)
+            return _compare_columns(sheet, left, right, sign=sign, findings=findings)
     codes = {_code(option) for option in rule.options}
     return tuple(
         None if _empty(cell) else code_of(cell.text) in codes for cell in _cells(sheet, rule.column)
     )
 
 
-def _joined(verdicts: Sequence[bool | None], *, decisive: bool) -> bool | None:
+def _join_verdicts(verdicts: Sequence[bool | None], *, decisive: bool) -> bool | None:
     if decisive in verdicts:
         return decisive
     return None if None in verdicts else not decisive
@@ -333,7 +335,7 @@ def _code(constant: Constant) -> str:
     return code_of(constant.isoformat() if isinstance(constant, date) else str(constant))
 
 
-def _compared(
+def _compare_columns(
     sheet: Sheet,
     left: RuleColumn | Constant,
     right: RuleColumn | Constant,
@@ -366,7 +368,7 @@ def _holds_dates(sheet: Sheet, *columns: RuleColumn | Constant) -> bool:
         if len(cells) > sum(day is not None for day in dates):
             return False
         texts += [cell.text for cell in cells]
-    return any(measured(text) is None for text in texts)
+    return any(parse_number(text) is None for text in texts)
 
 
 def _dates(sheet: Sheet, side: RuleColumn | Constant, findings: list[Finding]) -> Sequence[Any]:
@@ -381,7 +383,7 @@ def _numbers(sheet: Sheet, side: RuleColumn | Constant, findings: list[Finding])
     if not isinstance(side, RuleColumn):
         return [side] * len(sheet.rows)
     cells = _cells(sheet, side)
-    numbers = [None if _empty(cell) else measured(cell.text) for cell in cells]
+    numbers = [None if _empty(cell) else parse_number(cell.text) for cell in cells]
     findings += [
         cell.refuse(
             "eligibility",

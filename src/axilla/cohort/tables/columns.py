@@ -7,7 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from axilla.cohort.cohort_schema import CohortSchema
-from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, called
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, describe_column
 from axilla.cohort.values.cells import RANGES, WORDS, code_of
 from axilla.cohort.values.dates import BIRTH
 from axilla.records.errors import Problem
@@ -24,7 +24,7 @@ def check_columns(sheet: Sheet, wanted: CohortSchema, *, strict: bool) -> Iterat
     """
     if "patient_id" not in sheet.columns and "patient_id" not in wanted.columns:
         yield _missing(f"{sheet.name}, row 1", "patient_id", sheet=sheet, asked_by=sheet.name)
-    for setting, column in _asked(wanted, strict=strict):
+    for setting, column in _list_wanted_columns(wanted, strict=strict):
         # A column whose mapping names no header has been reported with the mapping.
         if column not in sheet.columns and column not in wanted.columns:
             place = f"{wanted.asked_by}, {setting}"
@@ -55,7 +55,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return by_folded[near[0]] if near else None
 
 
-def _asked(wanted: CohortSchema, *, strict: bool) -> Iterator[tuple[str, str]]:
+def _list_wanted_columns(wanted: CohortSchema, *, strict: bool) -> Iterator[tuple[str, str]]:
     for modality in IMAGE_MODALITIES:
         if modality in wanted.modalities:
             yield f"models.{modality}", modality
@@ -155,9 +155,9 @@ def translate(sheet: Sheet, wanted: CohortSchema) -> tuple[Sheet, tuple[Finding,
     if not wanted.columns and not wanted.values:
         return sheet, ()
     findings: list[Finding] = []
-    named = _renamed(sheet, _usable(sheet, wanted, findings))
+    named = _rename_headers(sheet, _usable(sheet, wanted, findings))
     meanings = _meanings(named, wanted, findings)
-    rows = tuple(_translated(row, meanings) for row in named.rows) if meanings else named.rows
+    rows = tuple(_translate_row(row, meanings) for row in named.rows) if meanings else named.rows
     return replace(named, rows=rows), tuple(findings)
 
 
@@ -181,7 +181,7 @@ def _usable(sheet: Sheet, wanted: CohortSchema, findings: list[Finding]) -> dict
     for column, header in headers.items():
         taken = column != header and column in sheet.columns and column not in columns_of
         if taken and len(columns_of[header]) == 1:
-            findings.append(_taken(sheet, wanted, column=column, header=header))
+            findings.append(_find_taken_column(sheet, wanted, column=column, header=header))
     clear = {header for header, columns in columns_of.items() if len(columns) == 1}
     return {
         column: header
@@ -194,11 +194,11 @@ def _header(sheet: Sheet, asked: str) -> str | None:
     """Return the header that is meant, also if only case, width or spaces differ."""
     if asked in sheet.columns:
         return asked
-    alike = [column for column in sheet.columns if _folded(column) == _folded(asked)]
+    alike = [column for column in sheet.columns if _fold_header(column) == _fold_header(asked)]
     return alike[0] if len(alike) == 1 else None
 
 
-def _folded(header: str) -> str:
+def _fold_header(header: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", header).casefold().split())
 
 
@@ -214,7 +214,7 @@ def _no_header(sheet: Sheet, wanted: CohortSchema, *, column: str) -> Finding:
     return error("column_missing", problem)
 
 
-def _taken(sheet: Sheet, wanted: CohortSchema, *, column: str, header: str) -> Finding:
+def _find_taken_column(sheet: Sheet, wanted: CohortSchema, *, column: str, header: str) -> Finding:
     return _refuse(
         wanted,
         f"columns.{column}",
@@ -229,7 +229,7 @@ def _refuse(wanted: CohortSchema, key: str, found: str, expected: str, remedy: s
     return error("column_mapping", Problem(place, found, expected, remedy))
 
 
-def _renamed(sheet: Sheet, headers: Mapping[str, str]) -> Sheet:
+def _rename_headers(sheet: Sheet, headers: Mapping[str, str]) -> Sheet:
     ours = {header: column for column, header in headers.items() if header != column}
     if not ours:
         return sheet
@@ -259,7 +259,7 @@ def _meanings(
         place = f"{wanted.asked_by}, cohort.values.{column}"
         findings += _contradictions(words, place=place)
         if unused := [code for code in words if code_of(code) not in found]:
-            findings.append(_unused(sheet, unused, column=column, place=place))
+            findings.append(_find_unused_mapping(sheet, unused, column=column, place=place))
         meanings[column] = {code_of(code): meaning for code, meaning in words.items()}
     return meanings
 
@@ -290,20 +290,20 @@ def _contradictions(words: Mapping[str, str], *, place: str) -> Iterator[Finding
             yield error("value_mapping", problem)
 
 
-def _unused(sheet: Sheet, unused: list[str], *, column: str, place: str) -> Finding:
+def _find_unused_mapping(sheet: Sheet, unused: list[str], *, column: str, place: str) -> Finding:
     there = list(dict.fromkeys(row.cells[column] for row in sheet.rows if row.cells[column]))
     more = [f"and {len(there) - _SHOWN} more"] if len(there) > _SHOWN else []
     problem = Problem(
         place,
         f"{', '.join(map(repr, unused))}, which no cell says",
-        f"codes of column {called(column, sheet.headers.get(column))}: "
+        f"codes of column {describe_column(column, sheet.headers.get(column))}: "
         f"{', '.join([*map(repr, there[:_SHOWN]), *more]) or 'all cells are empty'}",
         "Correct a misspelt code; a rare one may well be absent.",
     )
     return warning("value_mapping", problem)
 
 
-def _translated(row: SheetRow, meanings: Mapping[str, Mapping[str, str]]) -> SheetRow:
+def _translate_row(row: SheetRow, meanings: Mapping[str, Mapping[str, str]]) -> SheetRow:
     cells, written = dict(row.cells), dict(row.written)
     for column, words in meanings.items():
         text = cells[column]

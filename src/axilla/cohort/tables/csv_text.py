@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from axilla.cohort.tables.encoding_detection import decode_text
-from axilla.cohort.tables.table_limits import MOST_ROWS, bounded, refuse_large_file, refuse_wide
+from axilla.cohort.tables.table_limits import MOST_ROWS, limit_rows, refuse_large_file, refuse_wide
 from axilla.records.errors import CohortError, Problem
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -34,7 +34,7 @@ def csv_records(path: Path) -> list[list[str]]:
     records: list[list[str]] = []
     try:
         # Not a comprehension: an error needs the rows so far.
-        for record in bounded(reader, path.name, rows=MOST_ROWS):
+        for record in limit_rows(reader, path.name, rows=MOST_ROWS):
             records += [record]
     except csv.Error as error:
         raise CohortError(

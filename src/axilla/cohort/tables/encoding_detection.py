@@ -101,13 +101,13 @@ class DecodedText:
 
 def decode_text(content: bytes) -> DecodedText | None:
     """Return the text of a file and its encoding; None if no usual encoding fits all of it."""
-    for encoding in _marked(content):
+    for encoding in _find_marked_encodings(content):
         decoded = _decode(content, encoding)
         if decoded is None or "\0" in decoded.text:
             continue
         if not encoding.startswith("utf-16-") or re.search(r"[,;\t|].*[\r\n]", decoded.text):
             return decoded
-    if b"\0" in content or _damaged(content):
+    if b"\0" in content or _is_damaged_utf8(content):
         return None
     sample = _sample(content)
     ranked = []
@@ -129,7 +129,7 @@ def _decode(content: bytes, encoding: str) -> DecodedText | None:
         return None
 
 
-def _marked(content: bytes) -> Iterator[str]:
+def _find_marked_encodings(content: bytes) -> Iterator[str]:
     """Yield the encodings that the bytes themselves show."""
     for mark, encoding in _BOMS:
         if content.startswith(mark):
@@ -143,7 +143,7 @@ def _marked(content: bytes) -> Iterator[str]:
         yield from ("utf-16-le", "utf-16-be") if high >= low else ("utf-16-be", "utf-16-le")
 
 
-def _damaged(content: bytes) -> bool:
+def _is_damaged_utf8(content: bytes) -> bool:
     """Whether almost all of it is UTF-8: then the rest is damage, and not to be read as letters."""
     good = _MANY.findall(content)
     bad = sum(byte >= 0x80 for byte in content) - sum(map(len, good))  # noqa: PLR2004 - no ASCII

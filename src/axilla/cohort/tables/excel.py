@@ -21,7 +21,7 @@ from axilla.cohort.tables.table_limits import (
     MOST_BYTES,
     MOST_CELLS,
     MOST_WORKBOOK_ROWS,
-    bounded,
+    limit_rows,
     too_large,
 )
 from axilla.records.errors import CohortError, Problem
@@ -86,7 +86,7 @@ def _read(path: Path) -> tuple[list[list[str]], _Layout]:
         sheets = [sheet for sheet in reader.wb.worksheets if sheet.sheet_state == "visible"]
         sheet = (sheets or reader.wb.worksheets)[0]
         sheet.reset_dimensions()  # some programs write a wrong table size
-        rows = bounded(sheet.iter_rows(), path.name, rows=MOST_WORKBOOK_ROWS)
+        rows = limit_rows(sheet.iter_rows(), path.name, rows=MOST_WORKBOOK_ROWS)
         records = [[_text(cell) for cell in row] for row in rows]
         targets = {about.name: rel.target for about, rel in reader.parser.find_sheets()}
         with reader.archive.open(targets[sheet.title]) as source:

@@ -41,10 +41,10 @@ class Sheet:
     def place(self, column: str, row: SheetRow | None = None) -> str:
         """Name a column, or one of its cells, as messages do: with the table's own header too."""
         where = f"{self.name}, row {row.number}" if row else self.name
-        return f"{where}, column {called(column, self.headers.get(column))}"
+        return f"{where}, column {describe_column(column, self.headers.get(column))}"
 
 
-def called(column: str, header: str | None) -> str:
+def describe_column(column: str, header: str | None) -> str:
     """Name a column as messages do: her2 ('HER2状态')."""
     return f"{column} ({header!r})" if header and header != column else column
 
@@ -79,7 +79,7 @@ def read_sheet(path: Path) -> Sheet:
 
 
 def _sheet(name: str, raw: Sequence[Sequence[str]]) -> Sheet:
-    records = [[_trimmed(cell) for cell in record] for record in raw]
+    records = [[_trim(cell) for cell in record] for record in raw]
     refuse_wide(records, name)
     filled = [(n, record) for n, record in enumerate(records, start=1) if any(record)]
     if not filled or filled[0][0] != 1:
@@ -113,7 +113,7 @@ def column_letters(number: int) -> str:
     return letters
 
 
-def _trimmed(cell: str) -> str:
+def _trim(cell: str) -> str:
     """Return the cell without blanks around it, of full and of no width too."""
     return cell.strip().strip(_BLANK).strip()
 

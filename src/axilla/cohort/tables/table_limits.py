@@ -26,7 +26,7 @@ def refuse_large_file(path: Path) -> None:
         raise too_large(path.name, f"more than {MOST_BYTES // 1_000_000} MB")
 
 
-def bounded(records: Iterable[Record], name: str, *, rows: int) -> Iterator[Record]:
+def limit_rows(records: Iterable[Record], name: str, *, rows: int) -> Iterator[Record]:
     """Yield at most `rows` rows, `MOST_CELLS` cells in all; raise `CohortError` if there are more.
 
     Nothing beyond them is read.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from axilla.cohort.cohort_schema import CohortSchema
-from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, called
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, describe_column
 from axilla.cohort.values.cells import UNKNOWN_WORDS, as_number, name_of
 from axilla.cohort.values.dates import BIRTH, DATES, dates_in
 from axilla.records.errors import Problem
@@ -35,7 +35,7 @@ def with_ages(sheet: Sheet, wanted: CohortSchema) -> tuple[Sheet, tuple[Finding,
     ages = [_plain(row.cells[AGE]) for row in sheet.rows] if AGE in sheet.columns else None
     if BIRTH not in sheet.columns:
         return (_with_column(sheet, ages, header=None) if ages else sheet), ()
-    counted = _counted(sheet, findings)
+    counted = _compute_ages(sheet, findings)
     if ages is None:
         header = sheet.headers.get(BIRTH, BIRTH)
         completed = _with_column(sheet, [_text(n) for n in counted], header=header)
@@ -64,7 +64,7 @@ def _text(years: int | None) -> str:
     return "" if years is None else str(years)
 
 
-def _counted(sheet: Sheet, findings: list[Finding]) -> list[int | None]:
+def _compute_ages(sheet: Sheet, findings: list[Finding]) -> list[int | None]:
     """Return every row's age by its date of birth, None where it cannot be counted."""
     present = [column for column in DATES if column in sheet.columns]
     if not present:
@@ -136,7 +136,7 @@ def _with_column(sheet: Sheet, ages: Sequence[str], *, header: str | None) -> Sh
             written.setdefault(AGE, own)
         rows.append(SheetRow(row.number, {**row.cells, AGE: age}, written))
     columns = sheet.columns if AGE in sheet.columns else (*sheet.columns, AGE)
-    headers = {**sheet.headers, AGE: called(BIRTH, header)} if header else sheet.headers
+    headers = {**sheet.headers, AGE: describe_column(BIRTH, header)} if header else sheet.headers
     return replace(sheet, columns=columns, rows=tuple(rows), headers=headers)
 
 

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from axilla.cohort.cohort_schema import ClinicalKind
-from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, called
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, describe_column
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, error
 from axilla.records.patients import ClinicalValue
@@ -49,7 +49,7 @@ class Cell:
     @property
     def place(self) -> str:
         """Name the cell as messages do."""
-        return f"{self.table}, row {self.row}, column {called(self.column, self.header)}"
+        return f"{self.table}, row {self.row}, column {describe_column(self.column, self.header)}"
 
     @property
     def found(self) -> str:
@@ -110,7 +110,7 @@ def as_number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def measured(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
     """Return the number that the text spells, also with a percent sign: 30 for 30 %."""
     return as_number(unicodedata.normalize("NFKC", text).removesuffix("%").rstrip())
 
@@ -121,7 +121,7 @@ def number_in(
     """Return the cell's number, None if it is empty, or why it is not between `low` and `high`."""
     if not cell.text:
         return None
-    number = measured(cell.text)
+    number = parse_number(cell.text)
     if number is not None and low <= number <= high:
         return number
     limits = f" from {low:g} to {high:g}" if math.isfinite(low) else ""

@@ -87,7 +87,7 @@ def dates_in(sheet: Sheet, column: str) -> tuple[tuple[date | None, ...], tuple[
     return tuple(dates), tuple(findings)
 
 
-def quoted(cell: Cell) -> str:
+def quote_date(cell: Cell) -> str:
     """Quote a cell; of a birth date only its form, as the date itself stays in the table."""
     if cell.column != BIRTH:
         return cell.found
@@ -127,7 +127,7 @@ def _date(year: int, month: int, day: int) -> date | None:
 
 def _no_date(cell: Cell) -> Finding:
     return cell.refuse(
-        "unknown_value", f"a date such as {_FORMS}, or an empty cell", found=quoted(cell)
+        "unknown_value", f"a date such as {_FORMS}, or an empty cell", found=quote_date(cell)
     )
 
 
@@ -137,7 +137,7 @@ def _on_order(
     if not doubtful:
         return
     first = doubtful[0]
-    found = f"{quoted(first)} in row {first.row}"
+    found = f"{quote_date(first)} in row {first.row}"
     if len(doubtful) > 1:
         found += f" and {len(doubtful) - 1} more that could be day/month or month/day"
     if both:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from axilla.cohort.cohort_schema import CohortSchema
 from axilla.cohort.tables.spreadsheet import Sheet, SheetRow
-from axilla.cohort.values.cells import UNKNOWN_WORDS, cell_in, measured, name_of
+from axilla.cohort.values.cells import UNKNOWN_WORDS, cell_in, name_of, parse_number
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, error, warning
 
@@ -105,7 +105,7 @@ def _score(text: str) -> int | None:
 
 
 def _ki67_group(cells: Mapping[str, str]) -> str:
-    share = measured(cells["ki67"])
+    share = parse_number(cells["ki67"])
     if share is None or not 0 <= share <= _PERCENT:
         return ""
     return "positive" if share >= KI67_POSITIVE_PERCENT else "negative"
@@ -170,10 +170,10 @@ def _unread_scores(sheet: Sheet) -> Iterator[Finding]:
 def _unread_ki67(sheet: Sheet, *, said_anyway: bool) -> Iterator[Finding]:
     cells = [cell_in(sheet, row, "ki67") for row in sheet.rows]
     filled = [cell for cell in cells if cell.text.casefold() not in UNKNOWN_WORDS]
-    shares = [share for cell in filled if (share := measured(cell.text)) is not None]
+    shares = [share for cell in filled if (share := parse_number(cell.text)) is not None]
     if not said_anyway:
         for cell in filled:
-            if (share := measured(cell.text)) is None or not 0 <= share <= _PERCENT:
+            if (share := parse_number(cell.text)) is None or not 0 <= share <= _PERCENT:
                 yield cell.refuse("unknown_value", "a percentage from 0 to 100, or an empty cell")
     plain = not any("%" in cell.text for cell in filled)
     fractions = shares and max(shares) <= 1 and any(0 < share < 1 for share in shares)

@@ -8,7 +8,7 @@ from axilla.cohort.cohort_schema import CohortSchema
 from axilla.cohort.patient_row import RowContent
 from axilla.cohort.tables.columns import nearest
 from axilla.cohort.tables.spreadsheet import Sheet
-from axilla.cohort.values.cells import UNKNOWN_WORDS, WORDS, measured
+from axilla.cohort.values.cells import UNKNOWN_WORDS, WORDS, parse_number
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, error
 from axilla.records.patients import ClinicalValue
@@ -78,7 +78,7 @@ def _not_numeric(sheet: Sheet, wanted: CohortSchema, *, column: str) -> Iterator
     texts = [
         (text, row.number)
         for text, row in zip(_cells(sheet, column), sheet.rows, strict=True)
-        if text and measured(text) is None
+        if text and parse_number(text) is None
     ]
     if not kind and texts:
         more = f" and {len(texts) - 1} more cells" if texts[1:] else ""
@@ -109,7 +109,7 @@ def _cells(sheet: Sheet, column: str) -> list[str]:
 
 
 def _values(cells: Sequence[str], column: str) -> Sequence[ClinicalValue]:
-    numbers = [measured(text) for text in cells]
+    numbers = [parse_number(text) for text in cells]
     if all(text == "" or n is not None for text, n in zip(cells, numbers, strict=True)):
         return numbers
     return _texts(cells, column)

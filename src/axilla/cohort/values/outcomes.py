@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from axilla.cohort.cohort_schema import CohortSchema
 from axilla.cohort.tables.columns import nearest
-from axilla.cohort.tables.spreadsheet import Sheet, called
+from axilla.cohort.tables.spreadsheet import Sheet, describe_column
 from axilla.cohort.values.cells import code_of
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, error, warning
@@ -39,7 +39,7 @@ def check_outcome(sheet: Sheet, wanted: CohortSchema, *, strict: bool) -> Iterat
         problem = Problem(
             f"{wanted.asked_by}, study.positive",
             repr(wanted.positive),
-            f"a value of column {_called(sheet, wanted.outcome)}: {_listed(found)}",
+            f"a value of column {_describe_outcome(sheet, wanted.outcome)}: {_list_values(found)}",
             f"Did you mean {near}?" if near else "Write the value that means positive.",
         )
         yield error("outcome", problem)
@@ -49,9 +49,9 @@ def check_outcome(sheet: Sheet, wanted: CohortSchema, *, strict: bool) -> Iterat
             f"Correct the cells, or give each code its meaning in [cohort.values] "
             f"{wanted.outcome}; leave an unknown outcome empty."
         )
-        yield error("outcome", Problem(place, _listed(found), expected, remedy))
+        yield error("outcome", Problem(place, _list_values(found), expected, remedy))
     elif strict and len(found) < _CLASSES:
-        seen = f"only {_listed(found)}" if found else "no value"
+        seen = f"only {_list_values(found)}" if found else "no value"
         expected = f"{wanted.positive!r} and one other value, each in several patients"
         remedy = "A study needs patients with and without the outcome."
         yield error("outcome", Problem(place, seen, expected, remedy))
@@ -72,8 +72,8 @@ def check_reader(sheet: Sheet, wanted: CohortSchema, *, strict: bool) -> Iterato
     found = _codes(sheet, column=wanted.reader)
     absent = [code for code in wanted.reader_positive if code_of(code) not in found]
     place = f"{wanted.asked_by}, reader.positive"
-    values = _listed(found) or "all empty"
-    expected = f"values of column {_called(sheet, wanted.reader)}: {values}"
+    values = _list_values(found) or "all empty"
+    expected = f"values of column {_describe_outcome(sheet, wanted.reader)}: {values}"
     if absent and (strict or found):
         kind = error if strict and len(absent) == len(wanted.reader_positive) else warning
         listed = ", ".join(map(repr, absent))
@@ -81,8 +81,8 @@ def check_reader(sheet: Sheet, wanted: CohortSchema, *, strict: bool) -> Iterato
         yield kind("reader_code", Problem(place, listed, expected, remedy))
 
 
-def _called(sheet: Sheet, column: str) -> str:
-    return called(column, sheet.headers.get(column))
+def _describe_outcome(sheet: Sheet, column: str) -> str:
+    return describe_column(column, sheet.headers.get(column))
 
 
 def _texts(sheet: Sheet, *, column: str | None) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def _codes(sheet: Sheet, *, column: str | None) -> dict[str, str]:
     return found
 
 
-def _listed(found: dict[str, str]) -> str:
+def _list_values(found: dict[str, str]) -> str:
     spellings = [repr(text) for text in found.values()]
     rest = [f"and {len(spellings) - _SHOWN} more"] if len(spellings) > _SHOWN else []
     return ", ".join([*spellings[:_SHOWN], *rest])

@@ -62,7 +62,9 @@ def agreement_table(ratings: pd.DataFrame) -> pd.DataFrame:
                 rows += [(*place, *row) for row in _prevalence(part, question)]
                 rows += [(*place, *row) for row in _agreement(part, question)]
         repeated = ratings[ratings["modality"] == modality]
-        rows += [(modality, ALL, "present", "repeatability", *row) for row in _repeated(repeated)]
+        rows += [
+            (modality, ALL, "present", "repeatability", *row) for row in _measure_repeats(repeated)
+        ]
     return pd.DataFrame(rows, columns=list(AGREEMENT))
 
 
@@ -104,7 +106,7 @@ def _interval(
     return agreement_interval(coefficient, clusters=clusters)
 
 
-def _repeated(ratings: pd.DataFrame) -> Iterator[tuple[object, ...]]:
+def _measure_repeats(ratings: pd.DataFrame) -> Iterator[tuple[object, ...]]:
     """Yield how often a reader answers the second showing of a case as the first."""
     for reader, own in ratings.groupby("reader", sort=True):
         twice = paired_showings(own).dropna(subset=["present_real", "present_decoy"])

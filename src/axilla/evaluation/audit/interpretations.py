@@ -116,9 +116,9 @@ def readings_of(columns: Sequence[str]) -> tuple[Interpretation, ...]:
     orders = [
         order
         for order in permutations(figures)
-        if len(figures) <= _MOST_PERMUTED or _displaced(order, figures) <= 2  # noqa: PLR2004
+        if len(figures) <= _MOST_PERMUTED or _count_displaced(order, figures) <= 2  # noqa: PLR2004
     ]
-    kinds = [min(3, _displaced(order, figures)) for order in orders]
+    kinds = [min(3, _count_displaced(order, figures)) for order in orders]
     shares = {0: _AS_PRINTED, 2: _ONE_SWAP, 3: _OTHER_ORDER}
     total = sum(shares[kind] for kind in set(kinds))
     found = []
@@ -130,7 +130,7 @@ def readings_of(columns: Sequence[str]) -> tuple[Interpretation, ...]:
     return tuple(found)
 
 
-def _displaced(order: Sequence[str], figures: Sequence[str]) -> int:
+def _count_displaced(order: Sequence[str], figures: Sequence[str]) -> int:
     return sum(a != b for a, b in zip(order, figures, strict=True))
 
 

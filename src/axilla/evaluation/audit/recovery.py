@@ -94,10 +94,10 @@ def slip_between(printed: Printed, expected: Printed) -> str | None:
     differing = [k for k, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
     if len(differing) == 1:
         return _ONE_DIGIT
-    return _TRANSPOSED if _transposed(one, other, differing) else None
+    return _TRANSPOSED if _is_transposition(one, other, differing) else None
 
 
-def _transposed(one: str, other: str, differing: Sequence[int]) -> bool:
+def _is_transposition(one: str, other: str, differing: Sequence[int]) -> bool:
     """Tell whether the only difference is that two neighbours changed places."""
     neighbours = [(a, b) for a, b in pairwise(differing) if b == a + 1]
     if len(differing) != len(("first", "second")) or not neighbours:
@@ -198,11 +198,11 @@ def recover(
         pair
         for model, (ties, matrices) in zip(models, tied, strict=True)
         if ties == 1
-        for pair in _explained(model, *matrices[0], reading=reading)
+        for pair in _list_explained_figures(model, *matrices[0], reading=reading)
     ]
     halves, told_by = halves_of(certain, rounding=reading.rounding)
     found = tuple(
-        _recovered(model, mine, reading=reading, halves=halves)
+        _recover_model(model, mine, reading=reading, halves=halves)
         for model, mine in zip(models, tied, strict=True)
     )
     return found, halves, told_by
@@ -222,7 +222,7 @@ def complete_sets(
     return len(pairs), tuple(sets)
 
 
-def _explained(
+def _list_explained_figures(
     model: ReportedModel, counts: Counts, explained: BoolArray, *, reading: Interpretation
 ) -> list[tuple[Fraction, Printed]]:
     """Return the exact value and the print of every figure that a matrix explains."""
@@ -234,7 +234,7 @@ def _explained(
     return pairs
 
 
-def _recovered(
+def _recover_model(
     model: ReportedModel, tied: Tied, *, reading: Interpretation, halves: Halves
 ) -> Recovered:
     ties, matrices = tied

@@ -116,7 +116,7 @@ def read_reported(path: Path) -> ReportedTable:
                    for name, column in known.items() if name in (*FIGURES, "auc")}  # fmt: skip
         problems += [found for found in numbers.values() if isinstance(found, Problem)]
         cells.append({k: found for k, found in numbers.items() if isinstance(found, Decimal)})
-    problems += _repeated(sheet.name, sheet.rows, known=known)
+    problems += _find_repeated_columns(sheet.name, sheet.rows, known=known)
     if problems:
         raise ConfigError(problems)
     tables = [row.cells[known["table"]] if "table" in known else "" for row in sheet.rows]
@@ -212,7 +212,7 @@ def _decimals(share: Decimal) -> int:
     return max(0, -int(share.as_tuple().exponent))
 
 
-def _repeated(
+def _find_repeated_columns(
     table: str, rows: Sequence[SheetRow], *, known: Mapping[str, str]
 ) -> Iterator[Problem]:
     seen: dict[tuple[str, ...], int] = {}

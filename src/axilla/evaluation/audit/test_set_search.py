@@ -68,8 +68,8 @@ def _promising(
     windows: Windows, *, sizes: IntArray, positives: int | None
 ) -> tuple[IntArray, IntArray]:
     all_positives = np.arange(1, sizes.max()) if positives is None else np.array([positives])
-    by_size = _shared(windows, "accuracy", sizes) - np.log10(sizes)
-    by_positives = _shared(windows, "recall", all_positives)
+    by_size = _score_shared_denominators(windows, "accuracy", sizes) - np.log10(sizes)
+    by_positives = _score_shared_denominators(windows, "recall", all_positives)
     most = max(_AXIS, _AXIS_OF_ONE // len(windows.shown))
     rows = _best(by_size, most=most if "accuracy" in windows.figures else None)
     columns = _best(by_positives, most=most if "recall" in windows.figures else None)
@@ -78,7 +78,9 @@ def _promising(
     ranks = by_size[rows, None] + by_positives[columns] - np.log10(n)
     if "specificity" in windows.figures:
         negatives = np.where(possible, n - p, 1)
-        ranks += _shared(windows, "specificity", np.arange(negatives.max() + 1))[negatives]
+        ranks += _score_shared_denominators(windows, "specificity", np.arange(negatives.max() + 1))[
+            negatives
+        ]
     ranks = np.where(possible, ranks, -np.inf).ravel()
     wanted = np.clip(_MOST_SCORED // len(windows.shown) ** 2, _FEWEST_SCORED, _MOST_SCORED)
     wanted = min(int(wanted), int(possible.sum()))
@@ -94,7 +96,7 @@ def _best(ranks: FloatArray, *, most: int | None) -> IntArray:
     return np.argpartition(-ranks, most)[:most]
 
 
-def _shared(windows: Windows, figure: str, denominators: IntArray) -> FloatArray:
+def _score_shared_denominators(windows: Windows, figure: str, denominators: IntArray) -> FloatArray:
     """Return the evidence of one figure of all models for each shared denominator; 0 without it."""
     if figure not in windows.figures:
         return np.zeros(len(denominators))
@@ -172,7 +174,7 @@ def _heaviest(windows: Windows, n: IntArray, *, positives: IntArray) -> FloatArr
     heaviest = _lone(windows, n, positives=positives)
     equations = _equations(windows, n, positives=positives)
     for pair in combinations(range(len(windows.figures)), 2):
-        solved_tp, fp_given = _solved(equations, pair)
+        solved_tp, fp_given = _solve_pair(equations, pair)
         tp = np.rint(solved_tp).clip(0, positives[:, None])
         fp = np.rint(fp_given(tp)).clip(0, (n - positives)[:, None])
         matrix = _cells(tp, fp, n=n, positives=positives)
@@ -202,7 +204,7 @@ def _lone(windows: Windows, n: IntArray, *, positives: IntArray) -> FloatArray:
     return weights
 
 
-def _solved(
+def _solve_pair(
     equations: tuple[FloatArray, FloatArray, FloatArray], pair: tuple[int, int]
 ) -> tuple[FloatArray, Callable[[FloatArray], FloatArray]]:
     """Return the TP that solves two equations, and the FP that solves the steeper one, given TP."""
@@ -308,8 +310,10 @@ def search(
     constant = _log10_sum(-np.log10(sizes))
     offsets = [np.log10(reading.prior) - constant for reading in readings]
     scores = [found.scores + offset for found, offset in zip(lists, offsets, strict=True)]
-    chosen = _chosen(scores, readings=readings)
-    weighed = [_weighed(models, readings[r], lists[r], at=k, offset=offsets[r]) for r, k in chosen]
+    chosen = _choose_candidates(scores, readings=readings)
+    weighed = [
+        _weigh_candidate(models, readings[r], lists[r], at=k, offset=offsets[r]) for r, k in chosen
+    ]
     rest = [np.delete(mine, [k for q, k in chosen if q == r]) for r, mine in enumerate(scores)]
     total = _log10_sum(np.concatenate([*rest, np.array([score for score, _ in weighed])]))
     weighed.sort(key=lambda pair: -pair[0])
@@ -321,7 +325,7 @@ def search(
     )
 
 
-def _chosen(
+def _choose_candidates(
     scores: Sequence[FloatArray], *, readings: Sequence[Interpretation]
 ) -> list[tuple[int, int]]:
     """Return which to weigh as (reading, place): the best of all, and of each order of columns."""
@@ -339,7 +343,7 @@ def _chosen(
     return list(dict.fromkeys([*chosen, *orders]))
 
 
-def _weighed(
+def _weigh_candidate(
     models: Sequence[ReportedModel],
     reading: Interpretation,
     found: Shortlist,

@@ -46,7 +46,7 @@ def calibration_intercept(
     (n,) numbers from 0. It is the intercept of a logistic regression whose slope is held at 1:
     above 0 risks are too low, below 0 too high. NaN with one class in a repeat.
     """
-    return _estimated("offset logistic", _intercept, labels, probabilities, clusters=clusters)
+    return _estimate("offset logistic", _intercept, labels, probabilities, clusters=clusters)
 
 
 def calibration_slope(
@@ -57,7 +57,7 @@ def calibration_slope(
     Shapes as in `calibration_intercept`. Below 1, risks are too extreme (overfitting). NaN in a
     repeat of one class, of equal probabilities, or whose classes the probabilities separate.
     """
-    return _estimated("logistic recalibration", _slope, labels, probabilities, clusters=clusters)
+    return _estimate("logistic recalibration", _slope, labels, probabilities, clusters=clusters)
 
 
 def expected_calibration_error(
@@ -83,7 +83,7 @@ def expected_calibration_error(
     return np.where(everyone > 0, gaps / np.where(everyone > 0, everyone, 1.0), np.nan)
 
 
-def _estimated(
+def _estimate(
     name: str,
     fit: _Fit,
     labels: ArrayLike,

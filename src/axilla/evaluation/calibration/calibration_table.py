@@ -55,7 +55,7 @@ def smooth_outcomes(
     bounds = [
         wilson(value, 1 / float((row**2).sum()))
         if alone
-        else _clustered(value, row, residual=residual, clusters=clusters)
+        else _clustered_interval(value, row, residual=residual, clusters=clusters)
         for value, row in zip(observed, weights, strict=True)
     ]
     low, high = np.array(bounds).T
@@ -81,7 +81,7 @@ def _weights(distance: FloatArray, *, size: int) -> FloatArray:
     return np.asarray(kernel * (second - first * distance) / spread)
 
 
-def _clustered(
+def _clustered_interval(
     value: float, weights: FloatArray, *, residual: FloatArray, clusters: IntArray
 ) -> tuple[float, float]:
     informing = len(np.unique(clusters[weights != 0]))

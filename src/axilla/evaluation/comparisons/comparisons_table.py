@@ -18,7 +18,7 @@ from axilla.evaluation.comparisons.paired_tests import (
 )
 from axilla.evaluation.comparisons.planned_comparisons import PlannedComparison, planned_contests
 from axilla.evaluation.evaluation_inputs import EvaluationInputs
-from axilla.evaluation.intervals.confidence_intervals import Resampled, bca_intervals, resampled
+from axilla.evaluation.intervals.confidence_intervals import Resampled, bca_intervals, resample
 from axilla.evaluation.metrics.weighted_metrics import metrics_of
 from axilla.evaluation.prediction_arrays import ModelPredictions
 from axilla.records.table_columns import COMPARISONS
@@ -111,7 +111,7 @@ class _Draws:
                 if everyone <= set(model.patients)
             ]
             rng = self.rng("comparisons", *patients)
-            sample = resampled(
+            sample = resample(
                 metrics_of(models, BOOTSTRAPPED), clusters=models[0].n_clusters, rng=rng
             )
             self._made[patients] = [model.model for model in models], sample
@@ -121,7 +121,7 @@ class _Draws:
 def _rows(
     contest: PlannedComparison, first: ModelPredictions, second: ModelPredictions, draws: _Draws
 ) -> Iterator[tuple[object, ...]]:
-    one, other = _paired(first, second)
+    one, other = _pair_predictions(first, second)
     if len(one.patients) < _FEWEST or len(one.probabilities) != len(other.probabilities):
         return
     for test, difference in _tests(one, other, draws):
@@ -133,7 +133,7 @@ def _rows(
         )
 
 
-def _paired(
+def _pair_predictions(
     one: ModelPredictions, other: ModelPredictions
 ) -> tuple[ModelPredictions, ModelPredictions]:
     if one.patients == other.patients:
@@ -155,16 +155,16 @@ def _tests(
     if with_reader and one.kind != other.kind:
         for name, at in _MATCHED.items():
             rng = draws.rng(name, one.model, other.model)
-            (matched,) = _bootstrapped(matched_difference(one, other, at=at, rng=rng), one)
+            (matched,) = _bootstrap_differences(matched_difference(one, other, at=at, rng=rng), one)
             yield name, matched
     names = _OF_CALLS if with_reader else BOOTSTRAPPED
-    differences = _bootstrapped(draws.difference(one, other), one)
+    differences = _bootstrap_differences(draws.difference(one, other), one)
     for name, difference in zip(BOOTSTRAPPED, differences, strict=True):
         if name in names:
             yield f"bootstrap_{name}", difference
 
 
-def _bootstrapped(sample: Resampled, model: ModelPredictions) -> list[Difference]:
+def _bootstrap_differences(sample: Resampled, model: ModelPredictions) -> list[Difference]:
     intervals = bca_intervals(sample)
     unit = "paired cluster bootstrap" if model.clustered else "paired bootstrap"
     return [

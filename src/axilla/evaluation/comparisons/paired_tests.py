@@ -21,7 +21,7 @@ from axilla.evaluation.intervals.confidence_intervals import (
     Interval,
     Resampled,
     no_interval,
-    resampled,
+    resample,
     t_quantile,
     wilson,
 )
@@ -88,7 +88,7 @@ def _of_influences(
     method = "DeLong clustered by group (Obuchowski 1997), t" if model.clustered else "DeLong"
     method += about
     if np.isnan(estimate):
-        return _undecided(estimate, method, reason="one class only")
+        return _make_undefined(estimate, method, reason="one class only")
     change = influences[0].per_patient - influences[1].per_patient
     if np.abs(change).max() < _NEGLIGIBLE and abs(estimate) < _NEGLIGIBLE:
         return _same(method)
@@ -96,15 +96,15 @@ def _of_influences(
     if not variance > _NEGLIGIBLE_VARIANCE:
         few = np.isnan(variance)
         reason = "fewer than two groups of a class" if few else "the difference does not vary"
-        return _undecided(estimate, method, reason=reason)
+        return _make_undefined(estimate, method, reason=reason)
     if model.clustered:
         freedom = degrees_of_freedom(change, labels, clusters=clusters)
-        return _tested(estimate, variance, method, freedom=freedom)
-    tested = _tested(estimate, variance, method)
-    return replace(tested, interval=_joined(influences, model, method=method))
+        return _test_difference(estimate, variance, method, freedom=freedom)
+    tested = _test_difference(estimate, variance, method)
+    return replace(tested, interval=_join_influences(influences, model, method=method))
 
 
-def _joined(
+def _join_influences(
     influences: Sequence[AucInfluence], model: ModelPredictions, *, method: str
 ) -> Interval:
     labels = model.labels
@@ -152,7 +152,7 @@ def share_difference(one: ModelPredictions, other: ModelPredictions, *, name: Sh
     asked = one.cells @ among > 0
     right_one, right_other = one.cells @ counted * asked, other.cells @ counted * asked
     if not asked.any(axis=1).all():
-        return _undecided(np.nan, "McNemar exact", reason="nobody to count among")
+        return _make_undefined(np.nan, "McNemar exact", reason="nobody to count among")
     if one.clustered or len(one.calls) > 1:
         return _between_groups(right_one - right_other, asked, one)
     in_question = asked[0]
@@ -201,14 +201,14 @@ def _between_groups(
     if not change.any():
         return _same(method)
     if groups < FEWEST:
-        return _undecided(estimate, method, reason="fewer than two groups")
+        return _make_undefined(estimate, method, reason="fewer than two groups")
     variance = float((np.bincount(model.clusters, influence) ** 2).sum() * groups / (groups - 1))
     if not variance > _NEGLIGIBLE_VARIANCE:
-        return _undecided(estimate, method, reason="the difference does not vary")
-    return _tested(estimate, variance, method, freedom=groups - 1)
+        return _make_undefined(estimate, method, reason="the difference does not vary")
+    return _test_difference(estimate, variance, method, freedom=groups - 1)
 
 
-def _tested(
+def _test_difference(
     estimate: float, variance: float, method: str, *, freedom: float | None = None
 ) -> Difference:
     statistic = estimate / variance**0.5
@@ -225,7 +225,7 @@ def _same(method: str) -> Difference:
     return Difference(0.0, Interval(0.0, 0.0, f"{method}; no patient differs"), 0.0, 1.0)
 
 
-def _undecided(estimate: float, method: str, *, reason: str) -> Difference:
+def _make_undefined(estimate: float, method: str, *, reason: str) -> Difference:
     return Difference(estimate, no_interval(method, reason=reason), np.nan, np.nan)
 
 
@@ -259,7 +259,7 @@ def matched_difference(
         ]
         return np.asarray(np.mean(gains, axis=0))[:, None]
 
-    return resampled(statistic, clusters=model.n_clusters, rng=rng, draws=draws)
+    return resample(statistic, clusters=model.n_clusters, rng=rng, draws=draws)
 
 
 def _gain(

@@ -67,7 +67,9 @@ def paired_share_difference(
     worth = spread / variance if shows else float(groups)
     quantile = t_quantile(groups - 1) if shows else NORMAL_QUANTILE
     low, high = (2 * bound - 1 for bound in wilson(share, worth, quantile=quantile))
-    return Difference(mean, Interval(low, high, method), float(totals.sum()), _flipped(totals, rng))
+    return Difference(
+        mean, Interval(low, high, method), float(totals.sum()), _sign_flip_p(totals, rng)
+    )
 
 
 def separate_share_difference(
@@ -107,7 +109,7 @@ def separate_share_difference(
     return Difference(one[0] - other[0], interval, seen, p)
 
 
-def _flipped(totals: FloatArray, rng: Generator) -> float:
+def _sign_flip_p(totals: FloatArray, rng: Generator) -> float:
     """Two-sided p of the sum of cluster totals when each could have had the other sign."""
     differing = totals[np.abs(totals) > _ROUNDING]
     if not len(differing):

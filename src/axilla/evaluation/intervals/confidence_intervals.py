@@ -73,7 +73,7 @@ def no_interval(method: str, *, reason: str) -> Interval:
     return Interval(np.nan, np.nan, f"{method}; no interval: {reason}")
 
 
-def extended(method: str, addition: str) -> str:
+def extend_method(method: str, addition: str) -> str:
     """Add to the name of a method, before the reason why it gave no interval."""
     name, separator, reason = method.partition(";")
     return f"{name}{addition}{separator}{reason}"
@@ -141,10 +141,10 @@ def cluster_bootstrap(
     tenth of them, fewer than two clusters, or draws that never vary there is no interval.
     Source: Efron, JASA 1987;82:171; Field & Welsh, JRSS B 2007;69:369 (whole clusters).
     """
-    return bca_intervals(resampled(statistic, clusters=clusters, rng=rng, draws=draws))
+    return bca_intervals(resample(statistic, clusters=clusters, rng=rng, draws=draws))
 
 
-def resampled(
+def resample(
     statistic: Statistic, *, clusters: int, rng: Generator, draws: int = DRAWS
 ) -> Resampled:
     """Return statistics of the sample, of samples drawn from it, and without each cluster."""

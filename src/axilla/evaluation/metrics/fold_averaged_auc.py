@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from axilla.evaluation.intervals.confidence_intervals import Interval, extended
+from axilla.evaluation.intervals.confidence_intervals import Interval, extend_method
 from axilla.evaluation.metrics.delong import AucInfluence, auc_influence, interval_of_influence
 
 FloatArray = NDArray[np.float64]
@@ -62,4 +62,4 @@ def fold_averaged_auc(
     """Return the mean of the folds' AUCs with its 95 % interval; shapes as in `fold_average`."""
     mean = fold_average(labels, scores, folds)
     interval = interval_of_influence(mean.influence, labels, clusters=clusters)
-    return mean.influence.auc, replace(interval, method=extended(interval.method, mean.about))
+    return mean.influence.auc, replace(interval, method=extend_method(interval.method, mean.about))

@@ -20,7 +20,7 @@ from axilla.evaluation.intervals.confidence_intervals import (
     Interval,
     cluster_bootstrap,
     effective_sample,
-    extended,
+    extend_method,
     no_interval,
     wilson,
 )
@@ -71,7 +71,7 @@ def metrics_of_predictions(
     found = _of_calls(predictions) | {"auc": _auc(predictions, predictions.probabilities)}
     if predictions.kind != "reader":
         found |= _of_probabilities(predictions)
-    found |= _bootstrapped(predictions, rng=rng)
+    found |= _bootstrap_metrics(predictions, rng=rng)
     return [
         (name, _estimate(predictions, *found[name]))
         for name in (*THRESHOLD_METRICS, *RANKING_METRICS)
@@ -120,7 +120,9 @@ def _estimate(predictions: ModelPredictions, value: float, interval: Interval) -
         high=interval.high,
         n=len(predictions.labels),
         n_positive=int(predictions.labels.sum()),
-        method=extended(interval.method, f", mean of {repeats} repeats" if repeats > 1 else ""),
+        method=extend_method(
+            interval.method, f", mean of {repeats} repeats" if repeats > 1 else ""
+        ),
     )
 
 
@@ -135,7 +137,7 @@ def _f1(predictions: ModelPredictions) -> tuple[float, Interval]:
     value = float(f1_of_jaccard(jaccard).mean())
     interval = _wilson(predictions, value / (2 - value), name="jaccard")
     low, high = (float(f1_of_jaccard(bound)) for bound in (interval.low, interval.high))
-    return value, Interval(low, high, extended(interval.method, " of TP/(TP+FP+FN)"))
+    return value, Interval(low, high, extend_method(interval.method, " of TP/(TP+FP+FN)"))
 
 
 def _wilson(predictions: ModelPredictions, value: float, *, name: str) -> Interval:
@@ -158,10 +160,10 @@ def _auc(
 ) -> tuple[float, Interval]:
     clusters = predictions.clusters
     value, interval = auc_interval(predictions.labels, scores, clusters=clusters)
-    return value, Interval(interval.low, interval.high, extended(interval.method, suffix))
+    return value, Interval(interval.low, interval.high, extend_method(interval.method, suffix))
 
 
-def _bootstrapped(predictions: ModelPredictions, *, rng: Generator) -> Found:
+def _bootstrap_metrics(predictions: ModelPredictions, *, rng: Generator) -> Found:
     names = _BOOTSTRAPPED[:1] if predictions.kind == "reader" else _BOOTSTRAPPED
     statistic = metrics_of([predictions], names)
     values = statistic(np.ones((1, predictions.n_clusters)))[0]

@@ -156,7 +156,7 @@ def learning_curve_table(
     rows: list[tuple[object, ...]] = []
     for curve in curves:
         rng = np.random.default_rng([seed, int(digest_of("learning curve", curve.model), 16)])
-        rows += [*_measured(curve), *_fitted(curve, luck=luck, rng=rng)]
+        rows += [*_list_measured(curve), *_list_fitted(curve, luck=luck, rng=rng)]
     return pd.DataFrame(rows, columns=list(LEARNING_CURVE))
 
 
@@ -171,7 +171,7 @@ def _curve(model: str, rows: pd.DataFrame, *, groups: Mapping[str, str] | None) 
     return Curve(model, np.array(shares), np.array(patients), tuple(p.among(shared) for p in found))
 
 
-def _measured(curve: Curve) -> Iterator[tuple[object, ...]]:
+def _list_measured(curve: Curve) -> Iterator[tuple[object, ...]]:
     for share, patients, p in zip(curve.shares, curve.patients, curve.predictions, strict=True):
         value, interval = auc_interval(p.labels, p.probabilities, clusters=p.clusters)
         yield (
@@ -181,7 +181,7 @@ def _measured(curve: Curve) -> Iterator[tuple[object, ...]]:
         )
 
 
-def _fitted(curve: Curve, *, luck: float, rng: Generator) -> Iterator[tuple[object, ...]]:
+def _list_fitted(curve: Curve, *, luck: float, rng: Generator) -> Iterator[tuple[object, ...]]:
     drawn = _draws(curve, luck=luck, rng=rng)
     if drawn is None:
         return

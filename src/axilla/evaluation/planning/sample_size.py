@@ -211,7 +211,7 @@ def auc_width(
     scale. `effect` multiplies the variance, as `design_effect` says.
     """
     require_auc("auc", auc)
-    sizes = np.array([_checked(n)])
+    sizes = np.array([_check_size(n)])
     return _plan(n, _width(auc, sizes, prevalence, scores=scores, effect=effect), prevalence)
 
 
@@ -243,7 +243,7 @@ def difference_power(
     separate variance under the null).
     """
     require_between("alpha", alpha, 0, 1)
-    sizes = np.array([_checked(n)])
+    sizes = np.array([_check_size(n)])
     return _plan(n, _power(pair, sizes, prevalence, alpha=alpha, effect=effect), prevalence)
 
 
@@ -338,7 +338,7 @@ def _plan(n: int, reached: FloatArray, prevalence: float) -> SampleSize:
     return SampleSize(n, int(positive[0]), int(negative[0]), float(reached[0]))
 
 
-def _checked(n: int) -> int:
+def _check_size(n: int) -> int:
     require_at_least("patients", n, _FEWEST, remedy="Two of each class are the least.")
     return n
 
@@ -405,7 +405,7 @@ def patients_for_proportion_width(
     require_between("prevalence", class_share, 0, 1)
     if assurance is None:
         # The mean width falls with every patient.
-        counted = _found(fewest(lambda n: expected_width(share, trials=n) <= width, least=1))
+        counted = _round_up(fewest(lambda n: expected_width(share, trials=n) <= width, least=1))
         reached = expected_width(share, trials=counted)
         counted = int(np.ceil(counted * effect))
         n = int(np.ceil(counted / class_share))
@@ -413,7 +413,7 @@ def patients_for_proportion_width(
         require_between("assurance", assurance, 0.5, 1, remedy="Leave it out for the average.")
         counted, reached = _first_assured(share, width=width, assurance=assurance)
         counted = int(np.ceil(counted * effect))
-        n = _found(
+        n = _round_up(
             fewest(lambda n: binom.sf(counted - 1, n, class_share) >= assurance, least=counted)
         )
     return SampleSize(n, counted, n - counted, reached)
@@ -430,7 +430,7 @@ def _first_assured(share: float, *, width: float, assurance: float) -> tuple[int
     return int(trials[first]), float(assured[first])
 
 
-def _found(number: int | None) -> int:
+def _round_up(number: int | None) -> int:
     if number is None:
         raise too_many()
     return number

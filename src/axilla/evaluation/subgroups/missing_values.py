@@ -32,7 +32,7 @@ def missingness_table(material: EvaluationInputs) -> pd.DataFrame | None:
     rows = []
     for column, has in _columns(material.config).items():
         missing = np.array([not has(patient) for patient in known])
-        tested = _tested(labels, missing, clusters=clusters)
+        tested = _test_missingness(labels, missing, clusters=clusters)
         rows.append(
             (
                 column,
@@ -74,7 +74,9 @@ def _was_read(patient: Patient) -> bool:
     return patient.reader_positive is not None
 
 
-def _tested(labels: IntArray, missing: NDArray[np.bool_], *, clusters: IntArray) -> Tested:
+def _test_missingness(
+    labels: IntArray, missing: NDArray[np.bool_], *, clusters: IntArray
+) -> Tested:
     if not missing.any():
         return not_tested("nothing is missing")
     if missing.all():

@@ -41,11 +41,11 @@ def levels_of(values: Mapping[str, ClinicalValue], *, cuts: Sequence[float] = ()
     known = {p: v for p, v in values.items() if v is not None and str(v).casefold() != UNKNOWN}
     numbers = {p: v for p, v in known.items() if isinstance(v, float)}
     if len(numbers) < len(known):
-        names: Mapping[str, str] = {p: _printed(v) for p, v in known.items()}
+        names: Mapping[str, str] = {p: _format_value(v) for p, v in known.items()}
         order = sorted(set(names.values()), key=lambda name: (name.casefold(), name))
     elif not cuts and len(set(numbers.values())) <= _MOST_CODES:
-        names = {p: _printed(v) for p, v in numbers.items()}
-        order = [_printed(value) for value in sorted(set(numbers.values()))]
+        names = {p: _format_value(v) for p, v in numbers.items()}
+        order = [_format_value(value) for value in sorted(set(numbers.values()))]
     else:
         names, order = _bands(numbers, cuts or [_halving_cut(list(numbers.values()))])
     levels = [
@@ -61,15 +61,19 @@ def _bands(numbers: Mapping[str, float], cuts: Sequence[float]) -> tuple[dict[st
     """Return each patient's band, and the bands from the lowest."""
     whole = all(value.is_integer() for value in (*numbers.values(), *map(float, cuts)))
     inner = [_between(low, high, whole=whole) for low, high in pairwise(cuts)]
-    order = [f"< {_printed(cuts[0])}", *inner, f">= {_printed(cuts[-1])}"]
+    order = [f"< {_format_value(cuts[0])}", *inner, f">= {_format_value(cuts[-1])}"]
     places = np.searchsorted(cuts, list(numbers.values()), side="right")
     return {p: order[place] for p, place in zip(numbers, places, strict=True)}, order
 
 
 def _between(low: float, high: float, *, whole: bool) -> str:
     if not whole:
-        return f"{_printed(low)} to < {_printed(high)}"
-    return _printed(low) if high - low == 1 else f"{_printed(low)} to {_printed(high - 1)}"
+        return f"{_format_value(low)} to < {_format_value(high)}"
+    return (
+        _format_value(low)
+        if high - low == 1
+        else f"{_format_value(low)} to {_format_value(high - 1)}"
+    )
 
 
 def _halving_cut(values: Sequence[float]) -> float:
@@ -78,7 +82,7 @@ def _halving_cut(values: Sequence[float]) -> float:
     return median if min(values) < median else min(value for value in values if value > median)
 
 
-def _printed(value: ClinicalValue) -> str:
+def _format_value(value: ClinicalValue) -> str:
     return f"{value:.10g}" if isinstance(value, float | int) else str(value)
 
 
@@ -152,7 +156,7 @@ def _column_rows(
                     found.n_positive,
                     small[level.name],
                     tests[metric].p,
-                    f"{found.method}; interaction: {_told(tests[metric])}",
+                    f"{found.method}; interaction: {_describe_test(tests[metric])}",
                 )
 
 
@@ -174,7 +178,7 @@ def _tests(model: ModelPredictions, levels: Sequence[Level]) -> dict[str, Equali
     }
 
 
-def _told(test: Equality) -> str:
+def _describe_test(test: Equality) -> str:
     return test.method if np.isnan(test.p) else f"{test.method}, {test.levels} levels"
 
 

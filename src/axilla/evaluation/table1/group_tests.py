@@ -31,7 +31,7 @@ def fisher_freeman_halton(counts: IntArray) -> tuple[float, str]:
     observed = float(-gammaln(counts + 1.0).sum())
     logs = _every_table(counts.sum(axis=1), counts.sum(axis=0))
     if logs is None:
-        return _simulated(counts, observed), f"{name}, Monte Carlo"
+        return _simulate_p(counts, observed), f"{name}, Monte Carlo"
     weights = np.exp(logs - logs.max())
     extreme = logs <= observed + _TIE
     return float(min(weights[extreme].sum() / weights.sum(), 1.0)), name
@@ -75,7 +75,7 @@ def _compositions(total: int, limits: IntArray) -> IntArray | None:
     return parts
 
 
-def _simulated(counts: IntArray, observed: float) -> float:
+def _simulate_p(counts: IntArray, observed: float) -> float:
     tables = stats.random_table(counts.sum(axis=1), counts.sum(axis=0))
     rng = np.random.default_rng(_SEED)
     extreme, batch = 0, 1000

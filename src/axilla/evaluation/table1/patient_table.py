@@ -57,7 +57,7 @@ class _Groups:
         """Run a test of the patients with a value by cluster, if there are any."""
         if self.clusters is None or not known.any():
             return None
-        return test(_numbered(self.codes[known]), clusters=_numbered(self.clusters[known]))
+        return test(_number_codes(self.codes[known]), clusters=_number_codes(self.clusters[known]))
 
 
 def table_one(
@@ -79,7 +79,7 @@ def table_one(
     the reason where there is no p. Raise `ValueError` for a text in a number.
     """
     kept = groups.notna().to_numpy()
-    grouped = _grouped(groups[kept], clusters[kept] if clusters is not None else None)
+    grouped = _group_patients(groups[kept], clusters[kept] if clusters is not None else None)
     columns = [f"{n} (n = {size})" for n, size in zip(grouped.names, _sizes(grouped), strict=True)]
     rows = []
     for variable, kind in kinds.items():
@@ -91,12 +91,12 @@ def table_one(
     return table if grouped.clusters is not None else table.drop(columns=CLUSTERED)
 
 
-def _grouped(groups: pd.Series, clusters: pd.Series | None) -> _Groups:
+def _group_patients(groups: pd.Series, clusters: pd.Series | None) -> _Groups:
     names = tuple(in_order(groups.unique()))
     codes = np.array([names.index(group) for group in groups], dtype=np.int64)
     tied = None
     if clusters is not None:
-        every = _numbered(clusters.to_numpy(dtype=str))
+        every = _number_codes(clusters.to_numpy(dtype=str))
         tied = every if every.max() + 1 < len(every) else None
     return _Groups(names, codes, tied)
 
@@ -149,7 +149,7 @@ def _tests(tested: Tested, clustered: Tested | None) -> tuple[str, str, str]:
     return p_text(tested.p), p_text(clustered.p), f"{tested.test}; clustered: {clustered.test}"
 
 
-def _numbered(codes: NDArray[Any]) -> IntArray:
+def _number_codes(codes: NDArray[Any]) -> IntArray:
     """Number what occurs from 0, in order."""
     return np.unique(codes, return_inverse=True)[1].astype(np.int64)
 

@@ -189,7 +189,7 @@ def _unfit(column: str, cells: pd.Series) -> Iterator[str]:
         yield f"always {known.iloc[0]!r}"
     if _GEOMETRY.fullmatch(column):
         yield "a place in an image"
-    if _IDENTIFIER.fullmatch(column) or (column not in RANGES and _numbered(known)):
+    if _IDENTIFIER.fullmatch(column) or (column not in RANGES and _is_numbering(known)):
         yield "an identifier"
     if _mostly(known, _FILE):
         yield "paths of files"
@@ -204,7 +204,7 @@ def _unfit(column: str, cells: pd.Series) -> Iterator[str]:
     yield f"text of {distinct} different values"
 
 
-def _numbered(known: pd.Series) -> bool:
+def _is_numbering(known: pd.Series) -> bool:
     """Tell whether each patient has a whole number of his own, in a row or of five digits."""
     numbers = known.map(as_number)
     if len(known) < _FEWEST_NUMBERED or numbers.isna().any() or not numbers.is_unique:

@@ -10,7 +10,7 @@ from axilla.records.patients import Patient
 from axilla.records.types import ImageModality
 
 
-def drawn(patients: Sequence[Patient], *, count: int, seed: int) -> tuple[Patient, ...]:
+def draw_patients(patients: Sequence[Patient], *, count: int, seed: int) -> tuple[Patient, ...]:
     """Draw up to `count` patients at random; they stay in the order they came in."""
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(patients))[:count]

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from axilla.explanation.methods.case_model import CaseModel, Described
 from axilla.explanation.methods.explainer import Maps
-from axilla.preprocessing.prepare import resized
+from axilla.preprocessing.prepare import resize_planes
 from axilla.records.types import ImageModality
 
 _BATCH = 8
@@ -28,7 +28,7 @@ def shown_planes(modality: ImageModality) -> int:
 
 def served_planes(model: CaseModel, modality: ImageModality, planes: torch.Tensor) -> torch.Tensor:
     """Return stored planes (B, C, S, S) at the side that the network sees, uint8."""
-    return resized(planes, model.parts[modality].manifest.side_px or planes.shape[-1])
+    return resize_planes(planes, model.parts[modality].manifest.side_px or planes.shape[-1])
 
 
 @torch.no_grad()
@@ -128,7 +128,7 @@ def _curves(
         [
             # A random order's end is as random as its beginning, and both curves then ask for
             # the same versions of the image.
-            _removed(order, inserted=order.flip(0) if name == "random" else order)
+            _mask_steps(order, inserted=order.flip(0) if name == "random" else order)
             for name, rows in orders.items()
             for order in rows
         ]
@@ -142,7 +142,7 @@ def _curves(
         planes=_without(planes, versions.view(-1, 1, side, side), shown=shown_planes(modality)),
     ).double()
     reached = logits[asked].view(removed.shape[:3])
-    return _measured(reached, {name: len(rows) for name, rows in orders.items()})
+    return _measure_curves(reached, {name: len(rows) for name, rows in orders.items()})
 
 
 def _cells(heat: torch.Tensor, side: int) -> torch.Tensor:
@@ -161,7 +161,7 @@ def _order(cells: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     return shuffled[cells[shuffled].argsort(descending=True, stable=True)]
 
 
-def _removed(deleted: torch.Tensor, *, inserted: torch.Tensor) -> torch.Tensor:
+def _mask_steps(deleted: torch.Tensor, *, inserted: torch.Tensor) -> torch.Tensor:
     """Return what is removed (2, STEPS + 1, P) bool: along deletion, then along insertion."""
     done = torch.linspace(0, len(deleted), STEPS + 1).round().long().unsqueeze(1)
     return torch.stack([deleted.argsort() < done, inserted.argsort() >= done])
@@ -172,11 +172,11 @@ def _without(planes: torch.Tensor, removed: torch.Tensor, *, shown: int) -> torc
     side = planes.shape[-1]
     where = functional.interpolate(removed.float(), size=(side, side), mode="nearest") > 0
     versions = planes.repeat(len(removed), 1, 1, 1)
-    versions[:, :shown] = torch.where(where, _blurred(planes[:, :shown]), planes[:, :shown])
+    versions[:, :shown] = torch.where(where, _blur(planes[:, :shown]), planes[:, :shown])
     return versions
 
 
-def _blurred(planes: torch.Tensor) -> torch.Tensor:
+def _blur(planes: torch.Tensor) -> torch.Tensor:
     sigma_px = planes.shape[-1] * BLUR_SHARE
     smooth = gaussian_filter(
         planes.numpy().astype(np.float32), (0, 0, sigma_px, sigma_px), mode="nearest"
@@ -184,7 +184,7 @@ def _blurred(planes: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(smooth).round().clamp(0, 255).to(torch.uint8)
 
 
-def _measured(reached: torch.Tensor, sizes: Mapping[str, int]) -> DeletionCurves:
+def _measure_curves(reached: torch.Tensor, sizes: Mapping[str, int]) -> DeletionCurves:
     """Measure logits (orders, 2, STEPS + 1) reached; `sizes` says how many orders each name has."""
     whole, blurred = reached[0, 0, 0], reached[0, 1, 0]
     side = -1.0 if whole < 0 else 1.0

@@ -70,7 +70,7 @@ def measure(
         which = top_images(described, modality)
         if len(which):
             maps = explains(model).explain(described, which)
-            found += _measured(
+            found += _test_image(
                 (model, described, patients),
                 maps,
                 modality=modality,
@@ -82,7 +82,7 @@ def measure(
     return found
 
 
-def _measured(
+def _test_image(
     asked: tuple[CaseModel, Described, Sequence[Patient]],
     maps: Maps,
     *,

@@ -24,7 +24,7 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 @torch.no_grad()
-def shuffled(model: CaseModel, *, seed: int, described: Described) -> CaseModel:
+def shuffle_weights(model: CaseModel, *, seed: int, described: Described) -> CaseModel:
     """Return a copy of the model whose weights are permuted within each tensor.
 
     Backbones, classifiers, projections, pooling and fusion are shuffled: every tensor keeps its
@@ -43,7 +43,9 @@ def shuffled(model: CaseModel, *, seed: int, described: Described) -> CaseModel:
         _permute([mine.weight, mine.bias], rng)
         if modality != "clinical":
             images = described.images[modality]
-            other.parts[modality] = _fitted(other, modality, images=images, like=part, rng=rng)
+            other.parts[modality] = _refit_statistics(
+                other, modality, images=images, like=part, rng=rng
+            )
     if other.fusion:
         _permute(list(other.fusion.parameters()), rng)
         if _norms_of(other.fusion) and len(described.logits) > 1:
@@ -64,7 +66,7 @@ def described_by(model: CaseModel, described: Described) -> Described:
         logit = described.logits[:, place]
         if modality != "clinical":
             part, old = model.parts[modality], described.images[modality]
-            images[modality] = _embedded(model, modality, old, cases=len(logit))
+            images[modality] = _embed_images(model, modality, old, cases=len(logit))
             new = images[modality]
             raw = pooled_by(new.share, new.embeddings, new.owner, bags=len(logit)).nan_to_num()
             components[place] = part.components(raw)
@@ -73,7 +75,9 @@ def described_by(model: CaseModel, described: Described) -> Described:
     return Described(images, tuple(components), torch.stack(logits, 1), described.present)
 
 
-def _embedded(model: CaseModel, modality: ImageModality, images: Images, *, cases: int) -> Images:
+def _embed_images(
+    model: CaseModel, modality: ImageModality, images: Images, *, cases: int
+) -> Images:
     part = model.parts[modality]
     embeddings = _embeddings(model, modality, images.planes)
     scores = part.pool.scores(part.components(embeddings))
@@ -90,7 +94,7 @@ def _embeddings(model: CaseModel, modality: ImageModality, planes: torch.Tensor)
     return torch.cat([model.embed(some, modality).cpu() for some in planes.split(_BATCH)])
 
 
-def _fitted(
+def _refit_statistics(
     model: CaseModel,
     modality: ImageModality,
     *,
@@ -169,7 +173,7 @@ def shuffles(
     model: CaseModel, described: Described, *, seed: int
 ) -> list[tuple[CaseModel, Described]]:
     """Return several shuffled models, each with what it makes of the images described."""
-    models = [shuffled(model, seed=seed + k, described=described) for k in range(SHUFFLES)]
+    models = [shuffle_weights(model, seed=seed + k, described=described) for k in range(SHUFFLES)]
     return [(other, described_by(other, described)) for other in models]
 
 

@@ -36,14 +36,14 @@ def likeness_when_altered(
     """
     side = described.images[modality].planes.shape[-1]
     step_px = max(1, round(SHIFT_SHARE * side))
-    before = _enlarged(maps.values, side)
+    before = _enlarge(maps.values, side)
     moved = []
     for axis in (-1, -2):
 
         def shift(planes: torch.Tensor, axis: int = axis) -> torch.Tensor:
-            return _shifted(planes, step_px, axis=axis)
+            return _shift(planes, step_px, axis=axis)
 
-        after = _enlarged(_explained(explains, described, maps, modality, shift), side)
+        after = _enlarge(_map_altered(explains, described, maps, modality, shift), side)
         kept = side - step_px
         moved.append(
             rank_correlations(before.narrow(axis, 0, kept), after.narrow(axis, step_px, kept))
@@ -54,14 +54,14 @@ def likeness_when_altered(
         darker[:, :shown] = (planes[:, :shown].float() * BRIGHTNESS).round().to(torch.uint8)
         return darker
 
-    darker = _explained(explains, described, maps, modality, darken)
+    darker = _map_altered(explains, described, maps, modality, darken)
     return {
         "shift": np.mean(moved, axis=0),
         "brightness": rank_correlations(maps.values, darker),
     }
 
 
-def _explained(
+def _map_altered(
     explains: Explains, described: Described, maps: Maps, modality: ImageModality, alter: Alter
 ) -> torch.Tensor:
     """Map the altered images, each among the unaltered rest of its case."""
@@ -72,14 +72,14 @@ def _explained(
     return explains.explain(replace(described, images=changed), maps.which).values
 
 
-def _shifted(planes: torch.Tensor, step_px: int, *, axis: int) -> torch.Tensor:
+def _shift(planes: torch.Tensor, step_px: int, *, axis: int) -> torch.Tensor:
     """Move planes (B, C, S, S) by whole pixels towards the axis' end; its first line repeats."""
     side = planes.shape[axis]
     source = (torch.arange(side) - step_px).clamp(min=0)
     return planes.index_select(axis, source)
 
 
-def _enlarged(maps: torch.Tensor, side: int) -> torch.Tensor:
+def _enlarge(maps: torch.Tensor, side: int) -> torch.Tensor:
     return functional.interpolate(
         maps.unsqueeze(1).float(), size=(side, side), mode="bilinear", align_corners=False
     ).squeeze(1)

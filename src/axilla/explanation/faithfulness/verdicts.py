@@ -72,7 +72,7 @@ def verdicts(measured: Sequence[Measured]) -> list[Verdict]:
     return [
         verdict
         for modality, method in asked
-        for verdict in _judged(
+        for verdict in _judge_all(
             [one for one in measured if (one.modality, one.method) == (modality, method)]
         )
     ]
@@ -97,16 +97,18 @@ def table(found: Sequence[Verdict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(FAITHFULNESS)).astype({"passed": "boolean"})
 
 
-def _judged(mine: Sequence[Measured]) -> Iterator[Verdict]:
+def _judge_all(mine: Sequence[Measured]) -> Iterator[Verdict]:
     for kind in _DID:
         for rival in _RIVALS:
             yield _contest(mine, kind, rival)
     for name, said in (("signed", "with signs"), ("absolute", "without signs")):
-        yield _marked(
+        yield _judge_correlation(
             mine, f"randomisation_{name}", "below", f"like maps of shuffled models, {said}"
         )
     for name, said in (("shift", "moved by 1/56 of its side"), ("brightness", "5 % darker")):
-        yield _marked(mine, f"stability_{name}", "above", f"like maps of the image {said}")
+        yield _judge_correlation(
+            mine, f"stability_{name}", "above", f"like maps of the image {said}"
+        )
     for name in dict.fromkeys(name for one in mine for name in one.measures):
         if name.startswith("agreement_"):
             yield _agreement(mine, name)
@@ -136,7 +138,7 @@ def _contest(mine: Sequence[Measured], kind: str, rival: str) -> Verdict:
     )
 
 
-def _marked(mine: Sequence[Measured], measure: str, side: Side, said: str) -> Verdict:
+def _judge_correlation(mine: Sequence[Measured], measure: str, side: Side, said: str) -> Verdict:
     """Judge a mean rank correlation by the mark it has to stay above or below."""
     estimate = estimate_of(mine, measure)
     passed = _beyond(estimate, MARK, side)

@@ -37,7 +37,7 @@ def rollout(
     with torch.enable_grad(), ExitStack() as stack:
         matrices: list[torch.Tensor] = []
         for layer in layers:
-            stack.enter_context(_recorded(layer, matrices))
+            stack.enter_context(_record_attention(layer, matrices))
         embedding = network(images.detach().requires_grad_())
         logits = score(embedding)
         gradients = torch.autograd.grad(logits.sum(), matrices)
@@ -71,7 +71,7 @@ def _is_timm(module: nn.Module) -> bool:
 
 
 @contextmanager
-def _recorded(layer: nn.Module, into: list[torch.Tensor]) -> Iterator[None]:
+def _record_attention(layer: nn.Module, into: list[torch.Tensor]) -> Iterator[None]:
     """Make a layer compute its attention matrix (B, heads, N, N) and append it to a list."""
     with _torch_recorded(layer, into) if _is_torch(layer) else _timm_recorded(layer, into):
         yield

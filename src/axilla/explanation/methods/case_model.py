@@ -21,7 +21,7 @@ from axilla.models.backbones import find_backbone
 from axilla.models.pooling import pooled_by, shares_in_bags
 from axilla.preprocessing.augment import served_views
 from axilla.preprocessing.normalise import network_input
-from axilla.preprocessing.prepare import prepare, resized
+from axilla.preprocessing.prepare import prepare, resize_planes
 from axilla.records.errors import BundleError, ConfigError
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.types import IMAGE_MODALITIES, ImageModality, Modality
@@ -125,7 +125,7 @@ class CaseModel:
     def views(self, planes: torch.Tensor, modality: ImageModality) -> torch.Tensor:
         """Return network inputs (VB, K, S, S): the images as stored, then, if served, mirrored."""
         manifest = self.parts[modality].manifest
-        sized = resized(planes, manifest.side_px or planes.shape[-1])
+        sized = resize_planes(planes, manifest.side_px or planes.shape[-1])
         return torch.cat(
             [
                 network_input(
@@ -155,7 +155,7 @@ class CaseModel:
                 raw = self._clinical(part, cases)
             else:
                 images[modality] = self._images(modality, cases)
-                raw = _pooled(images[modality], cases=len(cases))
+                raw = _pool_cases(images[modality], cases=len(cases))
             there = torch.isfinite(raw[:, 0])
             filled = raw.nan_to_num()
             components.append(part.components(filled))
@@ -223,7 +223,7 @@ class CaseModel:
         return features.masked_fill(absent.unsqueeze(1), torch.nan)
 
 
-def _pooled(images: Images, *, cases: int) -> torch.Tensor:
+def _pool_cases(images: Images, *, cases: int) -> torch.Tensor:
     return pooled_by(images.share, images.embeddings, images.owner, bags=cases)
 
 

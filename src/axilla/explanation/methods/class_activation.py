@@ -90,7 +90,7 @@ def _channels_last(output: torch.Tensor) -> bool:
 
 
 @contextmanager
-def watched(layer: nn.Module) -> Iterator[list[torch.Tensor]]:
+def watch_layer(layer: nn.Module) -> Iterator[list[torch.Tensor]]:
     """Yield a list that receives the layer's output, as later layers see it, at each forward pass.
 
     Gradients reach the output and go no further: nothing is kept of the layers below, which would
@@ -139,7 +139,7 @@ def class_activation(
     speaks against); `layercam` weighs each position by its own positive gradient (Jiang et al.,
     TIP 2021, eq. 6 and 7).
     """
-    with torch.enable_grad(), watched(layer) as outputs:
+    with torch.enable_grad(), watch_layer(layer) as outputs:
         logits = score(network(images))
         (slope,) = torch.autograd.grad(logits.sum(), outputs[-1])
     gradient, activation = channels_first(slope), channels_first(outputs[-1].detach())

@@ -73,22 +73,22 @@ class Explainer:
             images = views[: len(views) // count]
             return integrated_gradients(self._network, images, score=score, mirror=mirror)
 
-        def averaged(embeddings: torch.Tensor) -> torch.Tensor:
+        def average_views(embeddings: torch.Tensor) -> torch.Tensor:
             return score(embeddings.view(count, -1, embeddings.shape[-1]).mean(0))
 
         if self._attention:
-            found = rollout(self._network, views, layers=self._attention, score=averaged)
-            return _joined(found) if mirror else found
+            found = rollout(self._network, views, layers=self._attention, score=average_views)
+            return _join_mirrored(found) if mirror else found
         if self._layer is None:
             name = self._model.layer_of(self._modality, views[:1])
             self._layer = self._network.get_submodule(name)
         found = class_activation(
-            self._network, views, layer=self._layer, score=averaged, method=self._asked
+            self._network, views, layer=self._layer, score=average_views, method=self._asked
         )
-        return _joined(found) if mirror else found
+        return _join_mirrored(found) if mirror else found
 
 
-def _joined(found: ExplainedBatch) -> ExplainedBatch:
+def _join_mirrored(found: ExplainedBatch) -> ExplainedBatch:
     """Turn the mirror images' maps back, and add them to those of the images."""
     stored, mirrored = found.maps.chunk(2)
     return ExplainedBatch(stored + mirrored.flip(-1), found.logits)

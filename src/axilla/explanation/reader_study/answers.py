@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from axilla.cohort.tables.spreadsheet import read_sheet
 from axilla.explanation.reader_study.blinding_key import Key
-from axilla.explanation.reader_study.packets import COLUMNS, asked
-from axilla.explanation.reader_study.reading_questions import folded
+from axilla.explanation.reader_study.packets import COLUMNS, list_questions
+from axilla.explanation.reader_study.reading_questions import fold_text
 from axilla.records.errors import CohortError, Problem, StudyError
 from axilla.records.types import ImageModality
 
@@ -48,7 +48,7 @@ def read_given(path: Path) -> list[AnswerRow]:
         found = f"columns {', '.join(sheet.columns)}"
         raise StudyError(Problem(f"{sheet.name}, row 1", found, expected, remedy))
     return [
-        _given(
+        _parse_answer(
             path.name,
             f"row {row.number}",
             {name: row.cells.get(own or "", "") for name, own in columns.items()},
@@ -71,12 +71,12 @@ def _json(path: Path) -> list[AnswerRow]:
     if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
         raise _unreadable(path, "no list of answers")
     return [
-        _given(path.name, f"answer {number}", common | answer)
+        _parse_answer(path.name, f"answer {number}", common | answer)
         for number, answer in enumerate(answers, start=1)
     ]
 
 
-def _given(file: str, place: str, cells: Mapping[str, Any]) -> AnswerRow:
+def _parse_answer(file: str, place: str, cells: Mapping[str, Any]) -> AnswerRow:
     return AnswerRow(file, place, *(_text(cells.get(name)) for name in COLUMNS))
 
 
@@ -153,7 +153,7 @@ def read_answers(paths: Sequence[Path], key: Key) -> Answers:
             ratings[question] = rating
         elif faults:
             wrong.add(question)
-    empty, missing = _unanswered(key, set(ratings) | wrong, collected.rows)
+    empty, missing = _find_unanswered(key, set(ratings) | wrong, collected.rows)
     return Answers(ratings, (*collected.faults, *empty), missing)
 
 
@@ -162,30 +162,30 @@ class _Known:
 
     def __init__(self, key: Key) -> None:
         self._key = key
-        self._readers = {folded(reader): reader for reader in key.orders}
-        self._items = {folded(item.case): item for item in key.items}
-        self._modalities = {folded(modality): modality for modality in key.criteria}
+        self._readers = {fold_text(reader): reader for reader in key.orders}
+        self._items = {fold_text(item.case): item for item in key.items}
+        self._modalities = {fold_text(modality): modality for modality in key.criteria}
         self._criteria = {
-            modality: {folded(text): text for text in texts}
+            modality: {fold_text(text): text for text in texts}
             for modality, texts in key.criteria.items()
         }
 
     def packet(self, name: str) -> bool:
         """Tell whether an answer belongs to this export, as far as it says."""
-        return folded(name) in ("", self._key.packet)
+        return fold_text(name) in ("", self._key.packet)
 
     def question(self, row: AnswerRow) -> Question | tuple[str, str]:
         """Return what a row answers, or the column that names something unknown and its text."""
-        reader = self._readers.get(folded(row.reader))
+        reader = self._readers.get(fold_text(row.reader))
         if reader is None:
             return "reader", row.reader
-        item = self._items.get(folded(row.case))
+        item = self._items.get(fold_text(row.case))
         if item is None:
             return "case", row.case
-        modality = self._modalities.get(folded(row.modality))
+        modality = self._modalities.get(fold_text(row.modality))
         if modality is None or modality not in item.modalities:
             return "modality", row.modality
-        criterion = self._criteria[modality].get(folded(row.criterion))
+        criterion = self._criteria[modality].get(fold_text(row.criterion))
         if criterion is None:
             return "criterion", row.criterion
         return reader, item.case, modality, criterion
@@ -253,7 +253,7 @@ def _rating(row: AnswerRow) -> tuple[Rating | None, Problem | None]:
     """Return a row's answer; an invalid or missing match leaves `present` standing."""
     present, matches = _yes(row.present), _yes(row.matches)
     if present is None:
-        what = "an empty rating" if folded(row.present) in _NOTHING else repr(row.present)
+        what = "an empty rating" if fold_text(row.present) in _NOTHING else repr(row.present)
         return None, _fault(row, "present", what, "yes or no")
     if not present:
         if matches:
@@ -263,12 +263,12 @@ def _rating(row: AnswerRow) -> tuple[Rating | None, Problem | None]:
     rating = Rating(present=True, matches=matches, comment=row.comment)
     if matches is not None:
         return rating, None
-    what = "an empty rating" if folded(row.matches) in _NOTHING else repr(row.matches)
+    what = "an empty rating" if fold_text(row.matches) in _NOTHING else repr(row.matches)
     return rating, _fault(row, "attention_matches", what, "yes or no, as present is yes")
 
 
 def _yes(text: str) -> bool | None:
-    word = folded(text)
+    word = fold_text(text)
     return True if word in _YES else False if word in _NO else None
 
 
@@ -278,7 +278,7 @@ def _fault(row: AnswerRow, column: str, found: str, expected: str) -> Problem:
     return Problem(place, found, expected, remedy)
 
 
-def _unanswered(
+def _find_unanswered(
     key: Key, answered: set[Question], rows: Mapping[Question, Sequence[AnswerRow]]
 ) -> tuple[list[Problem], tuple[Problem, ...]]:
     """Return empty ratings in cases that were begun, and cases and readers without any."""
@@ -287,7 +287,9 @@ def _unanswered(
     for reader in key.orders:
         untouched: list[str] = []
         for item in key.items:
-            questions = [(reader, item.case, m, c) for _, m, c in asked([item], key.criteria)]
+            questions = [
+                (reader, item.case, m, c) for _, m, c in list_questions([item], key.criteria)
+            ]
             left = [question for question in questions if question not in answered]
             if len(left) == len(questions):
                 untouched.append(item.case)

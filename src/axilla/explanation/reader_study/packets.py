@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from axilla.explanation.heatmap_file import FloatMap
-from axilla.explanation.overlay import STRENGTH, colours, enlarged, strength
+from axilla.explanation.overlay import STRENGTH, colours, enlarge_map, strength
 from axilla.explanation.reader_study.case_sampling import CaseShowing
 from axilla.explanation.reader_study.reading_questions import Criteria
 from axilla.records.errors import Problem, StudyError
@@ -43,7 +43,7 @@ class PacketPicture:
     box_percent: tuple[float, float, float, float]
 
 
-def shown(
+def render_picture(
     pixels: Pixels, values: FloatMap, *, window: Roi, scale: float, signed: bool = False
 ) -> PacketPicture:
     """Return an image (H, W, 3) and its map (h, w), as a reader gets them its strength alone.
@@ -54,7 +54,7 @@ def shown(
     image = Image.fromarray(np.ascontiguousarray(pixels))
     image.thumbnail((_LONGEST_PX, _LONGEST_PX), Image.Resampling.LANCZOS)
     factor = min(1.0, _MAP_PX / max(window.width_px, window.height_px))
-    paint = enlarged(
+    paint = enlarge_map(
         values,
         width_px=max(1, round(window.width_px * factor)),
         height_px=max(1, round(window.height_px * factor)),
@@ -79,7 +79,7 @@ def usable_decoy(decoy: FloatMap | None) -> bool:
     return decoy is not None and bool(np.isfinite(decoy).all()) and np.ptp(np.abs(decoy)) > 0
 
 
-def disguised(decoy: FloatMap, real: FloatMap) -> FloatMap:
+def disguise_decoy(decoy: FloatMap, real: FloatMap) -> FloatMap:
     """Return the decoy's places with the real map's strengths: its |values|, dealt out by rank.
 
     A model with shuffled weights gives maps that are weaker or stronger than the cohort's, and a
@@ -154,14 +154,14 @@ def template(packet: Packet) -> bytes:
     stream = StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    for item, modality, criterion in asked(packet.items, packet.criteria):
+    for item, modality, criterion in list_questions(packet.items, packet.criteria):
         writer.writerow(
             [packet.reader, item.case, modality, criterion, "", "", "", packet.name],
         )
     return stream.getvalue().encode("utf-8-sig")
 
 
-def asked(
+def list_questions(
     items: Iterable[CaseShowing], criteria: Criteria
 ) -> Iterator[tuple[CaseShowing, ImageModality, str]]:
     """Yield every question of showings, in their order."""
@@ -217,10 +217,10 @@ def read_places(folder: Path) -> dict[tuple[str, ImageModality], Place]:
         raise StudyError(Problem(where, found_there, "a reader's packet", remedy)) from error
 
 
-def answered(folder: Path, templates: Sequence[bytes]) -> bool:
+def has_answers(folder: Path, templates: Sequence[bytes]) -> bool:
     """Tell whether a packet's folder holds answers: a filled table, or files of the page."""
     table = folder / ANSWERS
-    filled = table.is_file() and table.read_bytes() not in templates and _filled(table)
+    filled = table.is_file() and table.read_bytes() not in templates and _is_filled(table)
     own = {folder / ANSWERS, folder / PAGE, folder / IMAGES}
     return filled or any(
         path not in own and path.suffix.lower() in (".csv", ".json", ".xlsx")
@@ -228,7 +228,7 @@ def answered(folder: Path, templates: Sequence[bytes]) -> bool:
     )
 
 
-def _filled(table: Path) -> bool:
+def _is_filled(table: Path) -> bool:
     """Tell whether any row answers anything; a table of unknown shape counts as filled."""
     try:
         rows = list(csv.DictReader(StringIO(table.read_text(encoding="utf-8-sig"), newline="")))

@@ -27,7 +27,7 @@ def criteria_of(review: ReviewSection) -> dict[ImageModality, tuple[str, ...]]:
         )
         for modality in IMAGE_MODALITIES
         for text in dict.fromkeys(asked[modality])
-        if sum(folded(text) == folded(other) for other in asked[modality]) > 1
+        if sum(fold_text(text) == fold_text(other) for other in asked[modality]) > 1
     ]
     shown = {modality: texts for modality, texts in asked.items() if texts}
     if not shown:
@@ -38,6 +38,6 @@ def criteria_of(review: ReviewSection) -> dict[ImageModality, tuple[str, ...]]:
     return shown
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """Return a text as comparisons see it: letter case and blanks do not count."""
     return " ".join(text.casefold().split())

@@ -29,9 +29,9 @@ from axilla.explanation.reader_study.packets import (
     PAGE,
     Packet,
     PacketPicture,
-    answered,
-    disguised,
-    shown,
+    disguise_decoy,
+    has_answers,
+    render_picture,
     template,
     usable_decoy,
     write_packet,
@@ -157,7 +157,7 @@ def _protect(
     """Return the readers whose packets hold answers; refuse to part answers from their key."""
     templates = [template(packet) for packet in packets.values()]
     there = [path for path in (out.iterdir() if out.is_dir() else ()) if path.is_dir()]
-    kept = tuple(sorted(path.name for path in there if answered(path, templates)))
+    kept = tuple(sorted(path.name for path in there if has_answers(path, templates)))
     before = read_key(folder.table(KEY)) if folder.table(KEY).is_file() else None
     new = next(iter(packets.values())).name
     if before and before.packet == new and set(before.orders) <= set(packets):
@@ -195,7 +195,7 @@ def _pictures(
         for item in items:
             for modality in item.modalities:
                 heatmap = files[item.patient_id].maps[modality]
-                one = _shown(item, modality, heatmap, listed, scale=scale.get(modality, 0.0))
+                one = _render_item(item, modality, heatmap, listed, scale=scale.get(modality, 0.0))
                 if isinstance(one, Problem):
                     problems.append(one)
                 else:
@@ -206,7 +206,7 @@ def _pictures(
     return pictures
 
 
-def _shown(
+def _render_item(
     item: CaseShowing,
     modality: ImageModality,
     heatmap: Heatmap,
@@ -223,5 +223,5 @@ def _shown(
     pixels = open_picture(images[heatmap.image]).pixels
     values = heatmap.values
     if item.map == "decoy" and heatmap.decoy is not None:
-        values = disguised(heatmap.decoy, heatmap.values)
-    return shown(pixels, values, window=heatmap.window, scale=scale)
+        values = disguise_decoy(heatmap.decoy, heatmap.values)
+    return render_picture(pixels, values, window=heatmap.window, scale=scale)

@@ -25,7 +25,7 @@ from axilla.imaging.dicom.codestream_headers import (
     refuse_many_scans,
     refuse_open_end,
 )
-from axilla.imaging.dicom.dicom_errors import DAMAGED, damaged, unsupported
+from axilla.imaging.dicom.dicom_errors import DAMAGED, damaged_error, unsupported_error
 from axilla.imaging.dicom.pixel_format import Layout
 
 _HEADER = struct.Struct("<16I")
@@ -37,21 +37,21 @@ _LITERAL_BELOW, _REPEAT_ABOVE = 128, 128
 def unpacked_segments(stream: bytes, *, segments: int, count: int) -> NDArray[np.uint8]:
     """Return the (`segments`, `count`) bytes of a frame; raise `Refused` if there are fewer."""
     if len(stream) < _HEADER.size:
-        raise damaged("truncated RLE data")
+        raise damaged_error("truncated RLE data")
     found, *starts = _HEADER.unpack_from(stream)
     if found != segments:
-        raise damaged(f"{found} RLE segments where {segments} are needed")
+        raise damaged_error(f"{found} RLE segments where {segments} are needed")
     bounds = [*starts[:segments], len(stream)]
     planes = np.empty((segments, count), np.uint8)
     for index in range(segments):
-        plain = _unpacked(stream[bounds[index] : bounds[index + 1]], count)
+        plain = _unpack_segment(stream[bounds[index] : bounds[index + 1]], count)
         if len(plain) < count:
-            raise damaged("fewer pixels than declared")
+            raise damaged_error("fewer pixels than declared")
         planes[index] = np.frombuffer(plain, np.uint8, count)
     return planes
 
 
-def _unpacked(segment: bytes, count: int) -> bytes:
+def _unpack_segment(segment: bytes, count: int) -> bytes:
     if not segment:
         return b""
     if len(segment) > _MAX_QUICK_BYTES:
@@ -59,7 +59,7 @@ def _unpacked(segment: bytes, count: int) -> bytes:
     try:
         return bytes(decode_segment(segment))
     except DAMAGED as error:
-        raise damaged("damaged RLE data") from error
+        raise damaged_error("damaged RLE data") from error
 
 
 def _unpacked_by_count(segment: bytes, count: int) -> bytes:
@@ -111,7 +111,7 @@ def decoder_of(syntax: uid.UID) -> Callable[[bytes, Layout], DecodedFrame]:
     if syntax == uid.RLELossless:
         return _decode_rle
     known = syntax.name if syntax in uid.AllTransferSyntaxes else "a private transfer syntax"
-    raise unsupported(known, expected="a transfer syntax of single images")
+    raise unsupported_error(known, expected="a transfer syntax of single images")
 
 
 def _decode_rle(stream: bytes, layout: Layout) -> DecodedFrame:
@@ -123,7 +123,7 @@ def _decode_rle(stream: bytes, layout: Layout) -> DecodedFrame:
     if width > 1:
         pairs = np.stack([parts[:, 1], parts[:, 0]], axis=-1)
         flat = pairs.view("<u2").ravel()
-    values = arranged(flat, layout, by_plane=True)
+    values = arrange_values(flat, layout, by_plane=True)
     return DecodedFrame(values, layout.bits_stored, layout.photometric, layout.high_bit)
 
 
@@ -134,19 +134,21 @@ def _decode_jpeg(stream: bytes, layout: Layout) -> DecodedFrame:
     if header.process == _LOSSLESS or header.bits > _BYTE_BITS:
         return _decode_gdcm(stream, header, layout)
     if header.process == _LS:
-        raise damaged("JPEG-LS data declared as JPEG")
+        raise damaged_error("JPEG-LS data declared as JPEG")
     try:
         with Image.open(io.BytesIO(stream), formats=("JPEG",)) as image:
             if header.samples == 1:
-                return _decoded(np.array(image.convert("L")), header, layout, layout.photometric)
+                return _make_decoded(
+                    np.array(image.convert("L")), header, layout, layout.photometric
+                )
             told = header.jfif or header.adobe or header.names.upper() == b"RGB"
             if layout.photometric == "RGB" and not told:
                 # Without any marker the JPEG library takes three samples for YCbCr.
                 image.draft("YCbCr", image.size)
-                return _decoded(np.array(image), header, layout, "RGB")
-            return _decoded(np.array(image.convert("RGB")), header, layout, "RGB")
+                return _make_decoded(np.array(image), header, layout, "RGB")
+            return _make_decoded(np.array(image.convert("RGB")), header, layout, "RGB")
     except DAMAGED as error:
-        raise damaged("damaged JPEG data") from error
+        raise damaged_error("damaged JPEG data") from error
 
 
 def _decode_gdcm(stream: bytes, header: Codestream, layout: Layout) -> DecodedFrame:
@@ -172,9 +174,9 @@ def _decode_gdcm(stream: bytes, header: Codestream, layout: Layout) -> DecodedFr
     try:
         plain = image.GetBuffer().encode("utf-8", "surrogateescape")
     except DAMAGED as error:
-        raise damaged("damaged JPEG data") from error
-    values = _shaped(plain, layout, bits=allocated, by_plane=False)
-    return _decoded(values, header, layout, layout.photometric)
+        raise damaged_error("damaged JPEG data") from error
+    values = _shape_values(plain, layout, bits=allocated, by_plane=False)
+    return _make_decoded(values, header, layout, layout.photometric)
 
 
 def _gdcm_gray() -> int:
@@ -185,15 +187,15 @@ def _decode_jpeg_ls(stream: bytes, layout: Layout) -> DecodedFrame:
     header = jpeg_header(stream)
     _check(header, layout)
     if header.process != _LS:
-        raise damaged("JPEG data declared as JPEG-LS")
+        raise damaged_error("JPEG data declared as JPEG-LS")
     refuse_open_end(stream)
     try:
         plain, found = jpeg_ls.decode_pixel_data(stream)
     except DAMAGED as error:
-        raise damaged("damaged JPEG-LS data") from error
+        raise damaged_error("damaged JPEG-LS data") from error
     by_plane = found["interleave_mode"] == 0
-    values = _shaped(bytes(plain), layout, bits=header.bits, by_plane=by_plane)
-    return _decoded(values, header, layout, layout.photometric)
+    values = _shape_values(bytes(plain), layout, bits=header.bits, by_plane=by_plane)
+    return _make_decoded(values, header, layout, layout.photometric)
 
 
 def _decode_jpeg2000(stream: bytes, layout: Layout) -> DecodedFrame:
@@ -202,11 +204,11 @@ def _decode_jpeg2000(stream: bytes, layout: Layout) -> DecodedFrame:
     try:
         plain = decode_jpeg2000(stream[start:], j2k_format=0, reshape=False)
     except DAMAGED as error:
-        raise damaged("damaged JPEG 2000 data") from error
-    values = _shaped(plain.tobytes(), layout, bits=header.bits, by_plane=False)
+        raise damaged_error("damaged JPEG 2000 data") from error
+    values = _shape_values(plain.tobytes(), layout, bits=header.bits, by_plane=False)
     # The decoder undoes the transform of the codestream (RCT, ICT) itself.
     undone = layout.photometric in ("YBR_RCT", "YBR_ICT")
-    return _decoded(values, header, layout, "RGB" if undone else layout.photometric)
+    return _make_decoded(values, header, layout, "RGB" if undone else layout.photometric)
 
 
 def _check(header: Codestream, layout: Layout) -> None:
@@ -214,30 +216,32 @@ def _check(header: Codestream, layout: Layout) -> None:
     stored = (header.width_px, header.height_px, header.samples)
     declared = (layout.width_px, layout.height_px, layout.samples)
     if stored != declared:
-        raise damaged(
+        raise damaged_error(
             f"compressed pixels of {stored[0]} x {stored[1]} x {stored[2]} "
             f"where {declared[0]} x {declared[1]} x {declared[2]} are declared"
         )
     if not 1 < header.bits <= _MAX_BITS:
-        raise damaged(f"{header.bits} bits per value")
+        raise damaged_error(f"{header.bits} bits per value")
 
 
-def _decoded(values: Values, header: Codestream, layout: Layout, photometric: str) -> DecodedFrame:
+def _make_decoded(
+    values: Values, header: Codestream, layout: Layout, photometric: str
+) -> DecodedFrame:
     # Some encoders fill the container: 12 bits of a frame whose codestream has 16.
     bits = min(header.bits, layout.bits_stored)
     return DecodedFrame(values, bits, photometric, bits - 1)
 
 
-def _shaped(plain: bytes, layout: Layout, *, bits: int, by_plane: bool) -> Values:
+def _shape_values(plain: bytes, layout: Layout, *, bits: int, by_plane: bool) -> Values:
     kind = np.dtype("u1" if bits <= _BYTE_BITS else "<u2")
     count = layout.frame_pixels * layout.samples
     if len(plain) < count * kind.itemsize:
-        raise damaged("fewer pixels than declared")
+        raise damaged_error("fewer pixels than declared")
     flat: Values = np.frombuffer(plain, kind, count)
-    return arranged(flat, layout, by_plane=by_plane)
+    return arrange_values(flat, layout, by_plane=by_plane)
 
 
-def arranged(flat: Values, layout: Layout, *, by_plane: bool) -> Values:
+def arrange_values(flat: Values, layout: Layout, *, by_plane: bool) -> Values:
     """Return flat values as (H, W), or as (H, W, 3) whether stored by plane or by pixel."""
     size = (layout.height_px, layout.width_px)
     if layout.samples == 1:

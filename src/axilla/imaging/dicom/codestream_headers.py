@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from axilla.imaging.dicom.dicom_errors import damaged
+from axilla.imaging.dicom.dicom_errors import damaged_error
 
 _JPEG_START = b"\xff\xd8"
 _J2K_START = b"\xff\x4f\xff\x51"
@@ -41,20 +41,20 @@ class Codestream:
 def jpeg_header(stream: bytes) -> Codestream:
     """Return what the markers before the first scan of a JPEG or JPEG-LS stream say."""
     if not stream.startswith(_JPEG_START):
-        raise damaged("pixel data that are not JPEG")
+        raise damaged_error("pixel data that are not JPEG")
     frame: Codestream | None = None
     jfif = adobe = False
     for marker, body, _ in _segments(stream):
         if marker in _OTHER_FRAMES:
-            raise damaged("a kind of JPEG that DICOM does not allow")
+            raise damaged_error("a kind of JPEG that DICOM does not allow")
         if marker in _FRAME_MARKERS:
             if frame is not None:
-                raise damaged("two frames in one JPEG stream")
+                raise damaged_error("two frames in one JPEG stream")
             frame = _jpeg_frame(marker, body)
         jfif |= marker == _JFIF and body.startswith(b"JFIF")
         adobe |= marker == _ADOBE and body.startswith(b"Adobe") and len(body) >= _ADOBE_LENGTH
     if frame is None:
-        raise damaged("JPEG data without a frame")
+        raise damaged_error("JPEG data without a frame")
     return replace(frame, jfif=jfif, adobe=adobe)
 
 
@@ -65,14 +65,14 @@ def refuse_open_end(stream: bytes) -> None:
     """
     end = stream.rfind(bytes((0xFF, _END)))
     if end < 0 or stream[end + 2 :].strip(b"\0"):
-        raise damaged("truncated JPEG-LS data")
+        raise damaged_error("truncated JPEG-LS data")
 
 
 def refuse_many_scans(stream: bytes) -> None:
     """Raise `Refused` for more scans than colours, each of which would take a decoder's time."""
     scans = sum(marker == _SCAN for marker, _, _ in _segments(stream, whole=True))
     if scans > _MAX_SCANS:
-        raise damaged(f"{scans} JPEG scans")
+        raise damaged_error(f"{scans} JPEG scans")
 
 
 def essential_jpeg(stream: bytes, header: Codestream) -> bytes:
@@ -87,7 +87,7 @@ def essential_jpeg(stream: bytes, header: Codestream) -> bytes:
             scans += 1
             _check_scan(body, header, scans)
         elif marker in _FRAME_MARKERS and scans:
-            raise damaged("two frames in one JPEG stream")
+            raise damaged_error("two frames in one JPEG stream")
         elif marker not in (*_TABLES, header.process):
             continue
         kept += [bytes((0xFF, marker)), (len(body) + 2).to_bytes(2, "big"), body, entropy]
@@ -97,15 +97,15 @@ def essential_jpeg(stream: bytes, header: Codestream) -> bytes:
 def _check_scan(body: bytes, header: Codestream, scans: int) -> None:
     parts = body[0] if body else 0
     if scans > _MAX_SCANS or not 1 <= parts <= header.samples or len(body) != 4 + 2 * parts:
-        raise damaged("damaged JPEG scans")
+        raise damaged_error("damaged JPEG scans")
     names = body[1 : 1 + 2 * parts : 2]
     if len(set(names)) != parts or not set(names) <= set(header.names):
-        raise damaged("damaged JPEG scans")
+        raise damaged_error("damaged JPEG scans")
     predictor, end, shift = body[-3:]
     lossless = 1 <= predictor <= 7 and shift < header.bits  # noqa: PLR2004 - of T.81, annex H
     whole = (predictor, end, shift) == (0, 63, 0)
     if not (lossless if header.process == _LOSSLESS else whole):
-        raise damaged("damaged JPEG scans")
+        raise damaged_error("damaged JPEG scans")
 
 
 def jpeg2000_header(stream: bytes) -> tuple[Codestream, int]:
@@ -115,7 +115,7 @@ def jpeg2000_header(stream: bytes) -> tuple[Codestream, int]:
     """
     start = stream.find(_J2K_START)
     if start < 0:
-        raise damaged("pixel data that are not JPEG 2000")
+        raise damaged_error("pixel data that are not JPEG 2000")
     try:
         fields = _J2K_HEADER.unpack_from(stream, start + 4)
         _, _, right, bottom, left, top, tile_w, tile_h, tile_left, tile_top, samples = fields
@@ -124,14 +124,14 @@ def jpeg2000_header(stream: bytes) -> tuple[Codestream, int]:
             for i in range(min(samples, 4))
         ]
     except struct.error as error:
-        raise damaged("truncated JPEG 2000 data") from error
+        raise damaged_error("truncated JPEG 2000 data") from error
     if not parts or len({part[0] for part in parts}) > 1 or {p[1:] for p in parts} != {(1, 1)}:
-        raise damaged("JPEG 2000 samples of different sizes")
+        raise damaged_error("JPEG 2000 samples of different sizes")
     if not (tile_w and tile_h and tile_left <= left < right and tile_top <= top < bottom):
-        raise damaged("a JPEG 2000 size that contradicts itself")
+        raise damaged_error("a JPEG 2000 size that contradicts itself")
     tiles = -(-(right - tile_left) // tile_w) * -(-(bottom - tile_top) // tile_h)
     if tiles > _MAX_TILES:
-        raise damaged(f"{tiles} JPEG 2000 tiles")
+        raise damaged_error(f"{tiles} JPEG 2000 tiles")
     return Codestream(0, right - left, bottom - top, (parts[0][0] & 0x7F) + 1, samples), start
 
 
@@ -140,7 +140,7 @@ def _segments(stream: bytes, *, whole: bool = False) -> Iterator[tuple[int, byte
     position = 2
     while position + 4 <= len(stream):
         if stream[position] != 0xFF:  # noqa: PLR2004 - every marker starts so
-            raise damaged("damaged JPEG markers")
+            raise damaged_error("damaged JPEG markers")
         marker = stream[position + 1]
         if marker == _END or (marker == _SCAN and not whole):
             return
@@ -161,9 +161,9 @@ def _jpeg_frame(marker: int, body: bytes) -> Codestream:
     try:
         bits, height, width, samples = struct.unpack_from(">BHHB", body)
     except struct.error as error:
-        raise damaged("truncated JPEG data") from error
+        raise damaged_error("truncated JPEG data") from error
     parts = [body[6 + 3 * i : 9 + 3 * i] for i in range(samples)]
     names = b"".join(part[:1] for part in parts)
     if len(body) != 6 + 3 * samples or len(set(names)) != samples:
-        raise damaged("truncated JPEG data")
+        raise damaged_error("truncated JPEG data")
     return Codestream(marker, width, height, bits, samples, names=names)

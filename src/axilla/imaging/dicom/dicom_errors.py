@@ -34,13 +34,13 @@ class DicomError(Exception):
         self.remedy = remedy
 
 
-def damaged(found: str) -> DicomError:
+def damaged_error(found: str) -> DicomError:
     """Return the refusal of a file whose parts contradict each other."""
     remedy = "Export it again from the archive (PACS)."
     return DicomError(found, expected="an undamaged DICOM file", remedy=remedy)
 
 
-def unsupported(found: str, *, expected: str) -> DicomError:
+def unsupported_error(found: str, *, expected: str) -> DicomError:
     """Return the refusal of a file that is valid but of a kind that axilla does not read."""
     remedy = "Export it uncompressed (Explicit VR Little Endian) in 8 bits, or as PNG."
     return DicomError(found, expected=expected, remedy=remedy)

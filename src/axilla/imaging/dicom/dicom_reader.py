@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydicom import uid
 
 from axilla.imaging.decoded_image import DecodedImage
-from axilla.imaging.dicom.dicom_errors import DAMAGED, DicomError, damaged
+from axilla.imaging.dicom.dicom_errors import DAMAGED, DicomError, damaged_error
 from axilla.imaging.dicom.elements import Attributes
 from axilla.imaging.dicom.frames import Frames, frames_of, sharpest
 from axilla.imaging.dicom.header import Header, read_header
@@ -70,13 +70,13 @@ def read_dicom(path: Path, *, frame: int | None = None) -> DecodedImage:
     "Frame", the frame that was read. Remarks: doppler, split_screen, calibration,
     burned_in_text. Raises `UnreadableImage`.
     """
-    with _opened(path) as (header, layout):
+    with _open(path) as (header, layout):
         regions = regions_in(header.attributes, layout, place=path.name)
         frames = frames_of(header, layout)
-        index, pixels = _chosen(frames, layout, frame, regions)
+        index, pixels = _choose_frame(frames, layout, frame, regions)
         tags = tags_of(header.attributes, layout, syntax=header.syntax)
         return DecodedImage(
-            pixels=_framed(pixels, regions.parts),
+            pixels=_black_out(pixels, regions.parts),
             region=regions.whole,
             pixel_mm=regions.pixel_mm,
             tags={**tags, "Frame": str(index + 1)},
@@ -86,18 +86,18 @@ def read_dicom(path: Path, *, frame: int | None = None) -> DecodedImage:
 
 def dicom_size(path: Path) -> tuple[int, int]:
     """Return (width, height) in pixels, reading the header only; raise `UnreadableImage`."""
-    with _opened(path) as (_, layout):
+    with _open(path) as (_, layout):
         return layout.width_px, layout.height_px
 
 
 def frames_in(path: Path) -> int:
     """Return the number of frames, reading the header only; raise `UnreadableImage`."""
-    with _opened(path) as (_, layout):
+    with _open(path) as (_, layout):
         return layout.frames
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Header, Layout]]:
+def _open(path: Path) -> Iterator[tuple[Header, Layout]]:
     try:
         with _file(path).open("rb") as stream:
             header = read_header(stream)
@@ -107,7 +107,7 @@ def _opened(path: Path) -> Iterator[tuple[Header, Layout]]:
         raise _unreadable(path, error) from error
     except DAMAGED as error:
         # Not chained: these messages may quote what stands in the file, or its whole path.
-        raise _unreadable(path, damaged(f"a damaged file ({type(error).__name__})")) from None
+        raise _unreadable(path, damaged_error(f"a damaged file ({type(error).__name__})")) from None
 
 
 def _file(path: Path) -> Path:
@@ -121,7 +121,7 @@ def _unreadable(path: Path, refused: DicomError) -> UnreadableImage:
     return UnreadableImage(Problem(path.name, refused.found, refused.expected, refused.remedy))
 
 
-def _chosen(
+def _choose_frame(
     frames: Frames, layout: Layout, frame: int | None, regions: Regions
 ) -> tuple[int, NDArray[np.uint8]]:
     if frame is None:
@@ -135,7 +135,7 @@ def _chosen(
     return frame - 1, frames(frame - 1)
 
 
-def _framed(pixels: NDArray[np.uint8], parts: tuple[Roi, ...]) -> NDArray[np.uint8]:
+def _black_out(pixels: NDArray[np.uint8], parts: tuple[Roi, ...]) -> NDArray[np.uint8]:
     """Return RGB pixels (H, W, 3), black outside `parts` if there are any."""
     height, width = pixels.shape[:2]
     framed = np.zeros((height, width, 3), np.uint8)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from axilla.imaging.dicom.dicom_errors import damaged
+from axilla.imaging.dicom.dicom_errors import damaged_error
 
 _ITEM = 0xE000
 _DELIMITER = 0xE0DD
@@ -40,20 +40,20 @@ def locate(
         starts = _offsets(stream, table, extended_offsets)
         grouped = _by_offset(fragments, starts) if starts else _by_start(stream, fragments)
     if len(grouped) < frames or not all(grouped):
-        raise damaged(f"{len(grouped)} compressed frames where {frames} are declared")
+        raise damaged_error(f"{len(grouped)} compressed frames where {frames} are declared")
     return grouped[:frames]
 
 
 def read_fragments(stream: BinaryIO, fragments: Sequence[Fragment], *, at_most: int) -> bytes:
     """Return the joined bytes of one frame; refuse more than `at_most`, and what is cut short."""
     if sum(fragment.length for fragment in fragments) > at_most:
-        raise damaged("a compressed frame larger than its pixels")
+        raise damaged_error("a compressed frame larger than its pixels")
     parts = []
     for fragment in fragments:
         stream.seek(fragment.offset)
         parts.append(stream.read(fragment.length))
         if len(parts[-1]) != fragment.length:
-            raise damaged("a truncated file")
+            raise damaged_error("a truncated file")
     return b"".join(parts)
 
 
@@ -67,13 +67,13 @@ def _walk(stream: BinaryIO, offset: int) -> list[Fragment]:
         if group == _ITEM_GROUP and element == _DELIMITER:
             break
         if (group, element) != (_ITEM_GROUP, _ITEM) or len(found) > _MAX_FRAGMENTS:
-            raise damaged("pixel data that are not in fragments")
+            raise damaged_error("pixel data that are not in fragments")
         if offset + 8 + length > end:
-            raise damaged("a truncated file")
+            raise damaged_error("a truncated file")
         found.append(Fragment(offset + 8, length))
         offset += 8 + length
     if len(found) <= 1:
-        raise damaged("no pixels")
+        raise damaged_error("no pixels")
     return found
 
 
@@ -89,7 +89,7 @@ def _by_offset(fragments: list[Fragment], starts: tuple[int, ...]) -> list[list[
     """Group fragments by where frames start, counted from the first fragment's item."""
     origin = fragments[0].offset
     wanted = {start + origin for start in starts}
-    return _grouped(fragments, [fragment.offset in wanted for fragment in fragments])
+    return _group_fragments(fragments, [fragment.offset in wanted for fragment in fragments])
 
 
 def _by_start(stream: BinaryIO, fragments: list[Fragment]) -> list[list[Fragment]]:
@@ -97,10 +97,10 @@ def _by_start(stream: BinaryIO, fragments: list[Fragment]) -> list[list[Fragment
     for fragment in fragments:
         stream.seek(fragment.offset)
         begins.append(stream.read(min(3, fragment.length)) in _STARTS)
-    return _grouped(fragments, begins)
+    return _group_fragments(fragments, begins)
 
 
-def _grouped(fragments: list[Fragment], begins: list[bool]) -> list[list[Fragment]]:
+def _group_fragments(fragments: list[Fragment], begins: list[bool]) -> list[list[Fragment]]:
     grouped: list[list[Fragment]] = []
     for fragment, begin in zip(fragments, begins, strict=True):
         if begin or not grouped:

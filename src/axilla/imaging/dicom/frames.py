@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axilla.imaging.decoded_image import LUMA
-from axilla.imaging.dicom.codecs import DecodedFrame, Values, arranged, decoder_of
-from axilla.imaging.dicom.dicom_errors import DicomError, damaged
+from axilla.imaging.dicom.codecs import DecodedFrame, Values, arrange_values, decoder_of
+from axilla.imaging.dicom.dicom_errors import DicomError, damaged_error
 from axilla.imaging.dicom.fragments import locate, read_fragments
 from axilla.imaging.dicom.header import UNDEFINED_LENGTH, Header, PixelData
-from axilla.imaging.dicom.lookup_tables import palette_table, rgb_of_ybr, tone_table, widened
+from axilla.imaging.dicom.lookup_tables import palette_table, rgb_of_ybr, tone_table, widen_ybr
 from axilla.imaging.dicom.pixel_format import Layout
 from axilla.records.roi_rectangle import Roi
 
@@ -96,14 +96,16 @@ def frames_of(header: Header, layout: Layout) -> Frames:
     if header.syntax.is_transfer_syntax and not header.syntax.is_compressed:
         read = _plain(header, pixels, layout)
     else:
-        read = _compressed(header, pixels, layout)
-    return lambda index: _displayed(read(index), header, layout)
+        read = _get_frame_decoder(header, pixels, layout)
+    return lambda index: _apply_lookup_tables(read(index), header, layout)
 
 
-def _compressed(header: Header, pixels: PixelData, layout: Layout) -> Callable[[int], DecodedFrame]:
+def _get_frame_decoder(
+    header: Header, pixels: PixelData, layout: Layout
+) -> Callable[[int], DecodedFrame]:
     decode = decoder_of(header.syntax)
     if pixels.length != UNDEFINED_LENGTH:
-        raise damaged("compressed pixel data without fragments")
+        raise damaged_error("compressed pixel data without fragments")
     offsets = header.attributes.raw("ExtendedOffsetTable")
     located = locate(
         header.stream, offset=pixels.offset, frames=layout.frames, extended_offsets=offsets
@@ -122,7 +124,7 @@ def _plain(header: Header, pixels: PixelData, layout: Layout) -> Callable[[int],
     if layout.photometric == _PACKED and pairs and present < size * layout.frames:
         size, packed = size // 3 * 2, True
     if present < size * layout.frames:
-        raise damaged(f"{present} bytes of pixels where {size * layout.frames} are declared")
+        raise damaged_error(f"{present} bytes of pixels where {size * layout.frames} are declared")
     swapped = not header.little_endian and pixels.words and layout.bits_allocated == 8  # noqa: PLR2004
 
     def read(index: int) -> DecodedFrame:
@@ -141,7 +143,7 @@ def _bytes_at(stream: BinaryIO, start: int, size: int, *, origin: int) -> bytes:
     stream.seek(start)
     plain = stream.read(size)
     if len(plain) != size:
-        raise damaged("a truncated file")
+        raise damaged_error("a truncated file")
     return plain
 
 
@@ -156,13 +158,15 @@ def _values(plain: bytes, layout: Layout, *, big: bool, packed: bool) -> Values:
     if layout.bits_allocated == 8:  # noqa: PLR2004
         flat = np.frombuffer(plain, np.uint8)
         if packed:
-            return widened(flat, height_px=layout.height_px, width_px=layout.width_px)
-        return arranged(flat, layout, by_plane=layout.by_plane)
+            return widen_ybr(flat, height_px=layout.height_px, width_px=layout.width_px)
+        return arrange_values(flat, layout, by_plane=layout.by_plane)
     deep = np.frombuffer(plain, ">u2" if big else "<u2").astype(np.uint16)
-    return arranged(deep, layout, by_plane=layout.by_plane)
+    return arrange_values(deep, layout, by_plane=layout.by_plane)
 
 
-def _displayed(decoded: DecodedFrame, header: Header, layout: Layout) -> NDArray[np.uint8]:
+def _apply_lookup_tables(
+    decoded: DecodedFrame, header: Header, layout: Layout
+) -> NDArray[np.uint8]:
     values, bits = decoded.values, decoded.bits
     shift = decoded.high_bit + 1 - bits
     if layout.samples == 1:
@@ -171,7 +175,7 @@ def _displayed(decoded: DecodedFrame, header: Header, layout: Layout) -> NDArray
     if bits > 8:  # noqa: PLR2004
         values = np.right_shift(values, shift + bits - 8, dtype=np.uint16)
     elif bits < 8 or shift:  # noqa: PLR2004
-        raise damaged(f"colours of {bits} bits")
+        raise damaged_error(f"colours of {bits} bits")
     colours = values.astype(np.uint8, copy=False)
     if decoded.photometric in ("YBR_FULL", _PACKED):
         return rgb_of_ybr(colours)

@@ -15,7 +15,7 @@ from pydicom import uid
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
-from axilla.imaging.dicom.dicom_errors import DAMAGED, DicomError, damaged, unsupported
+from axilla.imaging.dicom.dicom_errors import DAMAGED, DicomError, damaged_error, unsupported_error
 from axilla.imaging.dicom.elements import Attributes, attributes_of
 from axilla.imaging.dicom.signature import MAGIC, PREAMBLE_BYTES, opens_like_dicom
 from axilla.imaging.dicom.tags import ALLOWED_TAGS, SEQUENCES
@@ -66,7 +66,7 @@ def read_header(stream: BinaryIO) -> Header:
             return _parse(stream)
     except DAMAGED as error:
         # Not chained: pydicom's messages quote what stands in the file.
-        raise damaged(f"a damaged header ({type(error).__name__})") from None
+        raise damaged_error(f"a damaged header ({type(error).__name__})") from None
 
 
 class _Rationed:
@@ -104,15 +104,15 @@ class _PixelStop:
 def _parse(stream: BinaryIO) -> Header:
     _skip_preamble(stream)
     meta = attributes_of(
-        read_dataset(_rationed(stream), False, True, stop_when=_beyond_meta)  # noqa: FBT003
+        read_dataset(_limit_stream(stream), False, True, stop_when=_beyond_meta)  # noqa: FBT003
     )
     syntax = uid.UID(meta.word("TransferSyntaxUID"))
     if syntax == uid.DeflatedExplicitVRLittleEndian:
-        stream = _inflated(stream)
+        stream = _inflate(stream)
     implicit, little = _encoding(stream, syntax)
     stop = _PixelStop(stream)
     dataset = read_dataset(
-        _rationed(stream), implicit, little, stop_when=stop, specific_tags=list(ALLOWED_TAGS)
+        _limit_stream(stream), implicit, little, stop_when=stop, specific_tags=list(ALLOWED_TAGS)
     )
     attributes = attributes_of(dataset, sequences=SEQUENCES)
     sop_class = attributes.word("SOPClassUID") or meta.word("MediaStorageSOPClassUID")
@@ -120,7 +120,7 @@ def _parse(stream: BinaryIO) -> Header:
     return Header(attributes, plain, uid.UID(sop_class), little, stream, stop.found)
 
 
-def _rationed(stream: BinaryIO) -> BinaryIO:
+def _limit_stream(stream: BinaryIO) -> BinaryIO:
     return _Rationed(stream)  # type: ignore[return-value]  # pydicom reads, seeks and tells only
 
 
@@ -144,7 +144,7 @@ def _encoding(stream: BinaryIO, syntax: uid.UID) -> tuple[bool, bool]:
     """Return whether the data set is in implicit VR, and whether in little endian."""
     if syntax:
         if not syntax.is_transfer_syntax and not syntax.is_private:
-            raise unsupported("an unknown transfer syntax", expected="a standard one")
+            raise unsupported_error("an unknown transfer syntax", expected="a standard one")
         return syntax == uid.ImplicitVRLittleEndian, syntax != uid.ExplicitVRBigEndian
     start = stream.read(6)
     stream.seek(-len(start), os.SEEK_CUR)
@@ -152,7 +152,7 @@ def _encoding(stream: BinaryIO, syntax: uid.UID) -> tuple[bool, bool]:
     return not explicit, not (explicit and start[:1] == b"\0")
 
 
-def _inflated(stream: BinaryIO) -> BinaryIO:
+def _inflate(stream: BinaryIO) -> BinaryIO:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     whole = io.BytesIO()
     try:
@@ -161,13 +161,13 @@ def _inflated(stream: BinaryIO) -> BinaryIO:
                 whole.write(inflater.decompress(chunk, _CHUNK_BYTES))
                 chunk = inflater.unconsumed_tail
                 if whole.tell() > _MAX_INFLATED_BYTES:
-                    raise unsupported(
+                    raise unsupported_error(
                         f"more than {_MAX_INFLATED_BYTES >> 20} MiB in deflated form",
                         expected="less",
                     )
         whole.write(inflater.flush(_CHUNK_BYTES))
     except zlib.error as error:
-        raise damaged("damaged deflated data") from error
+        raise damaged_error("damaged deflated data") from error
     whole.seek(0)
     return whole
 

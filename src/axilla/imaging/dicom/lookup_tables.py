@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from axilla.imaging.dicom.dicom_errors import DAMAGED, DicomError, damaged
+from axilla.imaging.dicom.dicom_errors import DAMAGED, DicomError, damaged_error
 from axilla.imaging.dicom.elements import Attributes
 
 _BYTE = 255.0
@@ -21,17 +21,17 @@ def tone_table(
     """
     try:
         with np.errstate(all="raise", under="ignore"):
-            values, low, high = _modality(attributes, _stored(bits, signed=signed))
+            values, low, high = _modality(attributes, _list_stored_values(bits, signed=signed))
             tones = _voi(attributes, values)
             if tones is None:
                 tones = (values - low) / (high - low or 1.0) * _BYTE
     except DAMAGED as error:
-        raise damaged("a damaged gray scale (modality or VOI table)") from error
+        raise damaged_error("a damaged gray scale (modality or VOI table)") from error
     table = np.rint(np.clip(tones, 0.0, _BYTE)).astype(np.uint8)
     return 255 - table if inverted else table
 
 
-def _stored(bits: int, *, signed: bool) -> NDArray[np.float64]:
+def _list_stored_values(bits: int, *, signed: bool) -> NDArray[np.float64]:
     values = np.arange(1 << bits, dtype=np.float64)
     if signed:
         values[values >= 1 << (bits - 1)] -= 1 << bits
@@ -82,7 +82,7 @@ def _looked_up(item: Attributes, values: NDArray[np.float64]) -> tuple[NDArray[n
     wide = len(data) >= 2 * count
     table = np.frombuffer(data, f"{order}u2" if wide else "u1")[:count]
     if len(table) < count or not 1 <= bits <= _MAX_TABLE_BITS:
-        raise damaged("a gray scale table of another length than declared")
+        raise damaged_error("a gray scale table of another length than declared")
     positions = np.clip(values - first, 0, count - 1).astype(np.int64)
     return table[positions].astype(np.float64), bits
 
@@ -115,7 +115,7 @@ def _channel(attributes: Attributes, channel: str, *, size: int) -> NDArray[np.u
         raise _broken()
     if attributes.raw(f"Segmented{name}Data"):
         words = _stored_words(attributes, f"Segmented{name}Data", wide=depth > 8)  # noqa: PLR2004
-        outputs = _expanded(words.tolist(), count=count, wide=depth > 8)  # noqa: PLR2004
+        outputs = _expand_segments(words.tolist(), count=count, wide=depth > 8)  # noqa: PLR2004
     else:
         data = attributes.raw(f"{name}Data")
         outputs = _stored_words(attributes, f"{name}Data", wide=len(data) >= 2 * count)
@@ -135,7 +135,7 @@ def _stored_words(attributes: Attributes, keyword: str, *, wide: bool) -> NDArra
     return np.frombuffer(data[: len(data) // 2 * 2], kind).astype(np.uint16)
 
 
-def _expanded(words: list[int], *, count: int, wide: bool) -> NDArray[np.uint16]:
+def _expand_segments(words: list[int], *, count: int, wide: bool) -> NDArray[np.uint16]:
     """Expand discrete, linear and indirect segments (DICOM PS3.3, C.7.9.2) to `count` values."""
     outputs: list[int] = []
     starts: list[int] = []
@@ -173,7 +173,7 @@ def _segment(
 
 
 def _broken() -> DicomError:
-    return damaged("a damaged palette")
+    return damaged_error("a damaged palette")
 
 
 _ROWS_AT_ONCE = 256
@@ -198,7 +198,7 @@ def rgb_of_ybr(ybr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return rgb
 
 
-def widened(packed: NDArray[np.uint8], *, height_px: int, width_px: int) -> NDArray[np.uint8]:
+def widen_ybr(packed: NDArray[np.uint8], *, height_px: int, width_px: int) -> NDArray[np.uint8]:
     """Return YBR_FULL (H, W, 3) of YBR_FULL_422: Y, Y, B, R for each pair of pixels in a row."""
     pairs = packed.reshape(height_px, width_px // 2, 4)
     ybr = np.empty((height_px, width_px, 3), np.uint8)

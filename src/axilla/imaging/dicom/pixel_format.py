@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from axilla.imaging.dicom.dicom_errors import DicomError, damaged, unsupported
+from axilla.imaging.dicom.dicom_errors import DicomError, damaged_error, unsupported_error
 from axilla.imaging.dicom.elements import Attributes
 from axilla.imaging.raster import MAX_PIXELS
 
@@ -56,7 +56,7 @@ def layout_of(attributes: Attributes) -> Layout:
             by_plane=attributes.whole("PlanarConfiguration") == 1,
         )
     except (ValueError, OverflowError) as error:
-        raise damaged("a damaged description of the pixels") from error
+        raise damaged_error("a damaged description of the pixels") from error
     _check_size(layout)
     _check_storage(layout)
     return layout
@@ -64,7 +64,7 @@ def layout_of(attributes: Attributes) -> Layout:
 
 def _check_size(layout: Layout) -> None:
     if layout.width_px < 1 or layout.height_px < 1 or not 1 <= layout.frames <= _MAX_FRAMES:
-        raise damaged(
+        raise damaged_error(
             f"{layout.width_px} x {layout.height_px} px and {layout.frames} frames declared"
         )
     if layout.frame_pixels > MAX_FRAME_PIXELS:
@@ -77,16 +77,16 @@ def _check_size(layout: Layout) -> None:
 
 def _check_storage(layout: Layout) -> None:
     if layout.photometric not in _GRAY + _COLOUR:
-        raise unsupported(
+        raise unsupported_error(
             "colours in a form that is not read (Photometric Interpretation)",
             expected=f"one of {', '.join(_GRAY + _COLOUR)}",
         )
     if layout.bits_allocated not in (8, 16):
-        raise unsupported(f"{layout.bits_allocated} bits per value", expected="8 or 16")
+        raise unsupported_error(f"{layout.bits_allocated} bits per value", expected="8 or 16")
     if layout.samples != (1 if layout.photometric in _GRAY else 3):
-        raise damaged(f"{layout.samples} values per pixel for {layout.photometric}")
+        raise damaged_error(f"{layout.samples} values per pixel for {layout.photometric}")
     if not 0 < layout.bits_stored <= layout.high_bit + 1 <= layout.bits_allocated:
-        raise damaged(
+        raise damaged_error(
             f"{layout.bits_stored} bits stored up to bit {layout.high_bit} "
             f"of {layout.bits_allocated}"
         )

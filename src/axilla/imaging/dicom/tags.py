@@ -21,7 +21,7 @@ _CODE = re.compile(r"[A-Z0-9 _]{1,16}")
 def tags_of(attributes: Attributes, layout: Layout, *, syntax: uid.UID) -> Mapping[str, str]:
     """Return the allowed values that are present, by DICOM keyword, in printable short text."""
     found = {name: _printable(attributes.word(name)) for name in _TEXTS}
-    found |= {name: _coded(attributes.word(name)) for name in _CODES}
+    found |= {name: _is_code(attributes.word(name)) for name in _CODES}
     found |= {name: _numeric(attributes, name) for name in _NUMBERS}
     found |= {
         "TransferSyntax": syntax.name if syntax in uid.AllTransferSyntaxes else "private",
@@ -38,7 +38,7 @@ def _printable(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST]
 
 
-def _coded(text: str) -> str:
+def _is_code(text: str) -> str:
     return text if _CODE.fullmatch(text) else ""
 
 

@@ -6,7 +6,7 @@ Source: DICOM PS3.3, C.8.5.5 (US Region Calibration Module).
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from axilla.imaging.dicom.dicom_errors import damaged
+from axilla.imaging.dicom.dicom_errors import damaged_error
 from axilla.imaging.dicom.elements import Attributes
 from axilla.imaging.dicom.pixel_format import Layout
 from axilla.imaging.dicom.pixel_spacing import Remark, Scale, doubt, scale_of, spacing_of
@@ -69,14 +69,14 @@ def regions_in(attributes: Attributes, layout: Layout, *, place: str) -> Regions
     """
     items = attributes.items("SequenceOfUltrasoundRegions")
     if len(items) > _MOST_REGIONS:
-        raise damaged(f"{len(items)} ultrasound regions")
+        raise damaged_error(f"{len(items)} ultrasound regions")
     declared = [_region(item) for item in items]
     remarks = list(_doppler(declared, place))
     flat = [region for region in declared if region.spatial == _TWO_D]
     chosen = [region for region in flat if region.data == _TISSUE] or [
         region for region in flat if region.data in (0, _COLOUR_FLOW)
     ]
-    resized = any(_resized(region, layout) for region in chosen)
+    resized = any(_is_resized(region, layout) for region in chosen)
     cut = [(roi, region) for region in chosen if (roi := _cut(region, layout, resized=resized))]
     parts = tuple(roi for roi, _ in cut)
     remarks += _split_screen(parts, place)
@@ -113,7 +113,7 @@ def _beyond(region: _Region, layout: Layout) -> tuple[bool, bool]:
     )
 
 
-def _resized(region: _Region, layout: Layout) -> bool:
+def _is_resized(region: _Region, layout: Layout) -> bool:
     """Tell whether the frame was made smaller after the region was drawn.
 
     A region beyond one edge that ends exactly at the other was cropped at its true size.
@@ -158,7 +158,7 @@ def _split_screen(parts: Sequence[Roi], place: str) -> Iterator[Remark]:
     apart: list[Roi] = []
     for part in sorted(parts, key=lambda roi: roi.width_px * roi.height_px, reverse=True):
         area = part.width_px * part.height_px
-        if all(_shared(part, other) <= _SAME_PICTURE * area for other in apart):
+        if all(_overlap_area(part, other) <= _SAME_PICTURE * area for other in apart):
             apart.append(part)
     if len(apart) > 1:
         found = f"{len(apart)} B-mode pictures ({'; '.join(str(part) for part in apart)})"
@@ -166,7 +166,7 @@ def _split_screen(parts: Sequence[Roi], place: str) -> Iterator[Remark]:
         yield "split_screen", Problem(place, found, "one picture", remedy)
 
 
-def _shared(one: Roi, other: Roi) -> int:
+def _overlap_area(one: Roi, other: Roi) -> int:
     width = min(one.right_px, other.right_px) - max(one.left_px, other.left_px)
     height = min(one.bottom_px, other.bottom_px) - max(one.top_px, other.top_px)
     return max(width, 0) * max(height, 0)

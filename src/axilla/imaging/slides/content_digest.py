@@ -22,10 +22,10 @@ def slide_digest(path: Path) -> str:
     parts = [path, *_companions(path)]
     if sum(part.stat().st_size for part in parts) <= WHOLE_BYTES:
         return digest_of_files(parts)
-    return digest_of("slide", 1, [_sampled(part) for part in parts])
+    return digest_of("slide", 1, [_sample_bytes(part) for part in parts])
 
 
-def _sampled(path: Path) -> tuple[int, str]:
+def _sample_bytes(path: Path) -> tuple[int, str]:
     size = path.stat().st_size
     if size <= _BLOCKS * _BLOCK_BYTES:
         return size, digest_of_files([path])

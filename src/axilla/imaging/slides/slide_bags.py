@@ -48,7 +48,7 @@ def _slide(
     wishes = settings.model_dump()
     key = digest_of("tiles", _VERSION, slide_digest(file.path), wishes, side_px, file.mpp)
     path = kept / f"{key}.json" if kept else None
-    if path is not None and (found := _remembered(path)) is not None:
+    if path is not None and (found := _read_kept_plan(path)) is not None:
         return found
     from axilla.imaging.slides.tiling import plan_tiles  # noqa: PLC0415 - SciPy, which is slow
 
@@ -63,7 +63,7 @@ def _slide(
     return plan.tiles, plan.mpp, plan.remarks
 
 
-def _remembered(
+def _read_kept_plan(
     path: Path,
 ) -> tuple[tuple[Roi, ...], float, tuple[Remark, ...]] | None:
     """Return a kept plan; None if there is none, or none that can be read."""

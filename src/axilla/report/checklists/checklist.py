@@ -93,7 +93,7 @@ def fill(
     known = {f"#{anchor}" for anchor in anchors} | set(files)
     return Filled(
         checklist,
-        tuple(_answered(item, results, known=known) for item in checklist.items),
+        tuple(_answer_item(item, results, known=known) for item in checklist.items),
     )
 
 
@@ -106,7 +106,7 @@ def checklist_frame(filled: Filled) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _answered(item: ChecklistItem, results: StudyResults, *, known: Collection[str]) -> Answered:
+def _answer_item(item: ChecklistItem, results: StudyResults, *, known: Collection[str]) -> Answered:
     found = [e for name in item.evidence if (e := FINDERS[name](results)) is not None]
     if not found:
         return Answered(item, "for the authors to write", "", ())

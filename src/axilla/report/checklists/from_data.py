@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from axilla.report.checklists.evidence import Evidence, Finder, method_place
-from axilla.report.number_format import counted, interval_text, listed, number, percent
+from axilla.report.number_format import interval_text, join_items, number, percent, pluralise
 from axilla.report.sections.methods import methods_of_evaluation
 from axilla.report.study_results import StudyResults
 from axilla.report.tables.family_summary import headline_of
@@ -21,7 +21,7 @@ def _study_name(results: StudyResults) -> Evidence:
 def _data_source(results: StudyResults) -> Evidence:
     flow = _flow(results)
     patients = flow.get("in_table")
-    size = f", {counted(patients, 'patient')}" if isinstance(patients, int) else ""
+    size = f", {pluralise(patients, 'patient')}" if isinstance(patients, int) else ""
     return Evidence(
         f"Cohort table {results.config.cohort.table}{size}.",
         ("#cohort", "#patients", "#provenance"),
@@ -36,7 +36,8 @@ def _sites(results: StudyResults) -> Evidence | None:
     names = [name if size is None else f"{name} ({size:,})" for name, size in sizes.items()]
     names += [f"{len(sites) - _SHOWN} more"] if len(sites) > _SHOWN else []
     return Evidence(
-        f"{counted(len(sites), 'site')} (patients): {listed(names)}.", ("#patients", "flow.json")
+        f"{pluralise(len(sites), 'site')} (patients): {join_items(names)}.",
+        ("#patients", "flow.json"),
     )
 
 
@@ -45,9 +46,9 @@ def _eligibility(results: StudyResults) -> Evidence | None:
     left = [f"{one.reason} {one.count:,}" for stage in stages for one in stage.leaving]
     if not stages:
         return None
-    said = f"left out: {listed(left)}" if left else "nobody was left out"
+    said = f"left out: {join_items(left)}" if left else "nobody was left out"
     return Evidence(
-        f"Of {counted(stages[0].count, 'patient')} in the table, {said}.",
+        f"Of {pluralise(stages[0].count, 'patient')} in the table, {said}.",
         ("#patients", "flow.json"),
     )
 
@@ -72,7 +73,7 @@ def _quality(results: StudyResults) -> Evidence | None:
     found = len(warnings) if isinstance(warnings, list) else 0
     return Evidence(
         f"axilla check read every row and every image file before training: "
-        f"{counted(found, 'warning')}, no error.",
+        f"{pluralise(found, 'warning')}, no error.",
         ("#warnings", "check.json"),
     )
 
@@ -154,7 +155,9 @@ def _missing_amount(results: StudyResults) -> Evidence | None:
         f"{row['column']} {percent(row['n_missing'] / row['n'])}" for row in some.to_dict("records")
     ]
     parts = parts[:_SHOWN] + ([f"{len(parts) - _SHOWN} more"] if len(parts) > _SHOWN else [])
-    text = f"Missing: {listed(parts)}." if parts else "No modality, value or reading is missing."
+    text = (
+        f"Missing: {join_items(parts)}." if parts else "No modality, value or reading is missing."
+    )
     return Evidence(text, ("#limitations", "missingness.csv"))
 
 
@@ -171,7 +174,7 @@ def _analysis_sizes(results: StudyResults) -> Evidence | None:
     train, test = [fold.train for fold in sizes], [fold.test for fold in sizes]
     positive = [fold.test_positive for fold in sizes]
     return Evidence(
-        f"{counted(len(sizes), 'fold')}: trained and tuned on {_span(train)} patients, tested on "
+        f"{pluralise(len(sizes), 'fold')}: trained and tuned on {_span(train)} patients, tested on "
         f"{_span(test)} ({_span(positive)} positive).",
         ("#patients", "splits.csv"),
     )
@@ -197,7 +200,7 @@ def _inputs(results: StudyResults) -> str:
     inputs = ["ultrasound images"] if config.models.ultrasound else []
     inputs += ["pathology images"] if config.models.pathology else []
     inputs += list(config.clinical) if config.models.clinical else []
-    return listed(inputs) or "what the models were given"
+    return join_items(inputs) or "what the models were given"
 
 
 def _flow(results: StudyResults) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from axilla import RESEARCH_USE_ONLY
 from axilla.report.checklists.evidence import Evidence, Finder, method_place
-from axilla.report.number_format import counted, listed
+from axilla.report.number_format import join_items, pluralise
 from axilla.report.sections.methods import has_images, is_clustered
 from axilla.report.study_results import StudyResults
 
@@ -37,7 +37,7 @@ def _objectives(results: StudyResults) -> Evidence:
     fused = [entry for entry in models if entry.family == "fusion"]
     validation = "internal" if results.external.empty else "internal and external"
     text = (
-        f"Development and {validation} validation of {counted(len(models), 'model')} that "
+        f"Development and {validation} validation of {pluralise(len(models), 'model')} that "
         f"{'predicts' if len(models) == 1 else 'predict'} {results.config.study.outcome}"
     )
     if fused:
@@ -67,7 +67,7 @@ def _predictor_handling(results: StudyResults) -> Evidence:
     if results.config.models.training == "frozen" and has_images(results.config):
         components = results.config.training.reduce_to
         said.append(
-            f"Embeddings are reduced to at most {counted(components, 'principal component')}, "
+            f"Embeddings are reduced to at most {pluralise(components, 'principal component')}, "
             "fitted on each training fold."
         )
     if results.config.models.clinical and results.config.clinical:
@@ -92,7 +92,7 @@ def _partition(results: StudyResults) -> Evidence:
 
 
 def _partition_level(results: StudyResults) -> Evidence:
-    group = listed(list(results.config.cohort.group))
+    group = join_items(list(results.config.cohort.group))
     text = "Partitions share no patient"
     text += f", and no value of {group}" if group else ""
     text += ", and no site" if results.config.validation.scheme == "site" else ""
@@ -102,7 +102,7 @@ def _partition_level(results: StudyResults) -> Evidence:
 def _clusters(results: StudyResults) -> Evidence | None:
     said = []
     if is_clustered(results.metrics):
-        group = listed(list(results.config.cohort.group))
+        group = join_items(list(results.config.cohort.group))
         said.append(f"Intervals and tests are clustered by {group or 'group'}.")
     if results.config.validation.scheme == "site":
         said.append("Each site is predicted by models of the others.")
@@ -116,7 +116,7 @@ def _measures(results: StudyResults) -> Evidence:
     measured = set(results.metrics["metric"])
     names = [title for name, title in _MEASURES.items() if name in measured]
     return Evidence(
-        f"{listed(names)}; ROC curves and confusion matrices.",
+        f"{join_items(names)}; ROC curves and confusion matrices.",
         (
             *map(method_place, ("Statistics", "Calibration", "Decision curve")),
             *("#calibration", "#decision", "metrics.csv"),
@@ -172,7 +172,7 @@ def _fairness(results: StudyResults) -> Evidence | None:
         return None
     columns = list(dict.fromkeys(results.subgroups["column"].astype(str)))
     return Evidence(
-        f"Performance was compared within {listed(columns)}.", ("#subgroups", "subgroups.csv")
+        f"Performance was compared within {join_items(columns)}.", ("#subgroups", "subgroups.csv")
     )
 
 
@@ -219,7 +219,7 @@ def _software(results: StudyResults) -> Evidence | None:
     packages = [f"{name} {found[name]}" for name in _PACKAGES if name in found]
     own = f"axilla {known['axilla_version']}"
     return Evidence(
-        f"{listed([own, *packages])}.",
+        f"{join_items([own, *packages])}.",
         ("#provenance", "provenance.json"),
     )
 
@@ -249,7 +249,7 @@ FROM_METHODS: Mapping[str, Finder] = {
 def _models(results: StudyResults) -> Evidence:
     models = [entry for entry in results.entries if entry.competes]
     places = tuple(map(method_place, ("Models", "Fusion", "Clinical model")))
-    return Evidence(f"{counted(len(models), 'model')}, by name and how they were built.", places)
+    return Evidence(f"{pluralise(len(models), 'model')}, by name and how they were built.", places)
 
 
 def _initialisation(results: StudyResults) -> Evidence | None:
@@ -279,7 +279,7 @@ def _search(results: StudyResults) -> Evidence | None:
     if results.search.empty:
         return None
     return Evidence(
-        f"{counted(len(results.search), 'trial')} on inner folds, each with settings and score.",
+        f"{pluralise(len(results.search), 'trial')} on inner folds, each with settings and score.",
         (method_place("Search"), "search.csv"),
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from axilla.report.answer import answer_of
 from axilla.report.checklists.evidence import Evidence, Finder, method_place
 from axilla.report.limitations import limitations_of
-from axilla.report.number_format import counted, listed, sentence, with_interval
+from axilla.report.number_format import join_items, pluralise, sentence, with_interval
 from axilla.report.sections.failure_gallery import errors_made
 from axilla.report.study_results import StudyResults
 from axilla.report.tables.explanation_results import method_label
@@ -34,7 +34,7 @@ def _diagnostic(results: StudyResults) -> Evidence | None:
         if (estimate := results.estimate(headline.entry.name, metric)) is not None
     ]
     places = ("#fusion", "#pathology", "#ultrasound", "#clinical", "metrics.csv")
-    return Evidence(f"{sentence(headline.name)}: {listed(found)}.", places) if found else None
+    return Evidence(f"{sentence(headline.name)}: {join_items(found)}.", places) if found else None
 
 
 def _subgroups(results: StudyResults) -> Evidence:
@@ -42,7 +42,7 @@ def _subgroups(results: StudyResults) -> Evidence:
         return Evidence("No subgroup was evaluated.")
     levels = results.subgroups.drop_duplicates(["column", "level"])
     return Evidence(
-        f"{counted(len(levels), 'subgroup')}, with intervals and tests of interaction.",
+        f"{pluralise(len(levels), 'subgroup')}, with intervals and tests of interaction.",
         ("#subgroups", "subgroups.csv"),
     )
 
@@ -75,7 +75,9 @@ def _explanation(results: StudyResults) -> Evidence | None:
     legend = results.explained.legend
     if legend is None:
         return None
-    maps = listed([f"{method_label(how)} on {modality}" for modality, how in legend.method.items()])
+    maps = join_items(
+        [f"{method_label(how)} on {modality}" for modality, how in legend.method.items()]
+    )
     said = f"Heatmaps of {legend.model} out of fold: {maps}."
     if not results.explained.faithfulness.empty:
         said += " Their faithfulness was tested; the report says which checks they fail."
@@ -87,7 +89,7 @@ def _explanation(results: StudyResults) -> Evidence | None:
 
 def _external(results: StudyResults) -> Evidence:
     if not results.external.empty:
-        patients = counted(int(results.external["n"].iloc[0]), "patient")
+        patients = pluralise(int(results.external["n"].iloc[0]), "patient")
         text = f"The frozen bundle was tested on {patients} kept out of development."
         return Evidence(text, ("#external", "external_metrics.csv"))
     if results.config.validation.scheme == "site":
@@ -103,8 +105,8 @@ def _failures(results: StudyResults) -> Evidence | None:
         return None
     positives, negatives = errors_made(results, headline.entry, most=0)
     return Evidence(
-        f"{sentence(headline.name)} made {counted(positives.of, 'false positive')} and "
-        f"{counted(negatives.of, 'false negative')}; the most confident are shown.",
+        f"{sentence(headline.name)} made {pluralise(positives.of, 'false positive')} and "
+        f"{pluralise(negatives.of, 'false negative')}; the most confident are shown.",
         ("#failures", "predictions.csv"),
     )
 
@@ -114,7 +116,7 @@ def _limitations(results: StudyResults) -> Evidence | None:
     if not found:
         return None
     topics = list(dict.fromkeys(limit.topic.lower() for limit in found))
-    return Evidence(f"Computed from the data: {listed(topics)}.", ("#limitations",))
+    return Evidence(f"Computed from the data: {join_items(topics)}.", ("#limitations",))
 
 
 def _specification(results: StudyResults) -> Evidence | None:

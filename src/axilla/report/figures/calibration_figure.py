@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from axilla.report.figures.figure_style import RenderedFigure, encode, figure_style, new_figure
 from axilla.report.figures.palette import INK, MUTED, PAPER, RULE
 from axilla.report.headline_models import colour_of, protagonists, short_label
-from axilla.report.number_format import interval_text, number, shortened
+from axilla.report.number_format import interval_text, number, shorten
 from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults
 
@@ -148,7 +148,7 @@ def _write_head(axes: Axes, results: StudyResults, *, entry: StudyModel) -> None
         if (found := results.estimate(entry.name, metric)) is not None
     ]
     place: dict[str, Any] = {"textcoords": "offset points", "xycoords": "axes fraction"}
-    title = shortened(short_label(entry), limit=28)
+    title = shorten(short_label(entry), limit=28)
     axes.annotate(title, (0, 1), xytext=(0, 26), fontsize=8.5, fontweight="bold", **place)
     for row, line in enumerate(lines):
         axes.annotate(line, (0, 1), xytext=(0, 15 - 9.5 * row), fontsize=7, color=MUTED, **place)

@@ -15,7 +15,7 @@ from axilla.report.figures.figure_style import (
     new_figure,
 )
 from axilla.report.figures.palette import BLUE, MUTED, PAPER
-from axilla.report.number_format import percent, shortened
+from axilla.report.number_format import percent, shorten
 from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults
 
@@ -44,7 +44,7 @@ def draw_confusions(
             bottom = (_BOTTOM_IN + (rows - 1 - row) * _PANEL_HEIGHT_IN + 0.06) / height_in
             side = _CELL_IN - 0.14
             axes = figure.add_axes((left, bottom, side / width_in, side / height_in))
-            _draw_matrix(axes, counts, title=shortened(label, limit=19))
+            _draw_matrix(axes, counts, title=shorten(label, limit=19))
             below_is_empty = index + columns >= len(entries)
             _label_axes(axes, rows_labelled=column == 0, columns_labelled=below_is_empty)
         return encode(figure, name=name, title=title, description=_describe(matrices))

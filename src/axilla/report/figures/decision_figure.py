@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from axilla.report.figures.figure_style import RenderedFigure, encode, figure_style, new_figure
 from axilla.report.figures.palette import INK, MUTED, RULE
 from axilla.report.headline_models import colour_of, protagonists, readers, short_label
-from axilla.report.number_format import percent, shortened
+from axilla.report.number_format import percent, shorten
 from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults
 
@@ -148,7 +148,7 @@ def _write_names(axes: Axes, lines: list[_Line], *, height_pt: float) -> None:
             axes.plot([1, _SAMPLE[0]], [end, place], color=RULE, linewidth=0.6, **place_of)
         sample = place_of | {"color": line.colour, "linestyle": line.style}
         axes.plot(_SAMPLE, [place, place], linewidth=line.width_pt, **sample)
-        label = shortened(line.label, limit=22)
+        label = shorten(line.label, limit=22)
         text = place_of | {"fontsize": 7.5, "va": "center", "color": line.colour}
         axes.text(_SAMPLE[1] + 0.012, place, label, **text)
 

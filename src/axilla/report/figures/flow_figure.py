@@ -15,7 +15,7 @@ from axilla.report.figures.figure_style import (
     new_figure,
 )
 from axilla.report.figures.palette import BAND, INK, MUTED, PAPER
-from axilla.report.number_format import wrapped
+from axilla.report.number_format import wrap_text
 from axilla.report.study_results import StudyResults
 from axilla.report.tables.inclusion_stages import InclusionStage, Leaving, flow_stages
 
@@ -73,11 +73,11 @@ def draw_flow(results: StudyResults) -> RenderedFigure | None:
 
 
 def _stay(stage: InclusionStage) -> _TextBox:
-    title = _fitted(stage.label, box_in=_BOX_IN, weight="bold")
+    title = _fit_lines(stage.label, box_in=_BOX_IN, weight="bold")
     lines = [*title, f"n = {stage.count:,}"]
     if stage.positive is not None and stage.negative is not None:
         lines.append(f"{stage.positive:,} positive, {stage.negative:,} negative")
-    lines += [line for note in stage.notes for line in _fitted(note, box_in=_BOX_IN)]
+    lines += [line for note in stage.notes for line in _fit_lines(note, box_in=_BOX_IN)]
     return _TextBox(tuple(lines), bold=len(title))
 
 
@@ -88,12 +88,12 @@ def _leave(leaving: Sequence[Leaving]) -> _TextBox | None:
     if several := len(leaving) > 1:
         lines.append(f"Left out: {sum(one.count for one in leaving):,}")
     for one in leaving:
-        first, *rest = _fitted(f"{one.count:,} {one.reason}", box_in=_SIDE_IN, indent=_INDENT)
+        first, *rest = _fit_lines(f"{one.count:,} {one.reason}", box_in=_SIDE_IN, indent=_INDENT)
         lines += [first, *(f"{_INDENT}{line}" for line in rest)]
     return _TextBox(tuple(lines), bold=int(several))
 
 
-def _fitted(text: str, *, box_in: float, indent: str = "", weight: str = "normal") -> list[str]:
+def _fit_lines(text: str, *, box_in: float, indent: str = "", weight: str = "normal") -> list[str]:
     """Break a text into lines that fit a box; its letters are measured, not counted."""
     font = FontProperties(family="DejaVu Sans", size=_TEXT_PT, weight=weight)
     room_pt = (box_in - 2 * _PAD_IN) * _POINTS_PER_INCH
@@ -102,11 +102,11 @@ def _fitted(text: str, *, box_in: float, indent: str = "", weight: str = "normal
         width, _, _ = text_to_path.get_text_width_height_descent(indent + line, font, ismath=False)
         return float(width)
 
-    lines = wrapped(text, width=_MOST_LETTERS)
+    lines = wrap_text(text, width=_MOST_LETTERS)
     letters = _MOST_LETTERS
     while letters > 1 and max(map(width_pt, lines)) > room_pt:
         letters -= 1
-        lines = wrapped(text, width=letters)
+        lines = wrap_text(text, width=letters)
     return lines
 
 

@@ -16,7 +16,7 @@ from axilla.report.figures.figure_style import (
     write_beside,
 )
 from axilla.report.figures.palette import BAND, FAMILY_COLOURS, INK, MUTED, PAPER, RULE
-from axilla.report.number_format import LEVEL, interval_text, number, shortened
+from axilla.report.number_format import LEVEL, interval_text, number, shorten
 from axilla.report.reported_models import FAMILIES, FAMILY_TITLES, StudyModel, of_family
 from axilla.report.study_results import StudyResults
 
@@ -99,7 +99,7 @@ def _rows(results: StudyResults) -> list[_ForestRow]:
     rows: list[_ForestRow] = []
     for family in FAMILIES:
         measured = [
-            _ForestRow(shortened(entry.label, limit=22), entry, auc)
+            _ForestRow(shorten(entry.label, limit=22), entry, auc)
             for entry in of_family(results.entries, family)
             if (auc := results.estimate(entry.name, "auc")) is not None
         ]

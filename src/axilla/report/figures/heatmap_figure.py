@@ -62,7 +62,7 @@ def draw_figure5(cases: ExplainedCases | None) -> RenderedFigure | None:
             figure,
             name=NAME,
             title="Figure 5: what the model's heatmaps mark",
-            description="; ".join(_told(case) for case in cases.cases),
+            description="; ".join(_describe_case(case) for case in cases.cases),
         )
 
 
@@ -227,5 +227,5 @@ def _draw_scale(
         )  # fmt: skip
 
 
-def _told(case: ExplainedCase) -> str:
+def _describe_case(case: ExplainedCase) -> str:
     return f"{case.patient_id}: outcome {case.outcome}, {case.call}, {case.standing}"

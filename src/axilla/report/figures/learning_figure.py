@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from axilla.report.figures.figure_style import RenderedFigure, encode, figure_style, new_figure
 from axilla.report.figures.palette import BAND, MUTED, PAPER, RULE
 from axilla.report.headline_models import colour_of, short_label
-from axilla.report.number_format import number, shortened
+from axilla.report.number_format import number, shorten
 from axilla.report.study_results import StudyResults
 from axilla.report.tables.learning_curve_rows import (
     CurvePoint,
@@ -127,7 +127,7 @@ def _label(axes: Axes, curves: Sequence[LearningCurve]) -> None:
         heights[place - 1] = min(heights[place - 1], heights[place] - space)
     for height, place in zip(heights, order, strict=True):
         axes.annotate(
-            shortened(short_label(curves[place].entry), limit=20),
+            shorten(short_label(curves[place].entry), limit=20),
             (1, height),
             xycoords=("axes fraction", "data"),
             xytext=(5, 0),

@@ -15,7 +15,7 @@ from axilla.report.figures.figure_style import (
     new_figure,
 )
 from axilla.report.figures.palette import INK, MUTED, PAPER, RULE
-from axilla.report.number_format import LEVEL, interval_text, number, shortened
+from axilla.report.number_format import LEVEL, interval_text, number, shorten
 from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults
 
@@ -150,7 +150,7 @@ def _write_key_row(axes: Axes, results: StudyResults, *, entry: StudyModel, y: i
     axes.text(
         _NAME_IN,
         y,
-        shortened(entry.title, limit=22),
+        shorten(entry.title, limit=22),
         fontsize=7.5,
         va="center",
         color=MUTED if entry.trivial else INK,

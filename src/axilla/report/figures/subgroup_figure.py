@@ -16,7 +16,7 @@ from axilla.report.figures.figure_style import (
 )
 from axilla.report.figures.forest_figure import frame_auc_axis
 from axilla.report.figures.palette import FAMILY_COLOURS, INK, MUTED, PAPER, RULE
-from axilla.report.number_format import LEVEL, counted, interval_text, number, shortened
+from axilla.report.number_format import LEVEL, interval_text, number, pluralise, shorten
 from axilla.report.study_results import StudyResults
 from axilla.report.tables.subgroup_rows import SubgroupColumn, SubgroupRow, Subgroups, subgroups_of
 
@@ -88,7 +88,7 @@ def _frame(axes: Axes, subgroups: Subgroups, *, span: float) -> None:
 
 
 def _draw_heading(axes: Axes, block: SubgroupColumn, *, y: float) -> None:
-    title = shortened(block.title, limit=30)
+    title = shorten(block.title, limit=30)
     write_beside(axes, title, side=0, y=y, x_pt=_TITLE_PT, colour=INK, weight="bold")
     write_beside(axes, f"interaction: {block.told_p('auc')}", side=1, y=y, x_pt=12, colour=MUTED)
 
@@ -96,7 +96,7 @@ def _draw_heading(axes: Axes, block: SubgroupColumn, *, y: float) -> None:
 def _draw_line(axes: Axes, line: SubgroupRow, *, y: float, colour: str, overall: bool) -> None:
     ink = MUTED if line.small else INK
     indent, weight = (_TITLE_PT, "bold") if overall else (_INDENT_PT, "normal")
-    title = shortened(line.title, limit=24)
+    title = shorten(line.title, limit=24)
     write_beside(axes, title, side=0, y=y, x_pt=indent, colour=ink, weight=weight)
     count = f"{line.n:,} ({line.n_positive:,})"
     write_beside(axes, count, side=0, y=y, x_pt=_COUNT_PT, colour=MUTED, align="right")
@@ -156,14 +156,14 @@ def _head(axes: Axes) -> None:
 
 
 def _description(subgroups: Subgroups) -> str:
-    told = [_told(subgroups.overall)]
+    told = [_describe_line(subgroups.overall)]
     for block in subgroups.blocks:
-        told += [f"{block.title}, {_told(line)}" for line in block.lines]
+        told += [f"{block.title}, {_describe_line(line)}" for line in block.lines]
     return "; ".join(told)
 
 
-def _told(line: SubgroupRow) -> str:
+def _describe_line(line: SubgroupRow) -> str:
     auc = line.estimates["auc"]
     found = f"{number(auc.value)} ({interval_text(auc)})" if auc else "not defined"
     small = ", a small group" if line.small else ""
-    return f"{line.title} {found} in {counted(line.n, 'patient')}{small}"
+    return f"{line.title} {found} in {pluralise(line.n, 'patient')}{small}"

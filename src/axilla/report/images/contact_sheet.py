@@ -18,7 +18,7 @@ from axilla.records.patients import ImageFile
 from axilla.records.run_folder import RunFolder, write_bytes
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
 from axilla.report.images.thumbnails import Thumbnail, overview_of
-from axilla.report.number_format import counted
+from axilla.report.number_format import pluralise
 from axilla.report.page import render
 from axilla.report.tables.flow_and_checks import (
     FindingGroup,
@@ -197,7 +197,7 @@ def write_contact_sheet(config: StudyConfig, folder: RunFolder) -> Path:
             if (own := [block for block in blocks if block.group.severity == severity])
         ],
         samples=samples,
-        shown=len(_pictured(blocks, samples)),
+        shown=len(_list_pictured(blocks, samples)),
         style=render("report.css") + render("contact_sheet.css"),
         research_use_only=RESEARCH_USE_ONLY,
         version=__version__,
@@ -229,7 +229,7 @@ def _images(
     return look_up_images(table, wanted, patients=patients | {*clean})
 
 
-def _pictured(
+def _list_pictured(
     blocks: Sequence[FindingBlock], samples: Sequence[tuple[SheetPicture, ...]]
 ) -> frozenset[str]:
     """Return every patient whose pixels the page holds."""
@@ -246,10 +246,10 @@ def _facts(check: Mapping[str, Any]) -> list[str]:
     summary = check.get("summary") or {}
     accepted = len(check.get("accepted") or ())
     return [
-        counted(summary.get("in_table", 0), "patient"),
+        pluralise(summary.get("in_table", 0), "patient"),
         f"{summary.get('positive', 0)} positive, {summary.get('negative', 0)} negative",
-        counted(summary.get("images", 0), "image"),
-        counted(len(check.get("errors") or ()), "error"),
-        counted(len(check.get("warnings") or ()), "warning"),
+        pluralise(summary.get("images", 0), "image"),
+        pluralise(len(check.get("errors") or ()), "error"),
+        pluralise(len(check.get("warnings") or ()), "warning"),
         *([f"{accepted} accepted"] if accepted else []),
     ]

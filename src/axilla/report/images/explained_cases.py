@@ -140,7 +140,7 @@ def explained_cases(results: StudyResults, root: Path) -> ExplainedCases | None:
             one.said,
             certain=one.certain,
             alone=one.alone,
-            shown=_shown(results, one.patient_id, found, legend),
+            shown=_show_patient(results, one.patient_id, found, legend),
         )
         for one in chosen
     )
@@ -152,7 +152,7 @@ def patients_to_show(folder: RunFolder, models: Sequence[str]) -> frozenset[str]
     predictions = read_results(folder.table("predictions.csv"), PREDICTIONS)
     wanted = _name_of(list(dict.fromkeys(models)))
     said = _first_said(predictions, wanted)
-    return frozenset(one.patient_id for one in _chosen(said, predictions))
+    return frozenset(one.patient_id for one in _choose_patients(said, predictions))
 
 
 def explained_model(results: StudyResults) -> StudyModel | None:
@@ -179,14 +179,16 @@ def chosen_cases(results: StudyResults, model: str) -> list[ChosenPatient]:
     """
     said = _first_said(results.predictions, model)
     with_maps = {p: what for p, what in said.items() if p in results.explained.maps}
-    return _chosen(with_maps, results.predictions)
+    return _choose_patients(with_maps, results.predictions)
 
 
 def _first_said(predictions: pd.DataFrame, model: str) -> dict[str, ModelOpinion]:
     return said_by(predictions[predictions["repeat"] == predictions["repeat"].min()], model)
 
 
-def _chosen(said: Mapping[str, ModelOpinion], predictions: pd.DataFrame) -> list[ChosenPatient]:
+def _choose_patients(
+    said: Mapping[str, ModelOpinion], predictions: pd.DataFrame
+) -> list[ChosenPatient]:
     labels = predictions.drop_duplicates("patient_id").set_index("patient_id")["label"]
     chosen: list[ChosenPatient] = []
     for positive in (True, False):
@@ -205,7 +207,7 @@ def _chosen(said: Mapping[str, ModelOpinion], predictions: pd.DataFrame) -> list
     return chosen
 
 
-def _shown(
+def _show_patient(
     results: StudyResults, patient: str, found: Mapping[str, ImagesOf], legend: Legend
 ) -> tuple[ExplainedImage, ...]:
     maps = read_heatmaps(results.explained.maps[patient]).maps

@@ -69,7 +69,7 @@ def views_of(file: ImageFile, heatmap: Heatmap, *, modality: ImageModality, scal
     micrometres = _um_per_px(file, picture, modality)
     bar = scale_bar(micrometres / factor, width_px=round(frame.width_px * factor))
     drawn = [
-        _drawn(pixels, roi=roi, frame=frame, factor=factor, bar=bar if first else None)
+        _draw_image(pixels, roi=roi, frame=frame, factor=factor, bar=bar if first else None)
         for pixels, first in ((cut, True), (painted, False))
     ]
     return Views(drawn[0], drawn[1], bar)
@@ -123,7 +123,7 @@ def _frame(roi: Roi | None, window: Roi, *, width_px: int, height_px: int) -> Ro
     )
 
 
-def _drawn(
+def _draw_image(
     pixels: Pixels, *, roi: Roi | None, frame: Roi, factor: float, bar: Bar | None
 ) -> Pixels:
     size = (max(1, round(frame.width_px * factor)), max(1, round(frame.height_px * factor)))

@@ -58,10 +58,10 @@ def shrink(pixels: NDArray[np.uint8], *, roi: Roi | None) -> Thumbnail:
     image = Image.fromarray(np.ascontiguousarray(cut)).resize(size, Image.Resampling.LANCZOS)
     if roi is not None:
         outline(image, roi, frame=frame, scale=scale)
-    return encoded(image)
+    return encode_jpeg(image)
 
 
-def encoded(image: Image.Image) -> Thumbnail:
+def encode_jpeg(image: Image.Image) -> Thumbnail:
     """Return an image as a JPEG: pixels and nothing else."""
     content = io.BytesIO()
     image.save(content, format="JPEG", quality=_QUALITY)

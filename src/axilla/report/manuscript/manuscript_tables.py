@@ -8,11 +8,11 @@ from axilla.report.manuscript.manuscript_table import ManuscriptTable
 from axilla.report.number_format import (
     LEVEL,
     NO_NUMBER,
+    format_signed,
     interval_text,
     number,
     p_value,
     sentence,
-    signed,
 )
 from axilla.report.reported_models import FAMILY_TITLES, FamilyKey
 from axilla.report.sections.comparisons_section import family_title
@@ -87,13 +87,17 @@ def _comparison_rows(results: StudyResults) -> Iterator[tuple[str, ...]]:
         yield (family_title(family), *[""] * 6)
         for contest in contests:
             one, other = (labels.get(name, name) for name in (contest.first, contest.second))
-            yield f"{_INDENT}{one} – {other}", *_tested(contest.auc), *_tested(contest.accuracy)  # noqa: RUF001
+            yield (
+                f"{_INDENT}{one} – {other}",  # noqa: RUF001
+                *_format_test(contest.auc),
+                *_format_test(contest.accuracy),
+            )
 
 
-def _tested(row: ComparisonRow | None) -> tuple[str, str, str]:
+def _format_test(row: ComparisonRow | None) -> tuple[str, str, str]:
     if row is None:
         return (NO_NUMBER,) * 3
-    return f"{signed(row.value)} ({row.bounds})", p_value(row.p), p_value(row.p_holm)
+    return f"{format_signed(row.value)} ({row.bounds})", p_value(row.p), p_value(row.p_holm)
 
 
 def _estimate(estimate: Estimate | None) -> str:

@@ -52,7 +52,7 @@ def write_docx(path: Path, tables: Sequence[ManuscriptTable], *, heading: str) -
     _set_properties(document, title=_xml_text(heading))
     content = BytesIO()
     document.save(content)
-    write_bytes(path, _undated(content))
+    write_bytes(path, _remove_dates(content))
 
 
 def _set_page(document: Document, *, landscape: bool) -> Length:
@@ -168,7 +168,7 @@ def _set_properties(document: Document, *, title: str) -> None:
     properties.revision = 1
 
 
-def _undated(content: BytesIO) -> bytes:
+def _remove_dates(content: BytesIO) -> bytes:
     """Return the same archive without the time at which it was made."""
     undated = BytesIO()
     with zipfile.ZipFile(content) as source, zipfile.ZipFile(undated, "w") as target:

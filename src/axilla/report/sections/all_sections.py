@@ -6,7 +6,7 @@ from functools import partial
 from axilla.report.answer import scale_of
 from axilla.report.figures.all_figures import STEMS, page_families, roc_entries, table_entries
 from axilla.report.limitations import limitations_section
-from axilla.report.number_format import inside_sentence, listed, sentence
+from axilla.report.number_format import inside_sentence, join_items, sentence
 from axilla.report.page import PageSection, render
 from axilla.report.reported_models import FamilyKey
 from axilla.report.sections.calibration_section import calibration_section
@@ -108,7 +108,7 @@ def patients_section(material: ReportContext) -> PageSection | None:
     """Who was included, how they were split, and what ties them together."""
     results = material.results
     patients = results.predictions.drop_duplicates("patient_id")
-    group = listed(list(results.config.cohort.group))
+    group = join_items(list(results.config.cohort.group))
     html = render(
         "sections/patients.html.j2",
         count=len(patients),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from axilla.records.estimate import Estimate
 from axilla.report.headline_models import protagonists, readers
-from axilla.report.number_format import listed, percent, sentence
+from axilla.report.number_format import join_items, percent, sentence
 from axilla.report.page import PageSection, render
 from axilla.report.reported_models import StudyModel
 from axilla.report.sections.section_inputs import ReportContext
@@ -83,7 +83,7 @@ def _ranges(thresholds: np.ndarray, inside: np.ndarray) -> str:
         (thresholds[start], thresholds[stop - 1])
         for start, stop in zip(edges[::2], edges[1::2], strict=True)
     ]
-    return listed(
+    return join_items(
         [
             percent(first) if first == last else f"{percent(first)} to {percent(last)}"
             for first, last in runs

@@ -11,8 +11,8 @@ from axilla.records.types import IMAGE_MODALITIES
 from axilla.report.figures import faithfulness_figure, heatmap_figure
 from axilla.report.images.explained_cases import RULE, ExplainedCase, explained_model
 from axilla.report.images.heatmap_views import Pixels
-from axilla.report.images.thumbnails import Thumbnail, encoded
-from axilla.report.number_format import inside_sentence, listed, percent, sentence
+from axilla.report.images.thumbnails import Thumbnail, encode_jpeg
+from axilla.report.number_format import inside_sentence, join_items, percent, sentence
 from axilla.report.page import PageSection, render
 from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.tables.explanation_results import (
@@ -95,7 +95,7 @@ def _pictures(case: ExplainedCase) -> list[dict[str, object]]:
 
 
 def _thumbnail(pixels: Pixels) -> Thumbnail:
-    return encoded(Image.fromarray(pixels))
+    return encode_jpeg(Image.fromarray(pixels))
 
 
 def _model(material: ReportContext, legend: Legend) -> str:
@@ -109,7 +109,7 @@ def _maps_of(legend: Legend) -> str:
     modalities: dict[str, list[str]] = {}
     for modality, method in legend.method.items():
         modalities.setdefault(method_label(method), []).append(modality)
-    return listed([f"{how} on {listed(names)}" for how, names in modalities.items()])
+    return join_items([f"{how} on {join_items(names)}" for how, names in modalities.items()])
 
 
 def _warnings(faiths: tuple[Faith, ...], legend: Legend) -> list[tuple[bool, str]]:

@@ -47,7 +47,7 @@ def external_section(material: ReportContext) -> PageSection | None:
 
 
 def _lines(results: StudyResults, models: list[str]) -> list[ExternalLine]:
-    measured = _measured(results)
+    measured = _describe_internal_auc(results)
     lines = [
         ExternalLine(
             title,
@@ -59,7 +59,7 @@ def _lines(results: StudyResults, models: list[str]) -> list[ExternalLine]:
     return [line for line in lines if any(estimate for estimate in line.external)]
 
 
-def _measured(results: StudyResults) -> str | None:
+def _describe_internal_auc(results: StudyResults) -> str | None:
     """What was measured out of fold of the model that the bundle became."""
     for entry in results.entries:
         if entry.chosen and entry.family == "fusion":

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from axilla.report.number_format import LEVEL, sentence, signed, with_interval
+from axilla.report.number_format import LEVEL, format_signed, sentence, with_interval
 from axilla.report.page import PageSection, render
 from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.tables.learning_curve_rows import (
@@ -54,11 +54,11 @@ def _sentences(curve: LearningCurve) -> tuple[str, ...]:
 
 def _promise(curve: LearningCurve) -> str:
     gain, end = curve.gains[-1], curve.fitted[-1]
-    low, high = signed(gain.estimate.low), signed(gain.estimate.high)
+    low, high = format_signed(gain.estimate.low), format_signed(gain.estimate.high)
     said = (
         f"If the curve goes on as an inverse power law, {end.patients:,} training patients would "
         f"give an AUC of {with_interval(end.estimate)}; on the curve that is a change of "
-        f"{signed(gain.estimate.value)} ({LEVEL} interval {low} to {high})"
+        f"{format_signed(gain.estimate.value)} ({LEVEL} interval {low} to {high})"
     )
     if gain.estimate.high < _NEXT_TO_NOTHING:
         return f"{said}: hardly worth collecting them for the AUC alone."
@@ -78,6 +78,7 @@ def _cells(curve: LearningCurve, curves: Sequence[LearningCurve]) -> list[object
 
 def _changes(curve: LearningCurve) -> list[str]:
     return [
-        f"{signed(p.estimate.value)} ({signed(p.estimate.low)} to {signed(p.estimate.high)})"
+        f"{format_signed(p.estimate.value)} "
+        f"({format_signed(p.estimate.low)} to {format_signed(p.estimate.high)})"
         for p in curve.gains
     ]

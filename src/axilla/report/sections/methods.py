@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from axilla.config.study import StudyConfig
-from axilla.report.number_format import LEVEL, counted, inside_sentence, listed, percent, sentence
+from axilla.report.number_format import (
+    LEVEL,
+    inside_sentence,
+    join_items,
+    percent,
+    pluralise,
+    sentence,
+)
 from axilla.report.reported_models import model_label
 from axilla.report.study_results import StudyResults
 
@@ -56,12 +63,12 @@ def _validation(config: StudyConfig) -> str:
     chosen = ["hyperparameters", "operating threshold"]
     chosen += ["the models that fusion builds on"] if config.models.fusion else []
     inner = (
-        f"Inside each training part, up to {counted(validation.inner_folds, 'inner fold')} made "
-        f"every choice ({listed(chosen)}), so no patient had a part in a choice that its own "
+        f"Inside each training part, up to {pluralise(validation.inner_folds, 'inner fold')} made "
+        f"every choice ({join_items(chosen)}), so no patient had a part in a choice that its own "
         "prediction rests on."
     )
     outer = {
-        "nested_cv": f"Nested cross-validation with {counted(validation.folds, 'outer fold')}; "
+        "nested_cv": f"Nested cross-validation with {pluralise(validation.folds, 'outer fold')}; "
         "every prediction reported is out-of-fold.",
         "holdout": f"One random split, {percent(validation.test_share)} of the patients held out; "
         "only their predictions are reported.",
@@ -71,7 +78,7 @@ def _validation(config: StudyConfig) -> str:
     repeats = f" The whole was repeated {validation.repeats} times with new splits."
     split = "Splits are by patient."
     if config.cohort.group:
-        columns = listed(list(config.cohort.group))
+        columns = join_items(list(config.cohort.group))
         split = f"Splits are by patient; equal values of {columns} never stand on both sides."
     return f"{outer}{repeats if validation.repeats > 1 else ''} {split} {inner}"
 
@@ -102,7 +109,7 @@ def _preprocessing(config: StudyConfig) -> str:
         )
     if settings.crops:
         text += (
-            f" {counted(settings.crops, 'random crop')} of at least "
+            f" {pluralise(settings.crops, 'random crop')} of at least "
             f"{percent(settings.crop_min_area)} of the area join each training image."
         )
     return text
@@ -110,7 +117,7 @@ def _preprocessing(config: StudyConfig) -> str:
 
 def _models(config: StudyConfig) -> str:
     parts = [
-        f"{modality}: {listed([model_label(name) for name in names])}"
+        f"{modality}: {join_items([model_label(name) for name in names])}"
         for modality, names in (
             ("Ultrasound", config.models.ultrasound),
             ("Pathology", config.models.pathology),
@@ -134,8 +141,8 @@ def _models(config: StudyConfig) -> str:
 def _fusion(config: StudyConfig) -> str:
     if not config.models.fusion:
         return ""
-    names = listed([inside_sentence(model_label(name)) for name in config.models.fusion])
-    fused = listed([_DATA.get(modality, modality) for modality in config.models.fuse])
+    names = join_items([inside_sentence(model_label(name)) for name in config.models.fusion])
+    fused = join_items([_DATA.get(modality, modality) for modality in config.models.fuse])
     return (
         f"{sentence(fused)} were fused by {names}. In each fold, fusion builds on the one model "
         "of each modality that was best on the inner folds."
@@ -154,15 +161,15 @@ def _baselines(config: StudyConfig) -> str:
 def _clinical(config: StudyConfig) -> str:
     if not (config.clinical and config.models.clinical):
         return ""
-    names = listed([inside_sentence(model_label(name)) for name in config.models.clinical])
-    columns = listed([f"{column} ({kind})" for column, kind in config.clinical.items()])
+    names = join_items([inside_sentence(model_label(name)) for name in config.models.clinical])
+    columns = join_items([f"{column} ({kind})" for column, kind in config.clinical.items()])
     return f"{sentence(names)} on {columns}."
 
 
 def _reader(config: StudyConfig) -> str:
     if config.reader is None:
         return ""
-    values = listed(list(config.reader.positive), word="or")
+    values = join_items(list(config.reader.positive), word="or")
     return (
         f"Column {config.reader.column}; {values} counts as suspicious. The AUC of a yes-or-no "
         "reading is the mean of sensitivity and specificity."
@@ -174,12 +181,12 @@ def _training(config: StudyConfig) -> str:
         return ""
     training = config.training
     size = training.network_size_px or config.preprocessing.image_size_px
-    epochs = counted(training.network_epochs, "epoch")
+    epochs = pluralise(training.network_epochs, "epoch")
     networks = f"networks trained on images, for up to {epochs} at {size} px"
     if config.models.training == "finetune":
         return f"{sentence(networks)}."
     return (
-        f"Heads were trained for {counted(training.head_epochs, 'epoch')} on at most "
+        f"Heads were trained for {pluralise(training.head_epochs, 'epoch')} on at most "
         f"{training.reduce_to} principal components, fitted on each training fold; {networks}."
     )
 
@@ -191,8 +198,8 @@ def _search(config: StudyConfig) -> str:
         return ""
     if trials == 1:
         return "No search: each model's own learning rate and one batch size."
-    factors = listed([f"{rate:g}" for rate in rates], word="or")
-    batches = listed([str(size) for size in sizes], word="or")
+    factors = join_items([f"{rate:g}" for rate in rates], word="or")
+    batches = join_items([str(size) for size in sizes], word="or")
     return (
         f"A grid of up to {trials} settings per model: {factors} times the model's own learning "
         f"rate, batches of {batches}; judged on inner folds only."
@@ -234,7 +241,7 @@ def _statistics(config: StudyConfig, metrics: pd.DataFrame) -> str:
     text = f"{LEVEL} intervals: {'; '.join(parts)}." if parts else f"{LEVEL} intervals."
     text += " They hold the fitted models fixed."
     if config.cohort.group and is_clustered(metrics):
-        columns = listed(list(config.cohort.group))
+        columns = join_items(list(config.cohort.group))
         text += (
             f" Patients who share {columns} are not independent, so intervals are clustered by it, "
             "as a rule wider than an analysis by patient would claim."
@@ -293,8 +300,9 @@ def _comparisons(results: StudyResults) -> str:
     families = table["family"].nunique()
     return (
         f"Pairs of models were laid down before any result was seen, in "
-        f"{counted(families, 'family', plural='families')}; each pair is compared in the patients "
-        f"that both predict: {', '.join(tests)}, other measures by a bootstrap of the difference. "
+        f"{pluralise(families, 'family', plural='families')}; each pair is compared in the "
+        f"patients that both predict: {', '.join(tests)}, other measures by a bootstrap of the "
+        "difference. "
         "Within a family p-values are corrected by Holm's method, separately for each test."
     )
 
@@ -325,14 +333,14 @@ def _subgroups(results: StudyResults) -> str:
         return ""
     columns = list(dict.fromkeys(table["column"].astype(str)))
     bands = [
-        f"{column} is cut at {listed([f'{cut:g}' for cut in cuts])}"
+        f"{column} is cut at {join_items([f'{cut:g}' for cut in cuts])}"
         for column, cuts in results.config.evaluation.bands.items()
         if column in columns
     ]
     cut = f" ({'; '.join(bands)})" if bands else ""
     fewest = results.config.evaluation.smallest_subgroup
     return (
-        f"AUC, sensitivity and specificity at each level of {listed(columns)}{cut}. A test of "
+        f"AUC, sensitivity and specificity at each level of {join_items(columns)}{cut}. A test of "
         f"interaction asks whether levels differ; levels with fewer than {fewest} patients of a "
         "class are marked as small and take no part in it. It is not corrected for how many such "
         "tests there are."

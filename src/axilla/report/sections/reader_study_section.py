@@ -8,7 +8,14 @@ import pandas as pd
 
 from axilla.evaluation.agreement.reader_study import ALL
 from axilla.records.estimate import Estimate
-from axilla.report.number_format import LEVEL, interval_text, p_value, percent, sentence, signed
+from axilla.report.number_format import (
+    LEVEL,
+    format_signed,
+    interval_text,
+    p_value,
+    percent,
+    sentence,
+)
 from axilla.report.page import PageSection, render
 from axilla.report.sections.section_inputs import ReportContext
 
@@ -51,8 +58,8 @@ class MatchComparison:
 def readings_section(material: ReportContext) -> PageSection | None:
     """Agreement of blinded readers, and real maps against decoys; None before any reading."""
     explained = material.results.explained
-    agreed = list(_agreed(explained.agreement))
-    compared = list(_compared(explained.comparison))
+    agreed = list(_list_agreement(explained.agreement))
+    compared = list(_list_comparisons(explained.comparison))
     if not agreed and not compared:
         return None
     html = render(
@@ -65,7 +72,7 @@ def readings_section(material: ReportContext) -> PageSection | None:
     return PageSection("What readers said of the maps", "readings", html)
 
 
-def _agreed(table: pd.DataFrame) -> Iterator[QuestionRow]:
+def _list_agreement(table: pd.DataFrame) -> Iterator[QuestionRow]:
     places = ["modality", "criterion", "question"]
     for (modality, criterion, question), part in table.groupby(places, sort=False):
         own = part[part["measure"] == "prevalence"]
@@ -90,7 +97,7 @@ def _estimate(row: Mapping[Any, Any] | None) -> Estimate | None:
     return Estimate(float(row["value"]), low, high, int(row["n"]), 0, str(row["method"]))
 
 
-def _compared(table: pd.DataFrame) -> Iterator[MatchComparison]:
+def _list_comparisons(table: pd.DataFrame) -> Iterator[MatchComparison]:
     for row in table[table["criterion"] == ALL].to_dict("records"):
         title = _COMPARED.get(str(row["comparison"]))
         if title is not None:
@@ -99,7 +106,7 @@ def _compared(table: pd.DataFrame) -> Iterator[MatchComparison]:
                 title,
                 part=title.startswith("of these"),
                 shares=(percent(row["share_a"]), percent(row["share_b"])),
-                difference=signed(row["estimate"]),
+                difference=format_signed(row["estimate"]),
                 bounds=_bounds(row),
                 p=p_value(row["p"]),
                 cases=int(row["n_cases"]),
@@ -117,8 +124,8 @@ def _sentences(table: pd.DataFrame) -> Iterator[str]:
     for row in rows.to_dict("records"):
         shares = (
             f"real maps matched {percent(row['share_a'])} of the findings, decoys "
-            f"{percent(row['share_b'])} (difference {signed(row['estimate'])}, {LEVEL} interval "
-            f"{_bounds(row)})"
+            f"{percent(row['share_b'])} (difference {format_signed(row['estimate'])}, {LEVEL} "
+            f"interval {_bounds(row)})"
         )
         modality = sentence(str(row["modality"]))
         if row["low"] > 0:

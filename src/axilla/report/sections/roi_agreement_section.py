@@ -8,7 +8,7 @@ from typing import Final
 from axilla.annotation.roi_reviews import RoiReview
 from axilla.evaluation.agreement.roi_agreement import RoiAgreement, roi_agreement
 from axilla.records.estimate import Estimate
-from axilla.report.number_format import counted, interval_text, number, percent, with_interval
+from axilla.report.number_format import interval_text, number, percent, pluralise, with_interval
 from axilla.report.page import PageSection, render
 from axilla.report.sections.section_inputs import ReportContext
 
@@ -63,8 +63,8 @@ def _sentence(reviews: Sequence[RoiReview], agreed: Sequence[RoiAgreement]) -> s
     readers = {reader for one in reviews for reader in one.readers}
     patients = {one.patient_id for one in reviews}
     said = (
-        f"Two of {counted(len(readers), 'reader')} judged {counted(len(reviews), 'image')} of "
-        f"{counted(len(patients), 'patient')}; {percent(estimates['unchanged'].value)} were "
+        f"Two of {pluralise(len(readers), 'reader')} judged {pluralise(len(reviews), 'image')} of "
+        f"{pluralise(len(patients), 'patient')}; {percent(estimates['unchanged'].value)} were "
         "accepted unchanged"
     )
     if "iou" not in estimates:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from axilla.records.estimate import Estimate
 from axilla.report.figures.shapley_figure import bounds, shapley_sizes
-from axilla.report.number_format import LEVEL, counted, overlap, sentence
+from axilla.report.number_format import LEVEL, overlap, pluralise, sentence
 from axilla.report.page import PageSection, render
 from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.tables.explanation_results import ExplanationResults, logit_text
@@ -61,8 +61,8 @@ def _sentences(explained: ExplanationResults, sizes: Mapping[str, Estimate]) -> 
         return []
     (first, most), (second, next_one) = ranked[:2]
     order = (
-        f"{sentence(first)} moved the logit farthest: by {_told(most)} on average; "
-        f"{second} by {_told(next_one)}."
+        f"{sentence(first)} moved the logit farthest: by {_describe_size(most)} on average; "
+        f"{second} by {_describe_size(next_one)}."
     )
     said = [order]
     if overlap(most, next_one):
@@ -72,7 +72,7 @@ def _sentences(explained: ExplanationResults, sizes: Mapping[str, Estimate]) -> 
     return said
 
 
-def _told(size: Estimate) -> str:
+def _describe_size(size: Estimate) -> str:
     return f"{logit_text(size.value)} ({LEVEL} interval {bounds(size)})"
 
 
@@ -88,6 +88,6 @@ def _farthest(explained: ExplanationResults, modality: str) -> str:
     count = int((whole.idxmax(axis=1) == columns[modality]).sum())
     every = "both" if len(columns) == 2 else "all"  # noqa: PLR2004
     return (
-        f"In {count:,} of {counted(len(whole), 'patient')} who have {every}, it was {modality} "
+        f"In {count:,} of {pluralise(len(whole), 'patient')} who have {every}, it was {modality} "
         "that moved it farthest."
     )

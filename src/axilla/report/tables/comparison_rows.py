@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from axilla.evaluation.comparisons.planned_comparisons import VERDICT
-from axilla.report.number_format import LEVEL, p_value, signed
+from axilla.report.number_format import LEVEL, format_signed, p_value
 from axilla.report.study_results import StudyResults
 
 SIGNIFICANT = 0.05
@@ -35,14 +35,14 @@ class ComparisonRow:
         return self.p < SIGNIFICANT
 
     def __str__(self) -> str:
-        return f"{signed(self.value)} ({LEVEL} interval {self.bounds}; {p_text(self.p)})"
+        return f"{format_signed(self.value)} ({LEVEL} interval {self.bounds}; {p_text(self.p)})"
 
     @property
     def bounds(self) -> str:
         """Print the interval."""
         if not math.isfinite(self.low):
             return "no interval"
-        return f"{signed(self.low)} to {signed(self.high)}"
+        return f"{format_signed(self.low)} to {format_signed(self.high)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +55,28 @@ class ModelPair:
     accuracy: ComparisonRow | None
 
 
-def compared(results: StudyResults, *, test: str, family: str | None = None) -> list[ComparisonRow]:
+def get_comparison_rows(
+    results: StudyResults, *, test: str, family: str | None = None
+) -> list[ComparisonRow]:
     """Return the rows of one test, in the table's order; of one family if given."""
     rows = results.comparisons
     rows = rows[rows["test"] == test]
     if family is not None:
         rows = rows[rows["family"] == family]
-    return [_compared(row) for row in rows.to_dict("records")]
+    return [_parse_comparison(row) for row in rows.to_dict("records")]
 
 
 def families(results: StudyResults) -> Iterator[tuple[str, list[ModelPair]]]:
     """Yield each family's name and its contests, in the table's order."""
     for family in results.comparisons["family"].drop_duplicates():
-        areas = {(c.first, c.second): c for c in compared(results, test="delong", family=family)}
-        shares = {(c.first, c.second): c for c in compared(results, test="mcnemar", family=family)}
+        areas = {
+            (c.first, c.second): c
+            for c in get_comparison_rows(results, test="delong", family=family)
+        }
+        shares = {
+            (c.first, c.second): c
+            for c in get_comparison_rows(results, test="mcnemar", family=family)
+        }
         pairs = dict.fromkeys([*areas, *shares])
         yield (
             str(family),
@@ -78,7 +86,7 @@ def families(results: StudyResults) -> Iterator[tuple[str, list[ModelPair]]]:
 
 def verdict_row(results: StudyResults) -> ComparisonRow | None:
     """Return fusion minus the best single modality, or None where the study has no such pair."""
-    rows = compared(results, test="delong", family=VERDICT)
+    rows = get_comparison_rows(results, test="delong", family=VERDICT)
     known = [row for row in rows if math.isfinite(row.value)]
     return known[0] if known else None
 
@@ -89,7 +97,7 @@ def p_text(p: float) -> str:
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
-def _compared(row: dict[Any, Any]) -> ComparisonRow:
+def _parse_comparison(row: dict[Any, Any]) -> ComparisonRow:
     return ComparisonRow(
         first=str(row["model_a"]),
         second=str(row["model_b"]),

@@ -22,7 +22,7 @@ from axilla.records.table_columns import (
     read_results,
 )
 from axilla.records.types import MODALITIES
-from axilla.report.number_format import listed, sentence
+from axilla.report.number_format import join_items, sentence
 
 _METHODS: Mapping[str, str] = {
     "gradcam": "Grad-CAM",
@@ -76,7 +76,7 @@ def load_explained(folder: RunFolder) -> ExplanationResults:
 def method_label(method: str) -> str:
     """Return how a page prints a method of heatmaps; folds may have needed different ones."""
     names = [_METHODS.get(one, one.replace("_", " ")) for one in method.split(", ")]
-    return listed(names, word="or")
+    return join_items(names, word="or")
 
 
 def logit_text(value: float) -> str:
@@ -187,7 +187,7 @@ class Faith:
                 f"{self.title} passes {_all(len(self.judged))}: its maps show what moves this "
                 "model, which need not be what matters in the patient."
             )
-        faults = listed([_FAILURES.get(c.name, f"fail “{c.title}”") for c in self.failed])
+        faults = join_items([_FAILURES.get(c.name, f"fail “{c.title}”") for c in self.failed])
         return (
             f"{self.title} fails {len(self.failed)} of {len(self.judged)} checks: its maps "
             f"{faults}. Do not read them as the model's reasons."

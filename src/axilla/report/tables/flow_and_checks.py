@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from axilla.records.findings import code_named
-from axilla.report.number_format import counted
+from axilla.report.number_format import pluralise
 from axilla.report.reported_models import model_label
 
 _SHOWN_PATIENTS = 8
@@ -52,9 +52,11 @@ def flow_steps(flow: Any) -> tuple[FlowRow, ...]:
         return ()
     modalities, sites = _mapping(flow.get("modalities")), _mapping(flow.get("sites"))
     steps = [
-        _counted("In the cohort table", flow.get("in_table")),
-        *(_excluded(item) for item in _list(flow.get("excluded"))),
-        _counted("Outcome unknown, left out", flow.get("without_outcome"), positive_only=True),
+        _make_flow_row("In the cohort table", flow.get("in_table")),
+        *(_make_exclusion_row(item) for item in _list(flow.get("excluded"))),
+        _make_flow_row(
+            "Outcome unknown, left out", flow.get("without_outcome"), positive_only=True
+        ),
         _classes("Outcome known", flow),
     ]
     if len(modalities) > 1:
@@ -62,7 +64,7 @@ def flow_steps(flow: Any) -> tuple[FlowRow, ...]:
         steps.append(_classes("with all of these", flow.get("all_modalities"), part=True))
     if 1 < len(sites) <= _SHOWN_SITES:
         steps += [_classes(f"at {site}", found, part=True) for site, found in sites.items()]
-    steps.append(_counted("kept apart as external", flow.get("external"), positive_only=True))
+    steps.append(_make_flow_row("kept apart as external", flow.get("external"), positive_only=True))
     return tuple(step for step in steps if step is not None)
 
 
@@ -72,7 +74,7 @@ def flow_notes(flow: Any, *, group: str) -> tuple[str, ...]:
     groups, sites = known.get("groups"), _mapping(known.get("sites"))
     notes = []
     if group and isinstance(groups, int):
-        notes.append(f"They form {counted(groups, 'group')} by {group}.")
+        notes.append(f"They form {pluralise(groups, 'group')} by {group}.")
     if len(sites) > _SHOWN_SITES:
         notes.append(f"They come from {len(sites)} sites.")
     unknown = {
@@ -120,7 +122,7 @@ def choices(
     rows = tuple(
         FoldChoice(
             fold=str(item.get("name") or item.get("fold", "")),
-            models=tuple(_chosen(item.get(modality)) for modality in modalities),
+            models=tuple(_format_choice(item.get(modality)) for modality in modalities),
         )
         for item in selected
     )
@@ -141,9 +143,9 @@ def tally(modalities: Iterable[str], rows: Iterable[FoldChoice]) -> tuple[str, .
 _FOLD_KEYS = ("repeat", "fold", "name")
 
 
-def _chosen(value: Any) -> str:
+def _format_choice(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(_chosen(part) for part in value)
+        return ", ".join(_format_choice(part) for part in value)
     return model_label(str(value)) if value else ""
 
 
@@ -164,15 +166,17 @@ def _findings(check: Any) -> list[Mapping[str, Any]]:
     return [item for item in _list(check) if isinstance(item, Mapping)]
 
 
-def _counted(label: str, count: Any, *, positive_only: bool = False) -> FlowRow | None:
+def _make_flow_row(label: str, count: Any, *, positive_only: bool = False) -> FlowRow | None:
     if not isinstance(count, int) or (positive_only and not count):
         return None
     return FlowRow(label, count)
 
 
-def _excluded(item: Any) -> FlowRow | None:
+def _make_exclusion_row(item: Any) -> FlowRow | None:
     found = _mapping(item)
-    step = _counted(f"Excluded: {found.get('reason')}", found.get("count"), positive_only=True)
+    step = _make_flow_row(
+        f"Excluded: {found.get('reason')}", found.get("count"), positive_only=True
+    )
     classes = _classes("", found)
     if step is None or classes is None:
         return step
@@ -245,8 +249,8 @@ class FindingGroup:
     @property
     def counts(self) -> str:
         """How many findings, on how many patients, in words."""
-        patients = [counted(len(self.patients), "patient")] if self.patients else []
-        return ", ".join([counted(len(self.findings), "finding"), *patients])
+        patients = [pluralise(len(self.patients), "patient")] if self.patients else []
+        return ", ".join([pluralise(len(self.findings), "finding"), *patients])
 
 
 def finding_groups(check: Mapping[str, Any]) -> tuple[FindingGroup, ...]:
@@ -254,7 +258,7 @@ def finding_groups(check: Mapping[str, Any]) -> tuple[FindingGroup, ...]:
     gathered: dict[tuple[Severity, str], list[FindingText]] = {}
     for severity, finding in _findings_by_severity(check):
         code = str(finding.get("code") or "")
-        gathered.setdefault((severity, code), []).append(_shown(finding))
+        gathered.setdefault((severity, code), []).append(_format_finding(finding))
     return tuple(
         FindingGroup(
             code=code,
@@ -270,11 +274,13 @@ def finding_groups(check: Mapping[str, Any]) -> tuple[FindingGroup, ...]:
 def patients_named(check: Mapping[str, Any]) -> frozenset[str]:
     """Return every patient whom a finding concerns."""
     return frozenset(
-        patient for _, one in _findings_by_severity(check) for patient in _shown(one).patients
+        patient
+        for _, one in _findings_by_severity(check)
+        for patient in _format_finding(one).patients
     )
 
 
-def listed(names: Iterable[str], *, most: int) -> str:
+def list_names(names: Iterable[str], *, most: int) -> str:
     """Return the first names, and how many more there are."""
     known = list(names)
     more = len(known) - most
@@ -287,7 +293,7 @@ def _findings_by_severity(check: Mapping[str, Any]) -> Iterator[tuple[Severity, 
             yield severity, finding
 
 
-def _shown(finding: Mapping[str, Any]) -> FindingText:
+def _format_finding(finding: Mapping[str, Any]) -> FindingText:
     return FindingText(
         place=str(finding.get("place") or ""),
         found=str(finding.get("found") or ""),

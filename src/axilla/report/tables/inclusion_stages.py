@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from axilla.report.number_format import counted, listed
+from axilla.report.number_format import join_items, pluralise
 from axilla.report.study_results import StudyResults
 
 _SCHEMES = {
@@ -45,12 +45,12 @@ def flow_stages(results: StudyResults) -> tuple[InclusionStage, ...]:
     in_table, labelled = flow.get("in_table"), flow.get("labelled")
     if not (isinstance(in_table, int) and isinstance(labelled, int) and labelled):
         return ()
-    stages = [InclusionStage("In the cohort table", in_table), _known(results, flow)]
+    stages = [InclusionStage("In the cohort table", in_table), _make_outcome_stage(results, flow)]
     external = flow.get("external")
     if isinstance(external, int) and external:
         left = Leaving("kept apart as external set", external)
         stages.append(InclusionStage("Development set", labelled - external, leaving=(left,)))
-    return (*stages, _evaluated(results, before=stages[-1].count))
+    return (*stages, _make_evaluated_stage(results, before=stages[-1].count))
 
 
 def patients_in(found: Any) -> int | None:
@@ -62,7 +62,7 @@ def patients_in(found: Any) -> int | None:
     return None
 
 
-def _known(results: StudyResults, flow: Mapping[str, Any]) -> InclusionStage:
+def _make_outcome_stage(results: StudyResults, flow: Mapping[str, Any]) -> InclusionStage:
     excluded = flow.get("excluded")
     leaving = list(_exclusions(excluded if isinstance(excluded, list) else []))
     nobody_knows = flow.get("without_outcome")
@@ -85,9 +85,9 @@ def _known(results: StudyResults, flow: Mapping[str, Any]) -> InclusionStage:
 
 def _known_notes(results: StudyResults, flow: Mapping[str, Any]) -> Iterator[str]:
     groups, sites = flow.get("groups"), flow.get("sites")
-    columns = listed(list(results.config.cohort.group))
+    columns = join_items(list(results.config.cohort.group))
     if columns and isinstance(groups, int):
-        yield f"{counted(groups, 'group')} by {columns}"
+        yield f"{pluralise(groups, 'group')} by {columns}"
     if isinstance(sites, Mapping) and len(sites) > 1:
         yield f"{len(sites)} sites"
     modalities = flow.get("modalities")
@@ -106,7 +106,7 @@ def _exclusions(excluded: Sequence[Any]) -> Iterator[Leaving]:
             yield Leaving(str(item.get("reason") or "no reason recorded"), count)
 
 
-def _evaluated(results: StudyResults, *, before: int) -> InclusionStage:
+def _make_evaluated_stage(results: StudyResults, *, before: int) -> InclusionStage:
     patients = results.predictions.drop_duplicates("patient_id")
     positive, count = int(patients["label"].sum()), len(patients)
     scheme = results.config.validation.scheme

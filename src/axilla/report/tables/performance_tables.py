@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from axilla.records.estimate import Estimate
-from axilla.report.number_format import listed, overlap
+from axilla.report.number_format import join_items, overlap
 from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults, estimate_of
 
@@ -115,7 +115,7 @@ def _note(estimates: dict[str, dict[str, Estimate | None]], names: Sequence[str]
             "so the table does not rank them."
         )
     return (
-        f"{marked} Only in {listed(apart)} is its interval clear of that of the next model; "
+        f"{marked} Only in {join_items(apart)} is its interval clear of that of the next model; "
         "elsewhere the intervals overlap and the table does not rank the models."
     )
 

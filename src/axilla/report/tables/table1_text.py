@@ -10,7 +10,7 @@ from axilla.evaluation.table1.formatting import MEAN, MEDIAN, p_text, smd_text
 from axilla.evaluation.table1.group_tests import NOT_COMPARED
 from axilla.evaluation.table1.patient_table import CLUSTERED
 from axilla.report.manuscript.manuscript_table import ManuscriptTable, text_width
-from axilla.report.number_format import NO_NUMBER, listed
+from axilla.report.number_format import NO_NUMBER, join_items
 from axilla.report.page import PageSection, render
 from axilla.report.sections.section_inputs import ReportContext
 from axilla.report.study_results import StudyResults
@@ -59,19 +59,19 @@ def plain_text(table: ManuscriptTable, *, width: int = 100) -> str:
     """Return a table as lines of text, its columns aligned; the note is wrapped at `width`."""
     lines = (table.header, *table.rows)
     widths = [max(text_width(text) for text in column) for column in zip(*lines, strict=True)]
-    printed = [_GAP.join(_aligned(line, widths)).rstrip() for line in lines]
+    printed = [_GAP.join(_align_texts(line, widths)).rstrip() for line in lines]
     rule = "-" * max(map(text_width, printed))
     body = [table.title, rule, printed[0], rule, *printed[1:], rule]
-    return "\n".join([*body, *_wrapped(table.note, width)]) + "\n"
+    return "\n".join([*body, *_wrap(table.note, width)]) + "\n"
 
 
-def _aligned(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
+def _align_texts(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
     """Pad texts to the widths of their columns: the first to the right, the others to the left."""
     blanks = [" " * (wide - text_width(text)) for text, wide in zip(texts, widths, strict=True)]
     return [texts[0] + blanks[0], *(b + t for t, b in zip(texts[1:], blanks[1:], strict=True))]
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrap(text: str, width: int) -> list[str]:
     lines: list[str] = []
     for word in text.split():
         if lines and text_width(lines[-1]) + text_width(word) < width:
@@ -112,7 +112,7 @@ def _rows(part: pd.DataFrame, columns: Sequence[str]) -> list[tuple[str, ...]]:
     """Return a number's row, or a category's title, which carries its tests, and its levels."""
     first = part.iloc[0]
     tests = {"missing", "p", CLUSTERED, "test", "smd"}
-    ends = {c: _shown(first, c) for c in columns if c in tests}
+    ends = {c: _format_cell(first, c) for c in columns if c in tests}
     if first["level"] in {MEAN, MEDIAN, ""}:
         title = ", ".join(filter(None, (first["variable"], first["level"])))
         return [(title, *(ends.get(c, first.get(c, "")) for c in columns))]
@@ -122,7 +122,7 @@ def _rows(part: pd.DataFrame, columns: Sequence[str]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _shown(row: pd.Series, column: str) -> str:
+def _format_cell(row: pd.Series, column: str) -> str:
     text = str(row[column])
     if column == "test":
         return text.split("; clustered: ", maxsplit=1)[0].removeprefix(NOT_COMPARED)
@@ -139,11 +139,11 @@ def _note(frame: pd.DataFrame, *, groups: int, tied_by: str) -> str:
     if levels & {MEAN, MEDIAN}:
         sentences += [_NUMBERS]
     if known:
-        sentences += [f"p: {listed(known)}; not adjusted for the number of variables."]
+        sentences += [f"p: {join_items(known)}; not adjusted for the number of variables."]
     if any("Monte Carlo" in test for test in tests):
         sentences += ["Monte Carlo: 100,000 random tables."]
     if tied_by:
-        sentences += [_clustered(frame, tied_by)]
+        sentences += [_describe_clusters(frame, tied_by)]
     sentences += [f"SMD: standardised mean difference{largest}."]
     if _any_missing(frame):
         sentences += ["Missing: patients without a value, in all (and by group)."]
@@ -154,7 +154,7 @@ def _any_missing(frame: pd.DataFrame) -> bool:
     return bool(frame["missing"].replace("", "0").ne("0").any())
 
 
-def _clustered(frame: pd.DataFrame, tied_by: str) -> str:
+def _describe_clusters(frame: pd.DataFrame, tied_by: str) -> str:
     joined = " ".join(frame["test"])
     kinds = [
         words
@@ -164,7 +164,7 @@ def _clustered(frame: pd.DataFrame, tied_by: str) -> str:
         )
         if f"clustered: {mark}" in joined
     ]
-    used = f" ({listed(kinds)})" if kinds else ""
+    used = f" ({join_items(kinds)})" if kinds else ""
     return (
         f"Patients who share {tied_by} are not independent, as p assumes; "
         f"p, clustered does not assume it{used}."
@@ -184,7 +184,7 @@ def study_manuscript_table1(results: StudyResults) -> ManuscriptTable | None:
     return printed_table(
         results.table1,
         title=f"Table 1. Patients by {results.config.study.outcome}",
-        tied_by=listed(list(results.config.cohort.group)),
+        tied_by=join_items(list(results.config.cohort.group)),
     )
 
 

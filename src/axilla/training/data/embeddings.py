@@ -16,7 +16,7 @@ from axilla.models.backbones import find_backbone
 from axilla.models.pretrained import identity_of, load_pretrained
 from axilla.preprocessing.augment import random_views, served_views
 from axilla.preprocessing.normalise import network_input
-from axilla.preprocessing.prepare import resized
+from axilla.preprocessing.prepare import resize_planes
 from axilla.records.digests import digest_of, seed_of
 from axilla.records.progress import Progress
 from axilla.training.candidate_cache import file_of, save
@@ -75,7 +75,7 @@ class EmbeddingTrial:
         self, network: nn.Module, stored: torch.Tensor, rng: torch.Generator, device: torch.device
     ) -> torch.Tensor:
         backbone = find_backbone(self.name)
-        batch = resized(stored, backbone.fixed_size_px or stored.shape[-1])
+        batch = resize_planes(stored, backbone.fixed_size_px or stored.shape[-1])
 
         def ready(view: torch.Tensor) -> torch.Tensor:
             return network_input(

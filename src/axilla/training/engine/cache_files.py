@@ -23,7 +23,7 @@ UNSEALED = "0" * 2 * _DIGEST_BYTES
 
 
 @contextmanager
-def stored(path: Path) -> Iterator[Path]:
+def store_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file that becomes `path`; raise `StudyError` if there is no room for it."""
     name = f"{path.parent.name}/{path.name}"
     if path.is_dir():
@@ -52,7 +52,7 @@ def write_array(
     about = {"descr": kind, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(start, about)
     digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    with stored(path) as temporary, temporary.open("wb") as stream:
+    with store_file(path) as temporary, temporary.open("wb") as stream:
         rows = (np.ascontiguousarray(block, dtype=dtype).tobytes() for block in blocks)
         for content in chain([start.getvalue()], rows):
             digest.update(content)
@@ -72,7 +72,7 @@ def is_whole_array(path: Path) -> bool:
 
 def write_sealed(path: Path, content: bytes) -> None:
     """Write a result, the first `UNSEALED` in it replaced by a digest of everything."""
-    with stored(path) as temporary:
+    with store_file(path) as temporary:
         seal = _digest(content).hexdigest()
         temporary.write_bytes(content.replace(UNSEALED.encode(), seal.encode(), 1))
 

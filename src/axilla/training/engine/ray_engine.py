@@ -22,7 +22,7 @@ from ray.exceptions import AuthenticationError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from axilla.records.errors import Problem, StudyError
-from axilla.training.engine.cache_files import stored
+from axilla.training.engine.cache_files import store_file
 from axilla.training.engine.engine import Trial
 from axilla.training.engine.process_pool import start_worker
 
@@ -41,7 +41,7 @@ class Parcel:
         """Make `target` this file: a link if this machine has it too, else a fetched copy."""
         if _has_size(target, self.size_bytes):
             return
-        with stored(target) as temporary:
+        with store_file(target) as temporary:
             if _has_size(self.path, self.size_bytes):
                 temporary.symlink_to(self.path)
             else:
@@ -68,8 +68,8 @@ def run_relocated(
     """
     scratch.mkdir(mode=0o700, exist_ok=True)
     for parcel in parcels:
-        parcel.lay(rerooted(parcel.path, trial.cache, scratch), fetch=fetch)
-    moved = rerooted(trial, trial.cache, scratch)
+        parcel.lay(reroot_paths(parcel.path, trial.cache, scratch), fetch=fetch)
+    moved = reroot_paths(trial, trial.cache, scratch)
     if moved.path.name != name:
         found = "pretrained weights of another size or date"
         remedy = "Give every node the same AXILLA_WEIGHTS, copied with their dates."
@@ -80,23 +80,23 @@ def run_relocated(
     return result
 
 
-def rerooted(value: T, old: Path, new: Path) -> T:
+def reroot_paths(value: T, old: Path, new: Path) -> T:
     """Return plain data with every path below `old` moved below `new`, and nothing else changed."""
-    return _rerooted(value, old, new)  # type: ignore[no-any-return]
+    return _reroot(value, old, new)  # type: ignore[no-any-return]
 
 
-def _rerooted(value: Any, old: Path, new: Path) -> Any:
+def _reroot(value: Any, old: Path, new: Path) -> Any:
     if isinstance(value, Path):
         return new / value.relative_to(old) if value.is_relative_to(old) else value
     if isinstance(value, tuple | list):
-        items = [_rerooted(item, old, new) for item in value]
+        items = [_reroot(item, old, new) for item in value]
         return value if _same(items, value) else type(value)(items)
     if isinstance(value, Mapping):
-        moved = {key: _rerooted(item, old, new) for key, item in value.items()}
+        moved = {key: _reroot(item, old, new) for key, item in value.items()}
         return value if _same(moved.values(), value.values()) else moved
     if is_dataclass(value) and not isinstance(value, type):
         parts = {field.name: getattr(value, field.name) for field in fields(value)}
-        moved = {name: _rerooted(part, old, new) for name, part in parts.items()}
+        moved = {name: _reroot(part, old, new) for name, part in parts.items()}
         return value if _same(moved.values(), parts.values()) else replace(value, **moved)
     return value
 
@@ -258,7 +258,7 @@ def _result(reference: Any) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with stored(path) as temporary:
+    with store_file(path) as temporary:
         temporary.write_bytes(content)
 
 

@@ -19,7 +19,7 @@ from axilla.training.heads.batched_training import (
     Schedule,
     TrainedHead,
     draw_dropout,
-    grouped,
+    group_positions,
     shuffled_batches,
     steps_of,
 )
@@ -97,7 +97,7 @@ def train_bags(
     """
     results: dict[int, TrainedHead] = {}
     keys = [(t.images.shape[2], *steps_of(len(t.train), schedule.batch_size)) for t in trials]
-    for positions in grouped(keys):
+    for positions in group_positions(keys):
         group = [trials[position] for position in positions]
         states = _fit(pooling, group, labels, bags=bags, schedule=schedule, rate_factor=rate_factor)
         for position, trial, state in zip(positions, group, states, strict=True):
@@ -152,7 +152,7 @@ def _fit(
         ]
         for batch, truth in _batches(images, labels, epochs):
             length = batch[0].shape[2]
-            step = _captured(pooling, width, len(trials), truth.shape[1], length=length)
+            step = _capture_step(pooling, width, len(trials), truth.shape[1], length=length)
             descent.step(step(heads.parameters, heads.buffers, batch, truth))
     descent.finish()
     states = heads.states()
@@ -160,7 +160,7 @@ def _fit(
 
 
 @lru_cache(maxsize=_PROGRAMS_KEPT)
-def _captured(
+def _capture_step(
     pooling: str, width: int, heads: int, batch_size: int, *, length: int
 ) -> Callable[..., tuple[torch.Tensor, ...]]:
     """Capture the training step of these heads once for all that ask for it."""

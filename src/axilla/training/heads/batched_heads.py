@@ -41,7 +41,7 @@ class Heads:
 
     def __init__(self, make: Callable[[], nn.Module], *, seeds: Sequence[int]) -> None:
         with torch.random.fork_rng(devices=[]):
-            heads = [_seeded(make, seed) for seed in seeds]
+            heads = [_build_seeded(make, seed) for seed in seeds]
         parameters, self.buffers = stack_module_state(heads)
         self.parameters = {name: tensor.detach() for name, tensor in parameters.items()}
         self.head = heads[0]
@@ -81,7 +81,7 @@ class BatchedHeads(Heads):
     def __init__(self, strategy: Strategy, widths: Sequence[int], *, seeds: Sequence[int]) -> None:
         super().__init__(partial(strategy, widths), seeds=seeds)
         self.head: Fusion
-        self._captured = partial(_captured, strategy, tuple(widths), len(seeds))
+        self._captured = partial(_capture_step, strategy, tuple(widths), len(seeds))
 
     def gradients(self, inputs: Inputs, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the gradients of every head's mean loss on its batch; `labels` (T, B)."""
@@ -105,7 +105,7 @@ class BatchedHeads(Heads):
 
 
 @lru_cache(maxsize=_PROGRAMS_KEPT)
-def _captured(
+def _capture_step(
     strategy: Strategy, widths: tuple[int, ...], heads: int, batch_size: int
 ) -> Callable[..., tuple[torch.Tensor, ...]]:
     """Capture the training step of these heads once for all that ask for it."""
@@ -118,6 +118,6 @@ def _captured(
     return BatchedHeads(strategy, widths, seeds=range(heads)).step(given, torch.zeros(case))
 
 
-def _seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+def _build_seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     torch.manual_seed(seed)
     return make()

@@ -98,7 +98,7 @@ def train_at_rates(
 
 
 def _alike(trials: Sequence[HeadTrial], batch_size: int) -> list[list[int]]:
-    return grouped(
+    return group_positions(
         (
             *(tuple(embedding.shape) for embedding in trial.embeddings),
             trial.served_views,
@@ -108,7 +108,7 @@ def _alike(trials: Sequence[HeadTrial], batch_size: int) -> list[list[int]]:
     )
 
 
-def grouped(keys: Iterable[Hashable]) -> list[list[int]]:
+def group_positions(keys: Iterable[Hashable]) -> list[list[int]]:
     """Return the positions of equal keys together, in the order in which they first appear."""
     groups: dict[Hashable, list[int]] = {}
     for position, key in enumerate(keys):
@@ -278,12 +278,12 @@ class _HeadEpoch:
         return _HeadEpoch(
             torch.cat([self.chosen, other.chosen]),
             [torch.cat(pair) for pair in zip(self.views, other.views, strict=True)],
-            [_joined(*pair) for pair in zip(self.scales, other.scales, strict=True)],
-            _joined(self.withheld, other.withheld),
+            [_join(*pair) for pair in zip(self.scales, other.scales, strict=True)],
+            _join(self.withheld, other.withheld),
         )
 
 
-def _joined(one: torch.Tensor | None, other: torch.Tensor | None) -> torch.Tensor | None:
+def _join(one: torch.Tensor | None, other: torch.Tensor | None) -> torch.Tensor | None:
     return None if one is None or other is None else torch.cat([one, other])
 
 

@@ -15,7 +15,7 @@ from axilla.training.heads.batched_training import (
     HeadTrial,
     Schedule,
     TrainedHead,
-    grouped,
+    group_positions,
     train_at_rates,
 )
 from axilla.training.networks.optimisation import Optimisation
@@ -101,7 +101,7 @@ def search_grid(
     """
     models: list[list[TrainedHead]] = [[] for _ in grid]
     seconds = [0.0] * len(grid)
-    for points in grouped(point.batch_size for point in grid):
+    for points in group_positions(point.batch_size for point in grid):
         start = time.perf_counter()
         schedule = Schedule(
             optimisation,

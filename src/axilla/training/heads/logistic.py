@@ -47,7 +47,7 @@ def train_logistic(
     `features` holds one (N, K) per split in the order of `all_splits(folds)`, encoded with that
     split's training patients; `present` (N,) tells who has any.
     """
-    tried = _tried(features, present, labels, folds)
+    tried = _try_strengths(features, present, labels, folds)
     candidates, rows = [], []
     for chosen, (inner, outer) in zip(
         pick(folds, tried.models, labels, present=present), by_fold(folds, features), strict=True
@@ -72,7 +72,7 @@ def train_logistic(
     return candidates, rows
 
 
-def _tried(
+def _try_strengths(
     features: Sequence[torch.Tensor],
     present: torch.Tensor,
     labels: torch.Tensor,
@@ -113,7 +113,7 @@ def _fit(
     return TrainedHead(state, logits=(x @ weight.T + bias).squeeze(1))
 
 
-def standardised(features: torch.Tensor, present: torch.Tensor, split: Split) -> torch.Tensor:
+def standardise(features: torch.Tensor, present: torch.Tensor, split: Split) -> torch.Tensor:
     """Scale features (N, K) by the mean and sd of a split's training patients; absent become 0."""
     train = features[with_modality(split, present)]
     scaled = (features - train.mean(0)) / train.std(0, correction=0).clamp(min=1e-6)

@@ -69,7 +69,7 @@ def train_pooled(
     """
     model = f"{modality}/{name}"
 
-    def fitted(split: Split) -> _Fitted:
+    def fit_split(split: Split) -> _Fitted:
         train = with_modality(split, bags.present)
         mine = torch.isin(bags.owner, train)
         projection = fit_bag_projection(
@@ -77,7 +77,7 @@ def train_pooled(
         )
         return _Fitted(projection, train, seed_of(seed, model, split.train))
 
-    fits = [fitted(split) for split in all_splits(folds)]
+    fits = [fit_split(split) for split in all_splits(folds)]
     tried = _search(
         fits,
         images,

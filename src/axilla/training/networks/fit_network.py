@@ -13,7 +13,7 @@ from axilla.models.networks import Network
 from axilla.models.pretrained import load_pretrained
 from axilla.preprocessing.augment import count_served_views, random_views, served_views
 from axilla.preprocessing.normalise import network_input
-from axilla.preprocessing.prepare import resized
+from axilla.preprocessing.prepare import resize_planes
 from axilla.records.types import ImageModality, InputFormat
 from axilla.training.data.pixels import per_patient
 from axilla.training.heads.batched_heads import State
@@ -39,7 +39,7 @@ class Bags:
 
     def resized(self, side_px: int) -> "Bags":
         """Return the same images at another input side."""
-        return replace(self, planes=resized(self.planes, side_px))
+        return replace(self, planes=resize_planes(self.planes, side_px))
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,15 +65,15 @@ def _along_cosine(start: float, end: float, share: float) -> float:
 def of_network(name: str, changed: OptimisationSection) -> Optimisation:
     """Return how a network or its head is optimised: Adam, its own rate (paper 2.4.1, 2.4.2)."""
     own = Optimisation("adam", find_backbone(name).learning_rate, NETWORK_HALVE_EVERY)
-    return _changed(own, changed)
+    return _apply_changes(own, changed)
 
 
 def of_fusion(changed: OptimisationSection) -> Optimisation:
     """Return how a strategy is optimised: AdamW, 1e-4, halved every 5 epochs (paper 2.4.4)."""
-    return _changed(Optimisation("adamw", FUSION_RATE, FUSION_HALVE_EVERY), changed)
+    return _apply_changes(Optimisation("adamw", FUSION_RATE, FUSION_HALVE_EVERY), changed)
 
 
-def _changed(own: Optimisation, changed: OptimisationSection) -> Optimisation:
+def _apply_changes(own: Optimisation, changed: OptimisationSection) -> Optimisation:
     return Optimisation(
         optimiser=changed.optimiser or own.optimiser,
         rate=changed.rate or own.rate,

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from axilla.records.errors import Problem
-from axilla.web.accounts.passwords import checked_password, hashed
+from axilla.web.accounts.passwords import checked_password, hash_password
 from axilla.web.accounts.roles import Role, checked_roles
 from axilla.web.core.database import Base, one_at_a_time
 from axilla.web.core.http_errors import ConflictError, InvalidError, NotFoundError, TooManyError
@@ -46,7 +46,7 @@ def add_user(session: Session, name: str, *, password: str, roles: Iterable[str]
     user = User(
         key=name.casefold(),
         name=name,
-        password=hashed(checked_password(password, name=name)),
+        password=hash_password(checked_password(password, name=name)),
         role_names=" ".join(checked_roles(roles)),
         created_at=time.time(),
     )
@@ -96,7 +96,7 @@ def change_user(
 def set_password(session: Session, user_id: int, password: str) -> User:
     """Give an account another password; raise `InvalidError` for a weak one."""
     user = user_of(session, user_id)
-    user.password = hashed(checked_password(password, name=user.name))
+    user.password = hash_password(checked_password(password, name=user.name))
     return user
 
 

@@ -9,11 +9,11 @@ from axilla.web.accounts import account_store, sessions
 from axilla.web.accounts.account_store import User
 from axilla.web.accounts.roles import Actor, Permission, Role
 from axilla.web.core import audit_log
-from axilla.web.core.api_errors import Number, SignedIn, WebPart, allowed, refusals
+from axilla.web.core.api_errors import Number, SignedIn, WebPart, refusals, require_permission
 
 router = APIRouter(prefix="/api", responses=refusals())
-Lead = Annotated[Actor, Depends(allowed(Permission.MANAGE))]
-Auditor = Annotated[Actor, Depends(allowed(Permission.AUDIT))]
+Lead = Annotated[Actor, Depends(require_permission(Permission.MANAGE))]
+Auditor = Annotated[Actor, Depends(require_permission(Permission.AUDIT))]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Password = Annotated[str, Field(min_length=1, max_length=256)]
 

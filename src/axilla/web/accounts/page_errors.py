@@ -7,7 +7,7 @@ from nicegui import ui
 
 from axilla.records.errors import AxillaError
 from axilla.web.core.http_errors import HttpError, NotSignedInError
-from axilla.web.core.i18n import spoken, spoken_of
+from axilla.web.core.i18n import spoken_of, translate_problem
 from axilla.web.core.page_context import PageContext
 
 
@@ -22,7 +22,7 @@ def doing(visit: PageContext) -> Iterator[None]:
     except NotSignedInError:
         ui.navigate.to(f"/login?next={visit.path}")
     except HttpError as refusal:
-        _complain(visit, spoken(refusal.problem, visit.language))
+        _complain(visit, translate_problem(refusal.problem, visit.language))
     except AxillaError as error:
         _complain(visit, spoken_of(error, visit.language))
 

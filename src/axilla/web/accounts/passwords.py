@@ -31,7 +31,7 @@ def checked_password(password: str, *, name: str) -> str:
     return password
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """Return what is kept of a password: Argon2id with its salt and cost."""
     return _hasher.hash(password)
 
@@ -44,7 +44,7 @@ def fits(password: str, kept: str | None) -> bool:
         return False
 
 
-def outdated(kept: str) -> bool:
+def needs_rehash(kept: str) -> bool:
     """Tell whether a hash was made at a lower cost than today's."""
     return _hasher.check_needs_rehash(kept)
 

@@ -80,7 +80,7 @@ def start_session(session: Session, user: User) -> str:
 def session_of(session: Session, key: str, limits: Limits) -> SessionUser | None:
     """Return who a browser's key speaks for; None if its session has ended or never was."""
     found = session.scalar(select(BrowserSession).where(BrowserSession.digest == _digest(key)))
-    if found is None or _ended(found, limits):
+    if found is None or _has_ended(found, limits):
         return None
     user = session.get(User, found.user_id)
     if user is None or not user.active:
@@ -166,6 +166,6 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _ended(found: BrowserSession, limits: Limits) -> bool:
+def _has_ended(found: BrowserSession, limits: Limits) -> bool:
     now = time.time()
     return now > found.seen_at + limits.idle_s or now > found.created_at + limits.session_s

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from axilla.records.errors import Problem
 from axilla.web.accounts import account_store, sessions
 from axilla.web.accounts.account_store import User
-from axilla.web.accounts.passwords import checked_password, fits, hashed, outdated
+from axilla.web.accounts.passwords import checked_password, fits, hash_password, needs_rehash
 from axilla.web.accounts.roles import Role
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import web_of
@@ -21,7 +21,7 @@ from axilla.web.core.http_errors import (
     NotSignedInError,
     TooManyError,
 )
-from axilla.web.core.i18n import COOKIE, LANGUAGES, N_, language_of, spoken, words_of
+from axilla.web.core.i18n import COOKIE, LANGUAGES, N_, language_of, translate_problem, words_of
 from axilla.web.core.page_context import THEME_COOKIE
 from axilla.web.core.plain_pages import plain_page
 from axilla.web.state import AppState, address_of, cookie_name
@@ -47,11 +47,15 @@ def login(request: Request, name: Text, password: Text, next: Text = "/") -> Res
     """Sign in: a new session, whatever the browser brought."""
     web, address = web_of(request), address_of(request)
     try:
-        user = _checked(web, name, password=password, address=address)
+        user = _check_password(web, name, password=password, address=address)
     except (NotSignedInError, TooManyError) as refusal:
         language = language_of(request)
         said = words_of(language).gettext(_WRONG)
-        fault = spoken(refusal.problem, language) if isinstance(refusal, TooManyError) else said
+        fault = (
+            translate_problem(refusal.problem, language)
+            if isinstance(refusal, TooManyError)
+            else said
+        )
         content = {"next": _local(next), "name": name, "fault": fault}
         answer = plain_page(request, "login.html.j2", content, status=refusal.status)
         if refusal.retry_after_s:
@@ -90,13 +94,13 @@ def setup(request: Request, key: Text, name: Text, password: Text) -> Response:
     try:
         with web.database.writing() as session:
             if account_store.has_users(session):
-                raise NotAllowedError(_used())
+                raise NotAllowedError(_used_link_problem())
             user = account_store.add_user(session, name, password=password, roles=[Role.LEAD])
             audit_log.record(
                 session, user.name, "user.first", user.name, address=address_of(request)
             )
     except (InvalidError, ConflictError) as refusal:
-        fault = spoken(refusal.problem, language_of(request))
+        fault = translate_problem(refusal.problem, language_of(request))
         content = {"key": key, "name": name, "fault": fault}
         return plain_page(request, "setup.html.j2", content, status=refusal.status)
     return _begun(request, user, to="/")
@@ -117,7 +121,7 @@ def change_password(request: Request, csrf: Text, old: Text, new: Text) -> Respo
             user = account_store.user_of(session, actor.user_id)
             said = "changed" if fits(old, user.password) else "wrong"
             if said == "changed":
-                user.password = hashed(checked_password(new, name=user.name))
+                user.password = hash_password(checked_password(new, name=user.name))
                 sessions.end_all_sessions(session, user.id, but=actor.session_id)
                 audit_log.record(session, actor, "password.change")
             else:
@@ -142,7 +146,7 @@ def choose_theme(request: Request, theme: str, next: str = "/") -> Response:  # 
     return _remembering(request, THEME_COOKIE, known, to=next)
 
 
-def _checked(web: AppState, name: str, *, password: str, address: str) -> User:
+def _check_password(web: AppState, name: str, *, password: str, address: str) -> User:
     """Return whose password this is; raise `TooManyError` or `NotSignedInError`."""
     with web.database.writing() as session:
         account_store.require_patience(session, name, address)
@@ -158,8 +162,8 @@ def _checked(web: AppState, name: str, *, password: str, address: str) -> User:
             account_store.forgive(session, name, address)
             audit_log.record(session, user.name, "sign_in", address=address)
             refused = False
-            if outdated(user.password):
-                account_store.user_of(session, user.id).password = hashed(password)
+            if needs_rehash(user.password):
+                account_store.user_of(session, user.id).password = hash_password(password)
     if user is None or refused:
         raise NotSignedInError(Problem("sign-in", "a wrong name or password", "the right ones"))
     return user
@@ -195,10 +199,10 @@ def _require_first(request: Request, key: str) -> None:
     with web_of(request).database.reading() as session:
         late = account_store.has_users(session)
     if late or first is None or not hmac.compare_digest(first.encode(), key.encode()):
-        raise NotAllowedError(_used())
+        raise NotAllowedError(_used_link_problem())
 
 
-def _used() -> Problem:
+def _used_link_problem() -> Problem:
     remedy = "Restart the server while nobody has an account: it prints a new one."
     return Problem("setup", "a link that is used, or another one", "the printed link", remedy)
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from axilla.records.errors import AxillaError, Problem
 from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core.http_errors import HttpError
-from axilla.web.core.i18n import language_of, spoken
+from axilla.web.core.i18n import language_of, translate_problem
 from axilla.web.state import AppState
 
 _log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def web_of(request: Request) -> AppState:
     return web
 
 
-def allowed(*permissions: Permission) -> Callable[[Request], Actor]:
+def require_permission(*permissions: Permission) -> Callable[[Request], Actor]:
     """Return a dependency: who asks, if they may do one of these; with none, anybody signed in."""
 
     def dependency(request: Request) -> Actor:
@@ -84,37 +84,37 @@ def allowed(*permissions: Permission) -> Callable[[Request], Actor]:
 WebPart = Annotated[AppState, Depends(web_of)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """The number of a row: what PostgreSQL counts with."""
-SignedIn = Annotated[Actor, Depends(allowed())]
+SignedIn = Annotated[Actor, Depends(require_permission())]
 
 
-def told(problem: Problem, language: str) -> dict[str, str]:
+def problem_json(problem: Problem, language: str) -> dict[str, str]:
     """Return a problem as the API's JSON has it, said in a language."""
     return {
         "place": problem.place,
         "found": problem.found,
         "expected": problem.expected,
         "remedy": problem.remedy,
-        "said": spoken(problem, language),
+        "said": translate_problem(problem, language),
     }
 
 
 def install_answers(app: FastAPI) -> None:
     """Turn what a user can cause into one readable answer and its status."""
-    app.add_exception_handler(HttpError, _refused)
+    app.add_exception_handler(HttpError, _answer_http_error)
     app.add_exception_handler(AxillaError, _faulty)
-    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
     app.add_exception_handler(HTTPException, _of_http)
     for away in (DBAPIError, ConnectionError):
         app.add_exception_handler(away, _database_away)
 
 
-def _refused(request: Request, error: Exception) -> JSONResponse:
+def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HttpError):
         raise error
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}
     if error.status == 401:  # noqa: PLR2004 - RFC 9110 wants the challenge
         headers["WWW-Authenticate"] = "Bearer"
-    content = {"detail": told(error.problem, language_of(request)), **error.more}
+    content = {"detail": problem_json(error.problem, language_of(request)), **error.more}
     return JSONResponse(content, status_code=error.status, headers=headers)
 
 
@@ -124,11 +124,11 @@ def _of_http(request: Request, error: Exception) -> JSONResponse:
         raise error
     found = HTTPStatus(error.status_code).phrase.casefold()
     problem = Problem("request", found, "a path and method of the API")
-    content = {"detail": told(problem, language_of(request))}
+    content = {"detail": problem_json(problem, language_of(request))}
     return JSONResponse(content, error.status_code, headers=error.headers)
 
 
-def _malformed(request: Request, error: Exception) -> JSONResponse:
+def _answer_invalid_request(request: Request, error: Exception) -> JSONResponse:
     """Say which value cannot be, without saying it again: it may be a password, or a patient's."""
     if not isinstance(error, RequestValidationError):
         raise error
@@ -153,7 +153,7 @@ def _database_away(request: Request, error: Exception) -> JSONResponse:
     remedy = "Try again soon; nothing of this request was kept."
     problem = Problem("database", "no answer", "one", remedy)
     headers = {"Retry-After": str(_DATABASE_RETRY_S)}
-    content = {"detail": told(problem, language_of(request))}
+    content = {"detail": problem_json(problem, language_of(request))}
     return JSONResponse(content, status_code=503, headers=headers)
 
 
@@ -165,5 +165,5 @@ def _faulty(request: Request, error: Exception) -> JSONResponse:
 
 
 def _wrong(request: Request, problems: Sequence[Problem]) -> JSONResponse:
-    said = [told(one, language_of(request)) for one in problems]
+    said = [problem_json(one, language_of(request)) for one in problems]
     return JSONResponse({"detail": said[0], "problems": said}, status_code=422)

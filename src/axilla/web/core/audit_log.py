@@ -80,7 +80,7 @@ def record(
         digest="",
     )
     content = [getattr(entry, column.key) for column in _SEALED]
-    entry.digest = _sealed(content, before or "")
+    entry.digest = _seal(content, before or "")
     session.add(entry)
     session.flush()
 
@@ -99,13 +99,13 @@ def verify(session: Session) -> Chain:
     columns = (*_SEALED, AuditEntry.digest, AuditEntry.id)
     for *content, digest, number in session.execute(select(*columns).order_by(AuditEntry.id)):
         count += 1
-        if digest != _sealed(content, last):
+        if digest != _seal(content, last):
             return Chain(count, number)
         last = digest
     return Chain(count, None)
 
 
-def _sealed(content: Sequence[Any], before: str) -> str:
+def _seal(content: Sequence[Any], before: str) -> str:
     return hashlib.sha256(json.dumps([before, *content]).encode()).hexdigest()
 
 

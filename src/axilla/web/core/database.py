@@ -44,7 +44,7 @@ class Database:
 
     def __init__(self, url: str, tables: Sequence[type[Base]]) -> None:
         """Connect and make `tables`; raise `ConfigError` if that cannot be."""
-        parsed = _parsed(url)
+        parsed = _parse_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._engine = _engine(parsed, is_sqlite=self.is_sqlite)
         try:
@@ -79,7 +79,7 @@ def one_at_a_time(session: Session, lock: int) -> None:
         session.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
-def _parsed(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     expected = "postgresql://USER@HOST/NAME, or sqlite:///FILE"
     remedy = "Leave the option out to keep everything in the study folder."
     try:
@@ -101,7 +101,7 @@ def _engine(url: URL, *, is_sqlite: bool) -> Engine:
         return engine
     engine = create_engine(url, connect_args={"timeout": _WAIT_S})
 
-    def connected(connection: Any, _record: object) -> None:
+    def configure_connection(connection: Any, _record: object) -> None:
         # The driver's own transactions begin late and would let two writers start from one state.
         connection.isolation_level = None
         for pragma in _PRAGMAS:
@@ -111,7 +111,7 @@ def _engine(url: URL, *, is_sqlite: bool) -> Engine:
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
-    event.listen(engine, "connect", connected)
+    event.listen(engine, "connect", configure_connection)
     event.listen(engine, "begin", begun)
     return engine
 

@@ -110,7 +110,7 @@ class _Catalogue:
         return "、".join(names) if len(names) == len(parts) else value
 
 
-def spoken(problem: Problem, language: str) -> str:
+def translate_problem(problem: Problem, language: str) -> str:
     """Return a problem as a sentence, in English where a part has no translation."""
     catalogue = _catalogue(language)
     if catalogue is None:
@@ -124,7 +124,7 @@ def spoken(problem: Problem, language: str) -> str:
 
 def spoken_of(error: AxillaError, language: str) -> str:
     """Return all problems of an error, each on its line."""
-    return "\n".join(spoken(one, language) for one in error.problems) or str(error)
+    return "\n".join(translate_problem(one, language) for one in error.problems) or str(error)
 
 
 @cache

@@ -15,7 +15,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from axilla import RESEARCH_USE_ONLY
 from axilla.web.accounts.roles import Permission
 from axilla.web.core.http_errors import NotAllowedError, NotSignedInError
-from axilla.web.core.i18n import LANGUAGES, N_, spoken
+from axilla.web.core.i18n import LANGUAGES, N_, translate_problem
 from axilla.web.core.page_context import PageContext, visit_of
 from axilla.web.state import AppState
 
@@ -69,7 +69,7 @@ def page(
 
     def decorate(build: Build) -> Callable[..., Awaitable[Response | None]]:
         @ui.page(path, title=f"{title} · axilla")
-        async def shown(request: Request) -> Response | None:
+        async def show_page(request: Request) -> Response | None:
             try:
                 visit = visit_of(web, request)
                 if permissions:
@@ -78,20 +78,20 @@ def page(
                 target = quote(request.url.path)
                 return RedirectResponse(f"/login?next={target}", status_code=303)
             except NotAllowedError as refusal:
-                with framed(visit, title):
-                    ui.label(spoken(refusal.problem, visit.language)).classes("fault")
+                with build_frame(visit, title):
+                    ui.label(translate_problem(refusal.problem, visit.language)).classes("fault")
                 return None
-            with framed(visit, title):
+            with build_frame(visit, title):
                 if inspect.isawaitable(going := build(visit)):
                     await going
             return None
 
-        return shown
+        return show_page
 
     return decorate
 
 
-def framed(visit: PageContext, title: str) -> ui.element:
+def build_frame(visit: PageContext, title: str) -> ui.element:
     """Draw head and foot; return the element that holds what lies between, to be entered."""
     say = visit.say
     ui.page_title(f"{say(title)} · axilla")

@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from axilla.inference.case_io import typed
+from axilla.inference.case_io import parse_clinical_values
 from axilla.inference.manifest import Manifest
 from axilla.records.errors import Problem
 from axilla.records.patients import ClinicalValue
@@ -137,7 +137,9 @@ def texts(form: FormData, name: str) -> list[str]:
     return [str(value).strip() for value in values]
 
 
-def described(files: Mapping[str, bool], fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def describe_form(
+    files: Mapping[str, bool], fields: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """Return OpenAPI's description of a form: `files`, several if true, and `fields`."""
     binary = {"type": "string", "format": "binary"}
     several = {"type": "array", "items": binary, "maxItems": _MOST_FILES}
@@ -160,7 +162,7 @@ _FIELDS: Final[dict[str, dict[str, Any]]] = {
 _CLINICAL: Final = "clinical."
 _LARGEST_FRAME: Final = 100_000
 
-FORM: Final = described(_FILES, _FIELDS)
+FORM: Final = describe_form(_FILES, _FIELDS)
 
 
 async def case_of(form: FormData, manifest: Manifest) -> UploadedCase:
@@ -173,7 +175,7 @@ async def case_of(form: FormData, manifest: Manifest) -> UploadedCase:
     case = UploadedCase(
         tuple(ultrasound),
         tuple(pathology),
-        typed(_clinical(form), manifest),
+        parse_clinical_values(_clinical(form), manifest),
         _flag(form, "heatmaps"),
     )
     _require_something(case, manifest)

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from axilla.records.errors import Problem
 from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
-from axilla.web.core.api_errors import WebPart, allowed, refusals
+from axilla.web.core.api_errors import WebPart, refusals, require_permission
 from axilla.web.core.http_errors import BusyError
 from axilla.web.prediction.case_form import FORM, case_of, form_of
 from axilla.web.prediction.prediction_schemas import (
@@ -25,7 +25,7 @@ from axilla.web.prediction.worker.worker_process import Message
 from axilla.web.state import AppState
 
 
-async def answered(future: Future[Message]) -> Message:
+async def wait_for_answer(future: Future[Message]) -> Message:
     """Return the answer; raise what the desk raises, and `BusyError` if the server stops first."""
     try:
         return await asyncio.wrap_future(future)
@@ -35,7 +35,7 @@ async def answered(future: Future[Message]) -> Message:
 
 
 router = APIRouter(prefix="/api", responses=refusals(404, 503))
-Predicts = Annotated[Actor, Depends(allowed(Permission.PREDICT))]
+Predicts = Annotated[Actor, Depends(require_permission(Permission.PREDICT))]
 
 
 @router.get("/bundle")
@@ -51,7 +51,7 @@ async def predict(request: Request, web: WebPart, actor: Predicts) -> Prediction
     async with form_of(request, web) as form:
         message = (await case_of(form, known.manifest)).message()
         del form
-        answer = await answered(web.desks.predictions.submit(message))
+        answer = await wait_for_answer(web.desks.predictions.submit(message))
     at = time.time()
     await run_in_threadpool(_record, web, actor, answer)
     key = web.desks.recent.keep(Made(actor.user_id, at, answer))

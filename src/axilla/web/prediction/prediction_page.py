@@ -7,7 +7,7 @@ from axilla import __version__
 from axilla.inference.prediction_warnings import TEMPLATES
 from axilla.web.accounts.roles import Permission, Role
 from axilla.web.core.http_errors import HttpError
-from axilla.web.core.i18n import N_, spoken
+from axilla.web.core.i18n import N_, translate_problem
 from axilla.web.core.page_context import PageContext
 from axilla.web.core.page_layout import page, script, text
 from axilla.web.prediction.prediction_schemas import bundle_told
@@ -20,7 +20,7 @@ Say = Callable[[str], str]
 def predict_words(say: Say) -> dict[str, str]:
     """Return the words of predict.js and its parts, by key."""
     cautions = {template: say(template) for template in TEMPLATES}
-    parts = (_inputs, _result, _limits, _heatmaps, _kept, _terms)
+    parts = (_inputs, _result, _limits, _heatmaps, _saving_strings, _terms)
     return cautions | {key: word for part in parts for key, word in part(say).items()}
 
 
@@ -127,7 +127,7 @@ def _heatmaps(say: Say) -> dict[str, str]:
     }
 
 
-def _kept(say: Say) -> dict[str, str]:
+def _saving_strings(say: Say) -> dict[str, str]:
     return {
         "print": say("Print or save as PDF"),
         "download": say("Download as JSON"),
@@ -189,7 +189,7 @@ def _build(visit: PageContext) -> None:
         told = bundle_told(desk.known(), name=desk.name)
     except HttpError as refusal:
         text("p", say("Nothing can be predicted yet: the study has no bundle that can be read."))
-        text("p", spoken(refusal.problem, visit.language)).classes("ax-muted")
+        text("p", translate_problem(refusal.problem, visit.language)).classes("ax-muted")
         return
     data: dict[str, Any] = {
         "words": predict_words(say),

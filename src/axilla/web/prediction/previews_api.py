@@ -8,14 +8,21 @@ from pydantic import BaseModel
 
 from axilla.records.errors import Problem
 from axilla.web.accounts.roles import Actor, Permission
-from axilla.web.core.api_errors import WebPart, allowed, refusals
+from axilla.web.core.api_errors import WebPart, refusals, require_permission
 from axilla.web.core.http_errors import InvalidError
-from axilla.web.prediction.case_form import described, form_of, require_known, texts, uploads, whole
-from axilla.web.prediction.prediction_api import answered
+from axilla.web.prediction.case_form import (
+    describe_form,
+    form_of,
+    require_known,
+    texts,
+    uploads,
+    whole,
+)
+from axilla.web.prediction.prediction_api import wait_for_answer
 from axilla.web.prediction.worker.worker_process import Message
 
 router = APIRouter(prefix="/api", responses=refusals(503))
-Predicts = Annotated[Actor, Depends(allowed(Permission.PREDICT))]
+Predicts = Annotated[Actor, Depends(require_permission(Permission.PREDICT))]
 
 _KINDS = ("ultrasound", "pathology")
 _FIELDS: Final[dict[str, dict[str, Any]]] = {
@@ -42,7 +49,7 @@ class PreviewImage(BaseModel):
     png: str
 
 
-@router.post("/pictures", openapi_extra=described({"file": False}, _FIELDS))
+@router.post("/pictures", openapi_extra=describe_form({"file": False}, _FIELDS))
 async def picture(request: Request, web: WebPart, _actor: Predicts) -> PreviewImage:
     """Decode an image, a frame of a DICOM clip, or the overview of a slide; nothing is kept."""
     async with form_of(request, web) as form:
@@ -58,5 +65,5 @@ async def picture(request: Request, web: WebPart, _actor: Predicts) -> PreviewIm
         message = Message(
             {"kind": kind, "suffix": files[0].suffix, "frame": frame}, (files[0].content,)
         )
-        answer = await answered(web.desks.pictures.submit(message))
+        answer = await wait_for_answer(web.desks.pictures.submit(message))
     return PreviewImage(**answer.content, png=b64encode(answer.blobs[0]).decode())

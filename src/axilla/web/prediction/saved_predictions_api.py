@@ -8,12 +8,12 @@ from pydantic import BaseModel, Field
 
 from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
-from axilla.web.core.api_errors import Number, WebPart, allowed, refusals
+from axilla.web.core.api_errors import Number, WebPart, refusals, require_permission
 from axilla.web.prediction import saved_predictions
 from axilla.web.prediction.prediction_schemas import PredictionAnswer, result_of, with_pictures
 
 router = APIRouter(prefix="/api/predictions", responses=refusals())
-Predicts = Annotated[Actor, Depends(allowed(Permission.PREDICT))]
+Predicts = Annotated[Actor, Depends(require_permission(Permission.PREDICT))]
 
 
 class ToSave(BaseModel, extra="forbid"):
@@ -43,7 +43,7 @@ class SavedWhole(SavedSummary):
 
 
 @router.get("")
-def saved(web: WebPart, actor: Predicts) -> list[SavedSummary]:
+def list_saved(web: WebPart, actor: Predicts) -> list[SavedSummary]:
     """Return the predictions that you saved; for a lead, those of everybody."""
     with web.database.reading() as session:
         return [_short(one, owner) for one, owner in saved_predictions.seen_by(session, actor)]

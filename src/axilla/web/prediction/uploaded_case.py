@@ -88,18 +88,18 @@ class UploadedCase:
         """Return the case as the worker gets it."""
         blobs: list[bytes] = []
 
-        def told(upload: Upload) -> dict[str, Any]:
+        def describe_upload(upload: Upload) -> dict[str, Any]:
             blobs.append(upload.content)
             said: dict[str, Any] = {"blob": len(blobs) - 1, "suffix": upload.suffix}
             if upload.roi is not None:
                 said["roi"] = list(upload.roi.sides)
             if upload.mask is not None:
-                said["mask"] = told(upload.mask)
+                said["mask"] = describe_upload(upload.mask)
             return said | {"frame": upload.frame, "mpp": upload.mpp}
 
         content = {
-            "ultrasound": [told(upload) for upload in self.ultrasound],
-            "pathology": [told(upload) for upload in self.pathology],
+            "ultrasound": [describe_upload(upload) for upload in self.ultrasound],
+            "pathology": [describe_upload(upload) for upload in self.pathology],
             "clinical": dict(self.clinical),
             "heatmaps": self.heatmaps,
         }

@@ -11,7 +11,7 @@ from axilla.records.errors import Problem
 from axilla.web.accounts import account_store
 from axilla.web.accounts.roles import Actor, Permission, Role
 from axilla.web.core import audit_log
-from axilla.web.core.api_errors import Number, WebPart, allowed, refusals
+from axilla.web.core.api_errors import Number, WebPart, refusals, require_permission
 from axilla.web.core.http_errors import InvalidError, NotFoundError
 from axilla.web.reader_study import reader_answers
 from axilla.web.reader_study.packet_contents import open_questions
@@ -21,7 +21,7 @@ from axilla.web.reader_study.reader_scores import SUMMARY, answers_table, last_s
 from axilla.web.state import AppState
 
 router = APIRouter(prefix="/api/readings", responses=refusals(), tags=["readings"])
-Lead = Annotated[Actor, Depends(allowed(Permission.SCORE))]
+Lead = Annotated[Actor, Depends(require_permission(Permission.SCORE))]
 ReaderName = Annotated[str, Path(pattern=r"^R[0-9]{1,2}$")]
 
 
@@ -113,7 +113,7 @@ def study(web: WebPart, _lead: Lead) -> ReadingStudy:
         key = None
     with web.database.reading() as session:
         return ReadingStudy(
-            exported=_exported(session, key) if key else None,
+            exported=_summarise_export(session, key) if key else None,
             candidates=_candidates(session, web),
             job=web.exports.job,
             scored=web.settings.folder.table(SUMMARY).is_file(),
@@ -123,7 +123,9 @@ def study(web: WebPart, _lead: Lead) -> ReadingStudy:
 @router.post("/exports", status_code=202, responses=refusals(503))
 def export(web: WebPart, lead: Lead, new: NewExport) -> Job:
     """Begin to write one packet per reader; GET /api/readings tells how far it is."""
-    job = web.exports.start(ExportRequest(**new.model_dump()), held=lambda: _held(web))
+    job = web.exports.start(
+        ExportRequest(**new.model_dump()), held=lambda: _list_answering_readers(web)
+    )
     with web.database.writing() as session:
         audit_log.record(session, lead, "reading.export", detail=new.model_dump())
     return job
@@ -162,7 +164,7 @@ def answers(web: WebPart, lead: Lead) -> Response:
     """Return all answers as `axilla review score` reads them."""
     key = web.packets.key()
     with web.database.writing() as session:
-        kept = _kept(session, key)
+        kept = _load_answers(session, key)
         audit_log.record(session, lead, "reading.answers", key.packet)
     headers = {"Content-Disposition": 'attachment; filename="answers.csv"'}
     return Response(answers_table(key, kept), media_type="text/csv", headers=headers)
@@ -173,7 +175,7 @@ def make_scores(web: WebPart, lead: Lead, new: NewScores) -> Scores:
     """Score all answers, and write the tables of `axilla review score` into results/review."""
     key = web.packets.key()
     with web.database.writing() as session:
-        kept = _kept(session, key)
+        kept = _load_answers(session, key)
         audit_log.record(session, lead, "reading.score", key.packet)
     return Scores.model_validate(score(web.settings.folder, key, kept, strict=new.strict))
 
@@ -184,7 +186,7 @@ def scores(web: WebPart, _lead: Lead) -> Scores:
     return Scores.model_validate(last_scores(web.settings.folder))
 
 
-def _held(web: AppState) -> tuple[str, ...]:
+def _list_answering_readers(web: AppState) -> tuple[str, ...]:
     """Return who has answered the present export, after the last answer under way is saved."""
     try:
         packet = web.packets.key().packet
@@ -203,14 +205,14 @@ def _key_with(web: AppState, reader: str) -> Key:
     return key
 
 
-def _kept(session: Session, key: Key) -> dict[str, dict[str, ReadCase]]:
+def _load_answers(session: Session, key: Key) -> dict[str, dict[str, ReadCase]]:
     found = {r: reader_answers.read_cases(session, key.packet, reader=r) for r in key.orders}
     return {reader: cases for reader, cases in found.items() if cases}
 
 
-def _exported(session: Session, key: Key) -> ExportSummary:
+def _summarise_export(session: Session, key: Key) -> ExportSummary:
     patients = len({item.patient_id for item in key.items})
-    places, kept = reader_answers.places_of(session, key.packet), _kept(session, key)
+    places, kept = reader_answers.places_of(session, key.packet), _load_answers(session, key)
     names = {user.id: user.name for user in account_store.all_users(session)}
     states = []
     for reader, order in key.orders.items():

@@ -11,7 +11,13 @@ from PIL import Image
 
 from axilla.explanation.overlay import STRENGTH
 from axilla.explanation.reader_study.blinding_key import KEY, PACKETS, Key, read_key
-from axilla.explanation.reader_study.packets import IMAGES, Place, asked, image_names, read_places
+from axilla.explanation.reader_study.packets import (
+    IMAGES,
+    Place,
+    image_names,
+    list_questions,
+    read_places,
+)
 from axilla.records.errors import Problem, StudyError
 from axilla.records.run_folder import RunFolder
 from axilla.records.types import ImageModality
@@ -94,7 +100,9 @@ def of_one_size(content: bytes) -> bytes:
 
 def questions(key: Key, code: str) -> tuple[tuple[ImageModality, str], ...]:
     """Return what a case asks: modality and criterion."""
-    return tuple((m, criterion) for _, m, criterion in asked([key.item(code)], key.criteria))
+    return tuple(
+        (m, criterion) for _, m, criterion in list_questions([key.item(code)], key.criteria)
+    )
 
 
 def answers_of(key: Key, code: str, kept: ReadCase | None) -> tuple[ReaderAnswer, ...]:

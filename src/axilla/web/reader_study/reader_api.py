@@ -11,7 +11,7 @@ from axilla.records.errors import Problem
 from axilla.records.types import ImageModality
 from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
-from axilla.web.core.api_errors import WebPart, allowed, refusals
+from axilla.web.core.api_errors import WebPart, refusals, require_permission
 from axilla.web.core.http_errors import InvalidError, NotFoundError
 from axilla.web.reader_study import reader_answers
 from axilla.web.reader_study.packet_contents import (
@@ -25,7 +25,7 @@ from axilla.web.reader_study.reader_answers import ReadCase, ReaderAnswer, Readi
 from axilla.web.reader_study.reader_scores import write_answers
 
 router = APIRouter(prefix="/api/readings/mine", responses=refusals(404), tags=["readings"])
-Reader = Annotated[Actor, Depends(allowed(Permission.READ))]
+Reader = Annotated[Actor, Depends(require_permission(Permission.READ))]
 Code = Annotated[str, Path(pattern=r"^C[0-9]{2,6}$")]
 
 
@@ -132,7 +132,7 @@ def save(web: WebPart, actor: Reader, code: Code, given: OwnAnswers) -> SaveResu
         key = web.packets.key()
         place, _ = _own(session, key, actor)
         _require_case(key, place.reader, code)
-        answers = _checked(key, code, given.answers)
+        answers = _check_answers(key, code, given.answers)
         kept = reader_answers.save_case(
             session, place, code, version=given.version, answers=answers
         )
@@ -188,7 +188,7 @@ def _require_case(key: Key, reader: str, code: str) -> None:
         raise NotFoundError(Problem("case", "none of your packet", "a case that you were given"))
 
 
-def _checked(key: Key, code: str, given: list[OwnAnswer]) -> list[ReaderAnswer]:
+def _check_answers(key: Key, code: str, given: list[OwnAnswer]) -> list[ReaderAnswer]:
     """Return answers in the order of the questions; raise `InvalidError` for what was not asked."""
     known = questions(key, code)
     by_question = {(one.modality, one.criterion): one for one in given}

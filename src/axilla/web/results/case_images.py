@@ -13,7 +13,7 @@ from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImag
 from axilla.records.patients import ImageFile
 from axilla.records.types import ImageModality
 from axilla.report.images.heatmap_views import views_of
-from axilla.report.images.thumbnails import Thumbnail, encoded, thumbnail_of
+from axilla.report.images.thumbnails import Thumbnail, encode_jpeg, thumbnail_of
 from axilla.web.core.http_errors import NotFoundError
 from axilla.web.results.case_lists import modalities_of
 from axilla.web.results.results_cache import PictureKind
@@ -83,7 +83,7 @@ class CasePictures:
         except (UnreadableImage, RoiError) as error:
             raise _nothing("an image that can be read", "Restore the file.") from error
         return _bytes(
-            encoded(Image.fromarray(views.original if kind == "image" else views.overlaid))
+            encode_jpeg(Image.fromarray(views.original if kind == "image" else views.overlaid))
         )
 
     def _maps(self, patient: str) -> Mapping[ImageModality, Heatmap]:

@@ -68,7 +68,7 @@ def case_of(results: StudyResults, patient: str, *, pictures: list[Pictured]) ->
     own = results.predictions[results.predictions["patient_id"] == patient]
     alone = replace(results, predictions=own)
     said = [
-        _said(entry, said_by(alone.predictions, entry.name)[patient])
+        _get_probability(entry, said_by(alone.predictions, entry.name)[patient])
         for entry in results.entries
         if (own["model"] == entry.name).any()
     ]
@@ -124,7 +124,7 @@ def _case(patient: str, what: ReportSaid, *, positive: bool, threshold: float | 
     )
 
 
-def _said(entry: StudyModel, what: ReportSaid) -> ModelProbability:
+def _get_probability(entry: StudyModel, what: ReportSaid) -> ModelProbability:
     return ModelProbability(
         model=entry.name,
         label=sentence(entry.long_label),

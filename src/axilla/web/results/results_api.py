@@ -9,7 +9,7 @@ from pydantic import Field
 from axilla.records.types import ImageModality
 from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
-from axilla.web.core.api_errors import WebPart, allowed, refusals
+from axilla.web.core.api_errors import WebPart, refusals, require_permission
 from axilla.web.results.results_cache import PictureKind
 from axilla.web.results.results_schemas import (
     CaseDetail,
@@ -24,7 +24,7 @@ from axilla.web.results.results_schemas import (
 from axilla.web.state import AppState
 
 router = APIRouter(prefix="/api/results", responses=refusals(404, 503), tags=["results"])
-Viewer = Annotated[Actor, Depends(allowed(Permission.SEE_RESULTS))]
+Viewer = Annotated[Actor, Depends(require_permission(Permission.SEE_RESULTS))]
 ModelName = Annotated[str, Query(min_length=1, max_length=200)]
 PatientId = Annotated[str, Field(min_length=1, max_length=300)]
 FileName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_]{1,60}\.[a-z]{2,4}$")]

@@ -109,7 +109,7 @@ class ResultsCache:
     def run(self) -> RunState:
         """Return how the last run went, or goes on."""
         run = read_run(self._folder.table(PROGRESS))
-        return RunState(state="none") if run is None else _told(run)
+        return RunState(state="none") if run is None else _run_state(run)
 
     def figures(self) -> list[str]:
         """Return the names of the figures."""
@@ -182,7 +182,7 @@ def _being_written() -> BusyError:
     return BusyError(problem, retry_after_s=_WAIT_S)
 
 
-def _told(run: Run) -> RunState:
+def _run_state(run: Run) -> RunState:
     task = run.task
     left = None
     if task is not None and 0 < task.done <= task.total:

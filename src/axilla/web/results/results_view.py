@@ -105,8 +105,8 @@ class View:
             ),
             bins=_bins(calibration[calibration["part"] == "bin"]),
             smooth=_smooth(calibration[calibration["part"] == "smooth"]),
-            slope=_estimated(results.estimate(model, "calibration_slope")),
-            intercept=_estimated(results.estimate(model, "calibration_intercept")),
+            slope=_get_estimate(results.estimate(model, "calibration_slope")),
+            intercept=_get_estimate(results.estimate(model, "calibration_intercept")),
             decision=_decision(decision),
         )
 
@@ -145,10 +145,10 @@ def open_view(folder: RunFolder) -> View:
 
 
 def _from_row(row: Mapping[Any, Any]) -> Estimated:
-    return _estimated(estimate_of(row)) or Estimated(value=None, low=None, high=None, method="")
+    return _get_estimate(estimate_of(row)) or Estimated(value=None, low=None, high=None, method="")
 
 
-def _estimated(estimate: Estimate | None) -> Estimated | None:
+def _get_estimate(estimate: Estimate | None) -> Estimated | None:
     if estimate is None:
         return None
     return Estimated(

@@ -14,7 +14,7 @@ from axilla.records.errors import AxillaError, Problem
 from axilla.records.roi_rectangle import Roi
 from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
-from axilla.web.core.api_errors import WebPart, allowed, refusals
+from axilla.web.core.api_errors import WebPart, refusals, require_permission
 from axilla.web.core.finite_numbers import finite
 from axilla.web.core.http_errors import InvalidError
 from axilla.web.rois import roi_review_store, roi_store
@@ -62,11 +62,11 @@ def agreement_of(reviews: Sequence[RoiReview]) -> tuple[dict[str, Any], ...]:
 
 router = APIRouter(prefix="/api", responses=refusals())
 _LOOKS = (Permission.ANNOTATE, Permission.REVIEW, Permission.SETTLE)
-Looker = Annotated[Actor, Depends(allowed(*_LOOKS))]
-Annotator = Annotated[Actor, Depends(allowed(Permission.ANNOTATE))]
-Reviewer = Annotated[Actor, Depends(allowed(Permission.REVIEW))]
-Settler = Annotated[Actor, Depends(allowed(Permission.REVIEW, Permission.SETTLE))]
-Exporter = Annotated[Actor, Depends(allowed(Permission.EXPORT))]
+Looker = Annotated[Actor, Depends(require_permission(*_LOOKS))]
+Annotator = Annotated[Actor, Depends(require_permission(Permission.ANNOTATE))]
+Reviewer = Annotated[Actor, Depends(require_permission(Permission.REVIEW))]
+Settler = Annotated[Actor, Depends(require_permission(Permission.REVIEW, Permission.SETTLE))]
+Exporter = Annotated[Actor, Depends(require_permission(Permission.EXPORT))]
 Key = Annotated[str, Path(pattern=KEY, description="An image of the worklist.")]
 _PNG: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"image/png": {}}, "description": "The image, as browsers show it."},
@@ -185,10 +185,10 @@ def history(web: WebPart, actor: Looker, image: Key) -> list[Revision]:
 @router.put("/rois/{image}", responses=refusals(404, 409))
 def save(web: WebPart, actor: Annotator, image: Key, drawn: RoiContent) -> RoiAnswer:
     """Save a drawing over the version that you saw."""
-    meant, content = _meant(web, image), _inside(web, image, drawn)
+    meant, content = _find_image(web, image), _inside(web, image, drawn)
     with web.database.writing() as session:
         row = roi_store.save(session, actor, meant, content, version=drawn.version)
-        return _told(actor, row, "roi.save", session=session)
+        return _make_answer(actor, row, "roi.save", session=session)
 
 
 @router.post("/rois/{image}/submit", responses=refusals(404, 409))
@@ -197,7 +197,7 @@ def submit(web: WebPart, actor: Annotator, image: Key, stated: Stated) -> RoiAns
     web.images.image(image)
     with web.database.writing() as session:
         row = roi_store.submit(session, actor, image, version=stated.version)
-        return _told(actor, row, "roi.submit", session=session)
+        return _make_answer(actor, row, "roi.submit", session=session)
 
 
 @router.post("/rois/{image}/reopen", responses=refusals(404, 409))
@@ -206,8 +206,8 @@ def reopen(web: WebPart, actor: Looker, image: Key, stated: Stated) -> RoiAnswer
     web.images.image(image)
     with web.database.writing() as session:
         row = roi_review_store.reopen(session, actor, image, version=stated.version)
-        drawing = _told(actor, row, "roi.reopen", session=session)
-    return _filed(web, drawing, row).drawing
+        drawing = _make_answer(actor, row, "roi.reopen", session=session)
+    return _update_files(web, drawing, row).drawing
 
 
 @router.post("/rois/{image}/review", responses=refusals(404, 409))
@@ -217,8 +217,8 @@ def review(web: WebPart, actor: Reviewer, image: Key, said: Review) -> Reviewed:
     redrawn = _inside(web, image, said) if said.verdict == "redraw" else None
     with web.database.writing() as session:
         row = roi_review_store.review(session, actor, image, redrawn, version=said.version)
-        drawing = _told(actor, row, "roi.review", session=session)
-    return _filed(web, drawing, row)
+        drawing = _make_answer(actor, row, "roi.review", session=session)
+    return _update_files(web, drawing, row)
 
 
 @router.post("/rois/{image}/settle", responses=refusals(404, 409))
@@ -230,11 +230,11 @@ def settle(web: WebPart, actor: Settler, image: Key, said: Settlement) -> Review
         row = roi_review_store.settle(
             session, actor, image, said.choice, drawn=drawn, version=said.version
         )
-        drawing = _told(actor, row, "roi.settle", session=session)
-    return _filed(web, drawing, row)
+        drawing = _make_answer(actor, row, "roi.settle", session=session)
+    return _update_files(web, drawing, row)
 
 
-def _meant(web: AppState, key: str) -> Image:
+def _find_image(web: AppState, key: str) -> Image:
     found = web.images.image(key)
     return Image(key, found.text, found.patient_id, web.pictures.open(found).pixel_mm)
 
@@ -250,13 +250,13 @@ def _inside(web: AppState, key: str, drawn: RoiContent) -> Content:
     return content
 
 
-def _told(actor: Actor, row: RoiDrawing, action: str, *, session: Session) -> RoiAnswer:
+def _make_answer(actor: Actor, row: RoiDrawing, action: str, *, session: Session) -> RoiAnswer:
     detail = {"image": row.image, "version": row.version, "state": row.state, "roi": row.roi}
     audit_log.record(session, actor, action, row.patient_id, detail=detail)
     return _drawing(row, roi_store.names(session))
 
 
-def _filed(web: AppState, drawing: RoiAnswer, row: RoiDrawing) -> Reviewed:
+def _update_files(web: AppState, drawing: RoiAnswer, row: RoiDrawing) -> Reviewed:
     """Bring the study's files up to date; what the database holds is accepted in any case."""
     try:
         lost = file_accepted(web.database, web.settings.folder.root)
@@ -290,7 +290,7 @@ def _item(
 
 
 def _drawing(row: RoiDrawing, names: Mapping[int, str]) -> RoiAnswer:
-    return RoiAnswer.model_validate(roi_store.shown(row, names))
+    return RoiAnswer.model_validate(roi_store.to_stored_roi(row, names))
 
 
 def _rect(roi: Roi) -> Rect:

@@ -12,7 +12,7 @@ from axilla.annotation.stage import save_rois
 from axilla.config.load import read_study
 from axilla.config.study import StudyConfig
 from axilla.records.errors import AxillaError
-from axilla.records.run_folder import locked, write_bytes
+from axilla.records.run_folder import lock_file, write_bytes
 from axilla.web.core.database import Database
 from axilla.web.rois.roi_review_store import reviews
 from axilla.web.rois.roi_store import RoiDrawing, roi_of
@@ -30,7 +30,7 @@ def file_accepted(database: Database, root: Path) -> tuple[str, ...]:
     """
     config = read_study(root / "study.toml")
     table = root / config.cohort.rois
-    with locked(table.parent / REVIEWS):
+    with lock_file(table.parent / REVIEWS):
         with database.reading() as session:
             wanted = select(RoiDrawing).where(RoiDrawing.standing.is_not(None))
             standing = {row.image: row for row in session.scalars(wanted)}

@@ -20,7 +20,7 @@ _STATES = {
 
 def build(visit: PageContext, name: str, *, words: Mapping[str, Any], **more: Any) -> None:
     """Put a place into the page, and the script that fills it, with its words and data."""
-    data = {"words": _shared(visit.say) | dict(words), "me": visit.actor.name, **more}
+    data = {"words": _shared_strings(visit.say) | dict(words), "me": visit.actor.name, **more}
     script(name, data=data, styles=("viewer", "annotate"), place="an-root")
 
 
@@ -48,7 +48,7 @@ def viewer_words(say: Say) -> dict[str, str]:
     }
 
 
-def _shared(say: Say) -> dict[str, Any]:
+def _shared_strings(say: Say) -> dict[str, Any]:
     return {
         "viewer": viewer_words(say),
         **{f"state_{state}": say(name) for state, name in _STATES.items()},

@@ -19,7 +19,7 @@ from axilla.web.rois.roi_store import (
     State,
     change,
     roi_of,
-    written,
+    to_json,
 )
 
 AGREED_IOU: Final = 0.5
@@ -53,11 +53,11 @@ def review(
         "state": State.ACCEPTED if agreed else State.DISAGREEMENT,
         "reviewer_id": actor.user_id,
         "decision": _decision(redrawn=redrawn is not None, agreed=agreed),
-        "review_roi": written(second),
+        "review_roi": to_json(second),
         "review_comment": redrawn.comment if redrawn else "",
         "iou": iou,
         "reviewed_at": time.time(),
-        **({"standing": written(second)} if agreed else {}),
+        **({"standing": to_json(second)} if agreed else {}),
     }
     return change(
         session, actor, key, version=version, states=(State.SUBMITTED,),
@@ -83,7 +83,7 @@ def settle(
         _require_other(session, actor, row)
         if actor.user_id == row.reviewer_id:
             raise _own("the second drawing is yours", "Let a third person settle it.")
-    roi = written(drawn.roi) if drawn is not None else ""
+    roi = to_json(drawn.roi) if drawn is not None else ""
     if row is not None and choice != "drawn":
         roi = row.roi if choice == "first" else row.review_roi or ""
     values = {
@@ -124,7 +124,7 @@ def reviews(session: Session) -> tuple[RoiReview, ...]:
             (f"A{row.annotator_id}", f"A{row.reviewer_id}"),
             roi_of(row.roi),
             roi_of(row.review_roi),
-            _known(row.decision),
+            _require_known(row.decision),
             row.pixel_mm,
         )
         for row in session.scalars(reviewed.order_by(RoiDrawing.path))
@@ -144,7 +144,7 @@ def _decision(*, redrawn: bool, agreed: bool) -> Decision:
     return "redrawn" if agreed else "disagreement"
 
 
-def _known(decision: str | None) -> Decision:
+def _require_known(decision: str | None) -> Decision:
     match decision:
         case "accepted" | "redrawn" | "disagreement" | "settled":
             return decision

@@ -76,7 +76,7 @@ class RoiRevision(Base):
 only_grows(RoiRevision.__table__)
 
 
-def written(roi: Roi | None) -> str:
+def to_json(roi: Roi | None) -> str:
     """Return a rectangle as the database has it."""
     return "" if roi is None else str(roi)
 
@@ -139,7 +139,7 @@ def save(
     Raises `ConflictError` with both versions if somebody else was faster, or if it was handed in.
     """
     values = {
-        "roi": written(content.roi),
+        "roi": to_json(content.roi),
         "comment": content.comment,
         "annotator_id": actor.user_id,
         "pixel_mm": image.pixel_mm,
@@ -184,7 +184,7 @@ def change(
     """
     row = session.get(RoiDrawing, key, populate_existing=True)
     if row is None or row.version != version or row.state not in states:
-        raise _refused(session, row, version=version, action=action, yours=yours)
+        raise _make_conflict(session, row, version=version, action=action, yours=yours)
     before = _all_of(row)
     done = session.connection().execute(
         update(RoiDrawing)
@@ -193,7 +193,7 @@ def change(
     )
     session.refresh(row)
     if done.rowcount == 0:
-        raise _refused(session, row, version=version, action=action, yours=yours)
+        raise _make_conflict(session, row, version=version, action=action, yours=yours)
     _write_down(session, actor, row, action=action, before=before)
     return row
 
@@ -227,7 +227,7 @@ def names(session: Session) -> dict[int, str]:
     return {number: name for number, name in session.execute(select(User.id, User.name))}  # noqa: C416 - rows, not pairs
 
 
-def shown(row: RoiDrawing, names: Mapping[int, str]) -> StoredRoi:
+def to_stored_roi(row: RoiDrawing, names: Mapping[int, str]) -> StoredRoi:
     """Return a drawing as people see it."""
     return StoredRoi(
         version=row.version,
@@ -284,7 +284,7 @@ def _begin(
             session.add(row)
     except IntegrityError as error:  # somebody else's first drawing came between
         theirs = session.get(RoiDrawing, image.key, populate_existing=True)
-        raise _refused(session, theirs, version=0, action=SAVE, yours=content) from error
+        raise _make_conflict(session, theirs, version=0, action=SAVE, yours=content) from error
     _write_down(session, actor, row, action=SAVE, before={})
     return row
 
@@ -315,10 +315,10 @@ def _all_of(row: RoiDrawing) -> dict[str, Any]:
     }
 
 
-def _refused(
+def _make_conflict(
     session: Session, row: RoiDrawing | None, *, version: int, action: str, yours: Content | None
 ) -> ConflictError:
-    theirs = None if row is None else asdict(shown(row, names(session)))
+    theirs = None if row is None else asdict(to_stored_roi(row, names(session)))
     mine: dict[str, Any] = {"version": version, "action": action}
     if yours is not None:
         mine |= {"roi": sides_of(yours.roi), "absent": yours.roi is None, "comment": yours.comment}

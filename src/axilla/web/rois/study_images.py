@@ -65,7 +65,7 @@ class StudyImages:
                     return self._listed[1]
             config = read_study(config_file)
             stamp = stamp_of((config_file, self.root / config.cohort.table))
-            found = _listed(config, self.root)
+            found = _list_images(config, self.root)
             self._listed = (stamp, found)
             return found
 
@@ -101,7 +101,7 @@ def key_of(text: str) -> str:
     return hashlib.blake2b(image_key(text).encode(), digest_size=_KEY_BYTES).hexdigest()
 
 
-def _listed(config: StudyConfig, root: Path) -> Worklist:
+def _list_images(config: StudyConfig, root: Path) -> Worklist:
     images = {key_of(image.text): image for image in study_images(config, root)}
     mine: dict[int, list[str]] = {}
     for key, image in images.items():
@@ -144,7 +144,7 @@ class ImageCache:
         with self._turn:
             if (found := self._seen(tag)) is not None:
                 return found
-            made = _shown(image, tag)
+            made = _encode_image(image, tag)
         with self._lock:
             self._kept[tag] = made
             held = sum(len(one.png) for one in self._kept.values())
@@ -159,7 +159,7 @@ class ImageCache:
             return self._kept.get(tag)
 
 
-def _shown(image: StudyImage, tag: str) -> ShownPicture:
+def _encode_image(image: StudyImage, tag: str) -> ShownPicture:
     require_ultrasound(image.path)
     picture = open_picture(ImageFile(image.path, frame=image.frame))
     stream = BytesIO()

@@ -11,7 +11,7 @@ from axilla.explanation.faithfulness.case_selection import top_images
 from axilla.explanation.heatmap_file import Legend, read_legend
 from axilla.explanation.methods.case_model import CaseModel, Described
 from axilla.explanation.methods.explainer import Explainer, Method
-from axilla.explanation.reader_study.packets import shown
+from axilla.explanation.reader_study.packets import render_picture
 from axilla.imaging.open_image import open_picture, require_frame, require_ultrasound
 from axilla.imaging.slides.slide_pool import close_slides
 from axilla.inference.bundle import Bundle, read_bundle
@@ -28,7 +28,7 @@ from axilla.records.roi_rectangle import Roi
 from axilla.records.types import ImageModality
 from axilla.web.prediction.uploaded_case import TempFiles
 from axilla.web.prediction.worker.worker_loop import too_large
-from axilla.web.prediction.worker.worker_process import Message, refused
+from axilla.web.prediction.worker.worker_process import Message, refusal_message
 
 _PERCENTILE: Final = 99
 
@@ -69,7 +69,7 @@ class Artist:
         place = int(which[0])
         file = patient.images(modality)[place]
         scale, shared = self._scale(modality, explainer.method, values)
-        picture = shown(
+        picture = render_picture(
             open_picture(file).pixels,
             values,
             window=window_of(file, modality, settings=self._model.pixels),
@@ -140,13 +140,13 @@ def patient_of(message: Message, held: TempFiles) -> Patient:
         CASE,
         label=None,
         group=CASE,
-        ultrasound=_numbered(content["ultrasound"], ultrasound, "ultrasound"),
-        pathology=_numbered(content["pathology"], pathology, "pathology"),
+        ultrasound=_name_files(content["ultrasound"], ultrasound, "ultrasound"),
+        pathology=_name_files(content["pathology"], pathology, "pathology"),
         clinical=content["clinical"],
     )
 
 
-def _numbered(
+def _name_files(
     files: Sequence[Mapping[str, Any]],
     make: Callable[[Mapping[str, Any], str], ImageFile],
     name: str,
@@ -186,7 +186,7 @@ class BundleRuntime:
             patient = patient_of(message, held)
             pathology, remarks = in_tiles(patient.pathology, self.predictor.manifest)
         except AxillaError as error:
-            return _told(error)
+            return _error_message(error)
         except MemoryError:
             return too_large("images")
         return _Read(
@@ -199,7 +199,9 @@ class BundleRuntime:
         except (AxillaError, MemoryError) as error:
             if len(cases) > 1:
                 return [answer for case in cases for answer in self._predicted([case])]
-            return [_told(error) if isinstance(error, AxillaError) else too_large("images")]
+            return [
+                _error_message(error) if isinstance(error, AxillaError) else too_large("images")
+            ]
         return [
             self._message(case, prediction)
             for case, prediction in zip(cases, predictions, strict=True)
@@ -226,7 +228,11 @@ def load(path: Path, legend: Path | None) -> BundleRuntime | Message:
         bundle = read_bundle(path)
         return BundleRuntime(Predictor(bundle), Artist(bundle, legend), digest_of_files([path]))
     except (AxillaError, OSError) as error:
-        message = _told(error) if isinstance(error, AxillaError) else refused(_missing(path))
+        message = (
+            _error_message(error)
+            if isinstance(error, AxillaError)
+            else refusal_message(_missing(path))
+        )
         return Message(message.content | {"unavailable": True})
 
 
@@ -248,5 +254,5 @@ def _missing(path: Path) -> Problem:
     return Problem(path.name, "no file that can be read", "a bundle", "Run `axilla run`.")
 
 
-def _told(error: AxillaError) -> Message:
-    return refused(*(error.problems or (Problem("case", str(error), "something usable"),)))
+def _error_message(error: AxillaError) -> Message:
+    return refusal_message(*(error.problems or (Problem("case", str(error), "something usable"),)))

@@ -18,7 +18,7 @@ from axilla.records.errors import AxillaError, Problem
 from axilla.records.patients import ImageFile
 from axilla.web.prediction.uploaded_case import TempFiles
 from axilla.web.prediction.worker.worker_loop import too_large
-from axilla.web.prediction.worker.worker_process import Message, refused
+from axilla.web.prediction.worker.worker_process import Message, refusal_message
 
 _LONGEST_PX: Final = 2000
 
@@ -43,7 +43,7 @@ class PreviewDecoder:
                     require_ultrasound(path)
                 return _slide(path) if is_slide(path) else _image(path, asked["frame"])
         except AxillaError as error:
-            return refused(
+            return refusal_message(
                 *(error.problems or (Problem(name, str(error), "an image that can be read"),))
             )
         except MemoryError:
@@ -58,7 +58,7 @@ def _image(path: Path, frame: int | None) -> Message:
     picture = open_picture(ImageFile(path, frame=frame))
     height, width = picture.pixels.shape[:2]
     dicom = is_dicom(path)
-    return _shown(
+    return _make_preview(
         Image.fromarray(picture.pixels),
         {
             "kind": "dicom" if dicom else "image",
@@ -73,7 +73,7 @@ def _image(path: Path, frame: int | None) -> Message:
 
 def _slide(path: Path) -> Message:
     width, height = slide_size(path)
-    return _shown(
+    return _make_preview(
         Image.fromarray(thumbnail(path, longest_px=_LONGEST_PX)),
         {
             "kind": "slide",
@@ -86,7 +86,7 @@ def _slide(path: Path) -> Message:
     )
 
 
-def _shown(image: Image.Image, content: dict[str, Any]) -> Message:
+def _make_preview(image: Image.Image, content: dict[str, Any]) -> Message:
     image.thumbnail((_LONGEST_PX, _LONGEST_PX), Image.Resampling.LANCZOS, reducing_gap=2)
     stream = BytesIO()
     image.save(stream, "PNG", compress_level=1)

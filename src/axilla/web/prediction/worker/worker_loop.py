@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from axilla.records.errors import Problem
-from axilla.web.prediction.worker.worker_process import Message, receive, refused, send
+from axilla.web.prediction.worker.worker_process import Message, receive, refusal_message, send
 
 Answer = Callable[[Sequence[Message]], list[Message]]
 
@@ -46,7 +46,7 @@ def too_large(place: str) -> Message:
     """Return the answer to a request for which the memory does not suffice."""
     expected = "images that fit into memory"
     remedy = "Export the region that was diagnosed, or a smaller copy."
-    return refused(Problem(place, "more than this process may hold", expected, remedy))
+    return refusal_message(Problem(place, "more than this process may hold", expected, remedy))
 
 
 def _bound(more_bytes: int) -> None:

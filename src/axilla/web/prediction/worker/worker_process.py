@@ -46,7 +46,7 @@ def receive(connection: Connection) -> list[Message]:
     ]
 
 
-def refused(*problems: Problem) -> Message:
+def refusal_message(*problems: Problem) -> Message:
     """Return the answer that something of the request is wrong."""
     return Message({"problems": [[p.place, p.found, p.expected, p.remedy] for p in problems]})
 
