@@ -59,7 +59,7 @@ def open_sample(root: Path) -> Sample:
     write_sample("paired", root)
     config = read_study(root / "study.toml")
     cohort = cohort_stage.check(config, folder, Silent())
-    return Sample(config, folder, [p for p in cohort.labelled if p.split == "development"])
+    return Sample(config, folder, [p for p in cohort.labelled_patients if p.split == "development"])
 
 
 def seconds_of(work: Callable[[], object]) -> float:

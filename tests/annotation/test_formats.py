@@ -55,7 +55,7 @@ def test_coco_box_without_outline(drawn):
     lesion = drawn.lesions[0]
     box = [10.4, 20.0, 30.2, 40.0]
     _, _, drawing = single(drawn, "a.json", drawn.coco({"bbox": box, "segmentation": []}))
-    assert not drawing.outlined
+    assert not drawing.is_outlined
     assert drawing.roi(lesion.size) == Roi(10, 20, 31, 40)
 
 
@@ -84,7 +84,7 @@ def test_labelme_shapes(drawn, embedded):
         file, image, drawing = single(drawn, "a.json", content)
         assert (file.tool, image.size_px, drawing.label) == ("LabelMe", lesion.size, "lesion")
         assert drawing.roi(lesion.size) == roi, kind
-        assert drawing.outlined == (kind != "rectangle")
+        assert drawing.is_outlined == (kind != "rectangle")
         if agreement is not None:
             assert overlap(drawing.mask(lesion.size), lesion.mask) >= agreement, kind
 

@@ -58,7 +58,7 @@ def test_help_imports_nothing_slow():
 
 def test_help_says_of_each_command_what_its_own_help_says():
     commands = get_group(app).commands
-    listed = get_group(app)._listed().commands
+    listed = get_group(app)._list_commands().commands
     assert list(listed) == list(commands)
     for name, command in listed.items():
         first, *_ = (commands[name].help or "").split("\n\n")

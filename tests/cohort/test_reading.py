@@ -17,8 +17,8 @@ from axilla.records.roi_rectangle import Roi
 
 def test_paired_sample_reads(paired, sample):
     cohort = read_cohort(paired(), sample)
-    assert len(cohort) == len(cohort.labelled) == 211
-    assert sum(patient.label for patient in cohort.labelled) == 107
+    assert len(cohort) == len(cohort.labelled_patients) == 211
+    assert sum(patient.label for patient in cohort.labelled_patients) == 107
     assert len({patient.group for patient in cohort}) == 36
     second = cohort.patients[1]
     assert (second.patient_id, second.site, second.split) == ("P002", "BrEaST", "development")
@@ -32,7 +32,7 @@ def test_paired_sample_reads(paired, sample):
 
 def test_tcga_sample_reads(tcga, sample):
     cohort = read_cohort(tcga(), sample / "tcga")
-    labels = [patient.label for patient in cohort.labelled]
+    labels = [patient.label for patient in cohort.labelled_patients]
     assert (len(cohort), len(labels), sum(labels)) == (1080, 1060, 554)
     assert cohort.patients[1].clinical["er"] == "positive"
     assert cohort.patients[1].group == "TCGA-3C-AALI"
@@ -153,7 +153,7 @@ def test_cases_need_no_outcome(paired, study):
     ]
     wanted = replace(wanted_by(paired()), asked_by="model.axilla")
     cohort = read_cases(study.write() / "cohort.csv", wanted)
-    assert not cohort.labelled
+    assert not cohort.labelled_patients
     assert [p.group for p in cohort] == [p.patient_id for p in cohort]
     study.columns.remove("age")
     with pytest.raises(CohortError, match=r"model\.axilla, clinical\.age: found no column 'age'"):

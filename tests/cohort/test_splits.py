@@ -75,7 +75,7 @@ def test_splits_are_clean_or_refused(*, members, scheme, folds, inner_folds, rep
 
 
 def study(config, folder):
-    patients = read_cohort(config, folder).labelled
+    patients = read_cohort(config, folder).labelled_patients
     return {
         "labels": [p.label for p in patients],
         "groups": [p.group for p in patients],

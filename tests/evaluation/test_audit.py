@@ -29,7 +29,10 @@ def paper():
 def test_the_paper_has_64_patients_and_two_columns_swapped(paper):
     (one,) = paper.test_sets
     assert (one.best.n, one.best.positives) == (64, 33)
-    assert dict(one.best.reading.moved) == {"precision": "accuracy", "accuracy": "precision"}
+    assert dict(one.best.reading.displaced_columns) == {
+        "precision": "accuracy",
+        "accuracy": "precision",
+    }
     assert (one.best.explained, one.best.figures) == (50, 60)
     assert one.unique
     assert one.verdict == "explained with faults"
@@ -103,7 +106,7 @@ def test_the_stated_size_of_the_paper_is_contradicted():
     result = audit(read_reported(PAPER), n=42)
     assert [one.verdict for one in result.test_sets] == ["contradicted"]
     assert (result.unstated.n, result.unstated.positives) == (64, 33)
-    assert not result.explained
+    assert not result.is_explained
     stated = audit(read_reported(PAPER), n=64, positives=33)
-    assert stated.explained
+    assert stated.is_explained
     assert stated.test_sets[0].best.explained == 50

@@ -82,7 +82,7 @@ def test_a_synthetic_table_is_recovered(n, positives, fault):
     assert [m.matrix for m in one.models] == matrices
     assert one.best.explained == 20 - (wrong is not None)
     expected = {"f1": "accuracy", "accuracy": "f1"} if fault in {"swap", "both"} else {}
-    assert dict(one.best.reading.moved) == expected
+    assert dict(one.best.reading.displaced_columns) == expected
     assert one.verdict == ("consistent" if fault == "none" else "explained with faults")
     assert one.complete == (0 if wrong else one.complete)
     if wrong:
@@ -97,7 +97,7 @@ def test_figures_of_both_classes_are_recovered_in_any_swap_of_two():
     models = [swapped(m, "specificity", "npv") for m in models]
     (one,) = audit(reported(models, FIGURES)).test_sets
     assert (one.best.n, one.best.positives, one.best.explained) == (120, 45, 24)
-    assert dict(one.best.reading.moved) == {"specificity": "npv", "npv": "specificity"}
+    assert dict(one.best.reading.displaced_columns) == {"specificity": "npv", "npv": "specificity"}
     assert [m.matrix for m in one.models] == matrices
 
 

@@ -53,7 +53,7 @@ def plan(folder, *, spoil=()):
 
 
 def carried_out(one):
-    for row in one.searched():
+    for row in one.search_trials():
         for trial in row:
             trial.run(CPU)
     one.final().run(CPU)
@@ -89,12 +89,12 @@ def test_the_candidate_is_what_its_trials_said(tmp_path):
     assert set(kept.parts()) == {"projection", "classifier", "backbone"}
     assert kept.outputs()[-1].embedding.shape == (PATIENTS, 2, 4)
     assert not one.final().path.exists()
-    assert all(is_finished(trial.path) for row in one.searched() for trial in row)
+    assert all(is_finished(trial.path) for row in one.search_trials() for trial in row)
 
 
 def test_an_inner_trial_keeps_no_network_and_the_final_one_does(tmp_path):
     one = plan(tmp_path)
-    (first, *_), _ = one.searched()
+    (first, *_), _ = one.search_trials()
     first.run(CPU)
     with safe_open(first.path, framework="pt") as content:
         assert not [name for name in content.keys() if name.startswith("state.")]  # noqa: SIM118
@@ -103,7 +103,7 @@ def test_an_inner_trial_keeps_no_network_and_the_final_one_does(tmp_path):
 
 def test_whatever_changes_a_number_changes_the_name(tmp_path):
     one = plan(tmp_path)
-    trial = one.searched()[0][0]
+    trial = one.search_trials()[0][0]
     names = {
         changed.path.name
         for changed in (
@@ -127,7 +127,7 @@ def test_whatever_changes_a_number_changes_the_name(tmp_path):
     }
     assert len(names) == 16
     wider = replace(one, search=replace(SEARCH, grid=(*SEARCH.grid, GridPoint(3.0, 4))))
-    assert wider.searched()[0][0].path == trial.path
+    assert wider.search_trials()[0][0].path == trial.path
     assert wider.path != one.path
 
 

@@ -15,7 +15,7 @@ def study(make_study, tmp_path_factory):
     root = make_study(tmp_path_factory.mktemp("expected") / "study")
     return read_study(root / "study.toml"), read_cohort(
         read_study(root / "study.toml"), root
-    ).labelled
+    ).labelled_patients
 
 
 @pytest.fixture(autouse=True)

@@ -160,10 +160,10 @@ def test_each_grid_point_is_its_own_schedule_and_voting_needs_one():
     trials = [trial(1, range(20)), trial(2, range(10, 30))]
     optimisation = Optimisation("adam", 1e-3, halve_every=2)
 
-    def searched(name):
+    def search_trials(name):
         return search_heads(fusions[name], trials, LABELS, search=SEARCH, optimisation=optimisation)
 
-    tried = searched("weighting")
+    tried = search_trials("weighting")
     assert list(tried.grid) == list(SEARCH.grid)
     assert len(tried.seconds) == 4
     for point, models in zip(tried.grid, tried.models, strict=True):
@@ -173,7 +173,7 @@ def test_each_grid_point_is_its_own_schedule_and_voting_needs_one():
         )
         for ours, theirs in zip(models, expected, strict=True):
             assert torch.equal(ours.logits, theirs.logits)
-    assert len(searched("voting").grid) == 1
+    assert len(search_trials("voting").grid) == 1
 
 
 def test_modality_dropout_takes_one_modality_from_its_share_of_complete_cases():

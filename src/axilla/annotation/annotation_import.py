@@ -194,7 +194,7 @@ def _roi(one: _Meant, several: Several) -> NewRoi:
         drawings, roi, mask = [drawings[largest]], rois[largest], masks[largest]
     for other, pixels in zip(rois, masks, strict=True) if len(drawings) > 1 else ():
         roi, mask = enclosing(roi, other), mask | pixels
-    outlined = len(drawings) > 1 or drawings[0].outlined
+    outlined = len(drawings) > 1 or drawings[0].is_outlined
     labels = ", ".join(dict.fromkeys(d.label for d in drawings if d.label))
     return NewRoi(one.image, roi, labels, one.source, _png(mask) if outlined else None)
 

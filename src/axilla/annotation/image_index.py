@@ -67,13 +67,13 @@ class ImageIndex:
         one whose folders fit too. Raises `AmbiguousName` if that leaves several.
         """
         for name in names:
-            if found := self._found(name):
+            if found := self._find(name):
                 if len(found) > 1:
                     raise AmbiguousName([image.text for image in found])
                 return found[0]
         return None
 
-    def _found(self, name: str) -> list[StudyImage]:
+    def _find(self, name: str) -> list[StudyImage]:
         path = PurePosixPath(image_key(name).casefold())
         if exact := self._by_path.get(str(path)):
             return exact

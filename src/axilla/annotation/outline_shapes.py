@@ -223,7 +223,7 @@ class AnnotatedShape:
         return covered
 
     @property
-    def outlined(self) -> bool:
+    def is_outlined(self) -> bool:
         """Tell whether it says more than a rectangle."""
         return any(part.outlined for part in self.parts)
 

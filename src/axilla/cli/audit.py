@@ -50,7 +50,7 @@ def show(result: Audit) -> None:
             else f"One test set for each table is {_odds(-gain)} likelier than one for all."
         )
     found = result.unstated
-    if found and result.evidence_unstated is not None and not result.explained:
+    if found and result.evidence_unstated is not None and not result.is_explained:
         out.print(
             f"[bold red]Without what was stated:[/] {found.n} patients, {found.positives} "
             f"positive, {found.reading.name}, {found.explained} of {found.figures} figures; "
@@ -136,7 +136,7 @@ def _others(one: TestSet) -> None:
     shown = [found for k, found in enumerate(others) if found.probability >= _NEAR or k == 0]
     seen = {one.best.reading.columns, *(found.reading.columns for found in shown)}
     for found in others:
-        as_printed = not found.reading.moved
+        as_printed = not found.reading.displaced_columns
         if found.reading.columns not in seen and (len(shown) < _MOST_OTHERS or as_printed):
             seen.add(found.reading.columns)
             shown.append(found)
@@ -288,5 +288,5 @@ def audit_table(
             out.print_json(data=audit_document(result))
         else:
             show(result)
-        if not result.explained:
+        if not result.is_explained:
             raise typer.Exit(1)

@@ -82,7 +82,7 @@ def _lines(group: FindingGroup) -> Iterator[str]:
     if group.severity == "accepted":
         yield from _few("accepted because", group.reasons)
     else:
-        yield from _few("expected", group.expected)
+        yield from _few("expected", group.expected_values)
         yield from _few("to do:", group.remedies)
 
 

@@ -23,7 +23,7 @@ def validate_externally(
     The bundle is the one that travels: its weights, recalibration and threshold are frozen, and
     nothing is chosen on these patients. Without any, results of an earlier run are removed.
     """
-    patients = [patient for patient in cohort.labelled if patient.split == "external"]
+    patients = [patient for patient in cohort.labelled_patients if patient.split == "external"]
     for name in NAMES:
         folder.table(name).unlink(missing_ok=True)
     if not patients:

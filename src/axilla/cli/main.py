@@ -61,9 +61,9 @@ class _Commands(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """List the commands without importing them."""
-        TyperGroup.format_help(self._listed(), ctx, formatter)
+        TyperGroup.format_help(self._list_commands(), ctx, formatter)
 
-    def _listed(self) -> Self:
+    def _list_commands(self) -> Self:
         """Return this group with commands that have a name and a help, and do nothing."""
         listed = copy(self)
         listed.commands = {

@@ -204,14 +204,14 @@ class ConsoleProgress:
     @contextmanager
     def _running(self, description: str, total: int | None) -> Iterator[RunningTask]:
         if not self._tasks:
-            with self._shown(), self._pushed(description, total) as task:
+            with self._display(), self._push(description, total) as task:
                 yield task
         else:
-            with self._pushed(description, total) as task:
+            with self._push(description, total) as task:
                 yield task
 
     @contextmanager
-    def _pushed(self, description: str, total: int | None) -> Iterator[RunningTask]:
+    def _push(self, description: str, total: int | None) -> Iterator[RunningTask]:
         task = RunningTask(description, total, self._clock())
         with self._lock:
             self._tasks.append(task)
@@ -228,7 +228,7 @@ class ConsoleProgress:
                 self._keep(task)
 
     @contextmanager
-    def _shown(self) -> Iterator[None]:
+    def _display(self) -> Iterator[None]:
         """Show what runs while the context is open: in place, or line by line."""
         if _is_terminal(self._console):
             self._live = Live(

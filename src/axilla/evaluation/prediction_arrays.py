@@ -45,7 +45,7 @@ class ModelPredictions:
         return int(self.clusters.max()) + 1
 
     @property
-    def clustered(self) -> bool:
+    def is_clustered(self) -> bool:
         """Tell whether any two patients share a group."""
         return self.n_clusters < len(self.labels)
 

@@ -163,7 +163,7 @@ def clinical_importance(
     )
     if len(columns) > MOST_COLUMNS:
         method = f"permutation: mean |change of the logit|, {len(chosen)} references"
-        return ClinicalImportance(columns, game.moved(), game.brought, method)
+        return ClinicalImportance(columns, game.measure_moves(), game.brought, method)
     worth = np.stack([game.worth(coalition) for coalition in range(2 ** len(columns))], axis=1)
     method = f"exact Shapley values, interventional; {len(chosen)} references"
     return ClinicalImportance(columns, shapley_values(worth), game.brought, method)
@@ -186,7 +186,7 @@ class _ClinicalGame:
         found: FloatArray = self._logits(~inside & self.brought).mean(1)
         return found
 
-    def moved(self) -> FloatArray:
+    def measure_moves(self) -> FloatArray:
         """Return how far the logit moves (N, C) when one column alone is not known."""
         columns = self.brought.shape[1]
         whole = self._logits(np.zeros_like(self.brought))

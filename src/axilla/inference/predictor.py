@@ -213,7 +213,7 @@ class Predictor:
     ) -> Prediction:
         modalities = [part.manifest.modality for part in self._parts]
         used = tuple(m for m, has in zip(modalities, present.tolist(), strict=True) if has)
-        probability = self._recalibrated(float(fused.double().sigmoid()))
+        probability = self._recalibrate(float(fused.double().sigmoid()))
         return Prediction(
             case.patient_id,
             Probability(probability),
@@ -238,7 +238,7 @@ class Predictor:
     def _learnt(self, place: int) -> bool:
         return self._parts[place].manifest.pooling != "mean"
 
-    def _recalibrated(self, probability: float) -> float:
+    def _recalibrate(self, probability: float) -> float:
         recalibration = self.manifest.recalibration
         return float(recalibration.apply(probability)) if recalibration else probability
 

@@ -124,18 +124,18 @@ class Registry(Generic[Entry]):
 
     def names(self) -> tuple[str, ...]:
         """Return all registered names in order of registration, then all plugins' names."""
-        return (*self._entries, *self._found())
+        return (*self._entries, *self._find_entry_points())
 
     def distribution_of(self, name: str) -> str | None:
         """Return the distribution and version of the plugin `name`, None for what is built in."""
-        if name in self._entries or name not in self._found():
+        if name in self._entries or name not in self._find_entry_points():
             return None
-        return distribution_of(self._found()[name])
+        return distribution_of(self._find_entry_points()[name])
 
     def __getitem__(self, name: str) -> Entry:
         if name in self._entries:
             return self._entries[name]
-        if name in self._found():
+        if name in self._find_entry_points():
             return self._plugin(name)
         near = get_close_matches(name, self.names(), n=1)
         raise ConfigError(
@@ -147,7 +147,7 @@ class Registry(Generic[Entry]):
             )
         )
 
-    def _found(self) -> dict[str, EntryPoint]:
+    def _find_entry_points(self) -> dict[str, EntryPoint]:
         if self._plugins is None:
             group, taken = self._group, self._entries
             self._plugins = installed_plugins(group, taken=taken) if group else {}
@@ -155,6 +155,6 @@ class Registry(Generic[Entry]):
 
     def _plugin(self, name: str) -> Entry:
         if name not in self._loaded:
-            point = self._found()[name]
+            point = self._find_entry_points()[name]
             self._loaded[name] = load_plugin(point, accepts=self._accepts, wanted=self._wanted)
         return self._loaded[name]

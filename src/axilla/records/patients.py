@@ -71,6 +71,6 @@ class Cohort:
         return iter(self.patients)
 
     @property
-    def labelled(self) -> tuple[Patient, ...]:
+    def labelled_patients(self) -> tuple[Patient, ...]:
         """Patients whose outcome is known."""
         return tuple(patient for patient in self.patients if patient.label is not None)

@@ -185,7 +185,7 @@ class ProgressFile:
 
     def _write(self, state: State, message: str = "") -> None:
         with self._lock:
-            run = self._told(state, message)
+            run = self._make_run(state, message)
         content = json.dumps(asdict(run), ensure_ascii=False)
         # Not folder.write_json: once a second, nothing has to survive a power cut, and whoever is
         # killed here may leave one small file behind, not one a time.
@@ -195,7 +195,7 @@ class ProgressFile:
             beside.write_text(f"{content}\n", encoding="utf-8")
             beside.replace(self._path)
 
-    def _told(self, state: State, message: str) -> Run:
+    def _make_run(self, state: State, message: str) -> Run:
         now, clock = self._now, time.monotonic()
         stage = StageProgress(now.stage, round(clock - now.stage_began, 1)) if now.stage else None
         seconds = round(clock - now.task_began, 1)

@@ -41,7 +41,7 @@ def verdict_sentence(results: StudyResults) -> str | None:
     if found is None:
         return None
     fusion, single = (results.estimate(name, "auc") for name in (found.first, found.second))
-    if not found.decided:
+    if not found.is_significant:
         claim = "these patients do not show that fusion differs from the best single modality"
     elif found.value > 0:
         claim = "in these patients fusion predicts better than the best single modality"
@@ -93,7 +93,7 @@ def _worth(row: ComparisonRow) -> str:
     if " without " in row.second:
         modality = row.second.partition(" without ")[2]
     moved = "falls" if row.value >= 0 else "rises"
-    remark = "" if row.decided else ", which may be chance"
+    remark = "" if row.is_significant else ", which may be chance"
     return (
         f"Without {modality} the AUC {moved} by {number(abs(row.value))} "
         f"(change {row.bounds}, {LEVEL} interval; {p_text(row.p)}{remark})."

@@ -19,7 +19,7 @@ def protagonists(results: StudyResults) -> tuple[StudyModel, ...]:
     fusion = headline_fusion(standing_of(results, "fusion"))
     singles = [standing.fair for f in _SINGLES if (standing := standing_of(results, f))]
     others = standing_of(results, "models")
-    ranked = results.ranked([scored.entry for scored in others.models]) if others else ()
+    ranked = results.rank_models([scored.entry for scored in others.models]) if others else ()
     leading = [scored.entry for scored in ([fusion] if fusion else []) + singles]
     return (*leading, *ranked[:_MOST_MODELS])
 

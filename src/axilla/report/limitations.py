@@ -265,7 +265,7 @@ def _floor(results: StudyResults) -> Iterator[Limitation]:
             continue
         test = tests.get(standing.fair.entry.name)
         if test is not None and math.isfinite(test.p):
-            reached = not (test.decided and test.value > 0)
+            reached = not (test.is_significant and test.value > 0)
             how = f"a difference of {format_signed(test.value)}, {p_text(test.p)}"
         else:
             reached = not _clear(standing)

@@ -88,7 +88,7 @@ class StudyResults:
         """Return one estimate of external_metrics.csv, or None."""
         return self._external.get((model, metric))
 
-    def ranked(self, entries: Sequence[StudyModel]) -> tuple[StudyModel, ...]:
+    def rank_models(self, entries: Sequence[StudyModel]) -> tuple[StudyModel, ...]:
         """Return the models, highest AUC first, then the chosen, the trivial, and the readers."""
 
         def rank(entry: StudyModel) -> tuple[bool, bool, bool, float]:

@@ -57,7 +57,7 @@ def run_learning_curve(
     keep_freed_memory()
     require_models(config)
     device = choose_device(config.compute.device)
-    patients = [p for p in cohort.labelled if p.split == "development"]
+    patients = [p for p in cohort.labelled_patients if p.split == "development"]
     labels = torch.tensor([float(p.label or 0) for p in patients])
     steps, left_out = plan_steps(config, patients)
     everybody = everybody_fold(config, patients)

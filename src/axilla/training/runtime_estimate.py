@@ -149,7 +149,7 @@ class _ModalityTiming:
             start = _read_clock(device)
             fit_network(
                 recipe,
-                bags.resized(self._get_side_px(name)),
+                bags.resize(self._get_side_px(name)),
                 range(images),
                 watch=(),
                 checkpoints=(1,),

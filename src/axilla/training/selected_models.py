@@ -72,7 +72,7 @@ class FinalModels:
         """
         fusion = best_fusion(self.trained.fusions, fold)
         if fold.outer.test:
-            fusion = self._explained(fold) or fusion
+            fusion = self._get_explained(fold) or fusion
         return FoldModels(
             [self.patients[position] for position in fold.outer.train],
             self.labels,
@@ -87,7 +87,7 @@ class FinalModels:
             out_of_fold=out_of_fold,
         )
 
-    def _explained(self, fold: Fold) -> FusionCandidate | None:
+    def _get_explained(self, fold: Fold) -> FusionCandidate | None:
         wanted = self.config.explanation.model
         mine = (f for f in self.trained.fusions if f.fold == fold and f.name == wanted)
         return next(mine, None)

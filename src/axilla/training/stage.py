@@ -92,7 +92,7 @@ def _train(
     keep_freed_memory()
     require_models(config)
     device = choose_device(config.compute.device)
-    patients = [p for p in cohort.labelled if p.split == "development"]
+    patients = [p for p in cohort.labelled_patients if p.split == "development"]
     labels = torch.tensor([float(p.label or 0) for p in patients])
     folds = (*plan_study(config, patients), everybody_fold(config, patients))
     with open_engine(config.compute, device) as engine:

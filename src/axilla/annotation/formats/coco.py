@@ -53,7 +53,7 @@ class _Corners(Record):
 
     @model_validator(mode="before")
     @classmethod
-    def _paired(cls, flat: Any) -> Any:
+    def _pair_corners(cls, flat: Any) -> Any:
         if not isinstance(flat, list) or len(flat) % 2:
             message = "a list of x and y in turn"
             raise ValueError(message)

@@ -154,7 +154,7 @@ def _see(job: _DecodeJob, open_picture: OpenPicture, kept: MeasurementCache) -> 
 def _see_mask(job: _DecodeJob, digest: str, kept: MeasurementCache) -> _Seen:
     # A JPEG mask is read by another level than one without loss.
     key = digest_of("mask", digest, job.file.path.suffix.lower())
-    marked = kept.marked(key)
+    marked = kept.get_mask_stats(key)
     if marked is None:
         marked = measure_mask(decode_mask(job.file.path))
     if marked is None:

@@ -63,7 +63,7 @@ class MeasurementCache:
         self._new[key] = seen
         return seen
 
-    def marked(self, key: str) -> MaskStats | None:
+    def get_mask_stats(self, key: str) -> MaskStats | None:
         """Return what a mask marks, or None if that is not known."""
         record = self._old.get(key)
         if record is None:

@@ -167,15 +167,15 @@ class _Parser:
         return RuleFault(repr(token.text), expected, position=token.position)
 
     def alternatives(self) -> Rule:
-        return self._joined("or", lambda: self._joined("and", self._negated))
+        return self._parse_chain("or", lambda: self._parse_chain("and", self._parse_negation))
 
-    def _joined(self, word: Literal["and", "or"], part: Callable[[], Rule]) -> Rule:
+    def _parse_chain(self, word: Literal["and", "or"], part: Callable[[], Rule]) -> Rule:
         parts = [part()]
         while self._skip(word):
             parts.append(part())
         return parts[0] if len(parts) == 1 else Joined(word, tuple(parts))
 
-    def _negated(self) -> Rule:
+    def _parse_negation(self) -> Rule:
         negative = False
         while self._skip("not"):
             negative = not negative
@@ -203,14 +203,14 @@ class _Parser:
                 return Not(self._one_of(left))
             if self._skip("in"):
                 return self._one_of(left)
-        rule = self._compared(left)
+        rule = self._parse_comparison(left)
         parts: list[Rule] = [rule]  # several in 18 <= age <= 80
         while self.token and self.token.kind == "mark" and self.token.text in _SIGNS:
-            rule = self._compared(rule.right)
+            rule = self._parse_comparison(rule.right)
             parts.append(rule)
         return parts[0] if len(parts) == 1 else Joined("and", tuple(parts))
 
-    def _compared(self, left: RuleColumn | Constant) -> RuleComparison:
+    def _parse_comparison(self, left: RuleColumn | Constant) -> RuleComparison:
         token = self.token
         if token is None or token.kind != "mark" or token.text not in _SIGNS:
             raise self.fault("==, !=, <, <=, >, >=, in or is")

@@ -49,7 +49,7 @@ class Interpretation:
     prior: float
 
     @property
-    def moved(self) -> tuple[tuple[str, str], ...]:
+    def displaced_columns(self) -> tuple[tuple[str, str], ...]:
         """Return (figure, column) wherever the column is headed by another name."""
         pairs = zip(self.figures, self.columns, strict=True)
         return tuple((figure, column) for figure, column in pairs if figure != column)
@@ -58,10 +58,12 @@ class Interpretation:
     def name(self) -> str:
         """Say it in words: as printed; precision and accuracy swapped."""
         words = "as printed"
-        if len(self.moved) == len(("one", "other")):
-            words = f"{self.moved[0][0]} and {self.moved[1][0]} swapped"
-        elif self.moved:
-            words = ", ".join(f"{figure} in column {column}" for figure, column in self.moved)
+        if len(self.displaced_columns) == len(("one", "other")):
+            words = f"{self.displaced_columns[0][0]} and {self.displaced_columns[1][0]} swapped"
+        elif self.displaced_columns:
+            words = ", ".join(
+                f"{figure} in column {column}" for figure, column in self.displaced_columns
+            )
         return words if self.rounding == "rounded" else f"{words}, digits cut off"
 
 

@@ -140,7 +140,7 @@ class Audit:
     test_sets: tuple[TestSet, ...]
 
     @property
-    def explained(self) -> bool:
+    def is_explained(self) -> bool:
         """Tell whether every test set explains its tables, most figures and as stated."""
         return all(one.verdict in {"consistent", "explained with faults"} for one in self.test_sets)
 
@@ -280,7 +280,11 @@ def _test_set(
 def _verdict(models: Sequence[ReportedModel], found: Found, *, contradicted: bool) -> Verdict:
     """Figures that are possible as printed are consistent, unless a fault is clearly likelier."""
     best = found.explanations[0]
-    whole = [f for f in found.explanations if f.explained == f.figures and not f.reading.moved]
+    whole = [
+        f
+        for f in found.explanations
+        if f.explained == f.figures and not f.reading.displaced_columns
+    ]
     if contradicted:
         return "contradicted"
     if best in whole or any(one.probability >= 1 - _SURE for one in whole):
@@ -298,7 +302,7 @@ def _verdict(models: Sequence[ReportedModel], found: Found, *, contradicted: boo
 def audit_document(result: Audit) -> dict[str, Any]:
     """Return an audit as plain data for JSON, with each explanation's reading in words."""
     document = asdict(result)
-    document["explained"] = result.explained
+    document["explained"] = result.is_explained
     for one, plain in zip(result.test_sets, document["test_sets"], strict=True):
         plain["unique"] = one.unique
         plain["explanations"] = [_explanation(found) for found in one.explanations]

@@ -140,7 +140,7 @@ class _Pooled:
         self.probabilities = predictions.probabilities[tested]
         self.labels = predictions.labels[self.patients].astype(np.float64)
         self.clusters = predictions.clusters[self.patients]
-        self.independent = self.repeats == 1 and not predictions.clustered
+        self.independent = self.repeats == 1 and not predictions.is_clustered
 
     def per_repeat(self, count: int) -> float:
         """Return patients per repeat, a whole number where there is one repeat."""

@@ -166,7 +166,7 @@ def _tests(
 
 def _bootstrap_differences(sample: Resampled, model: ModelPredictions) -> list[Difference]:
     intervals = bca_intervals(sample)
-    unit = "paired cluster bootstrap" if model.clustered else "paired bootstrap"
+    unit = "paired cluster bootstrap" if model.is_clustered else "paired bootstrap"
     return [
         Difference(
             float(estimate),

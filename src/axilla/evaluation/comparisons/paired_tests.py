@@ -85,7 +85,7 @@ def _of_influences(
 ) -> Difference:
     labels, clusters = model.labels, model.clusters
     estimate = influences[0].auc - influences[1].auc
-    method = "DeLong clustered by group (Obuchowski 1997), t" if model.clustered else "DeLong"
+    method = "DeLong clustered by group (Obuchowski 1997), t" if model.is_clustered else "DeLong"
     method += about
     if np.isnan(estimate):
         return _make_undefined(estimate, method, reason="one class only")
@@ -97,7 +97,7 @@ def _of_influences(
         few = np.isnan(variance)
         reason = "fewer than two groups of a class" if few else "the difference does not vary"
         return _make_undefined(estimate, method, reason=reason)
-    if model.clustered:
+    if model.is_clustered:
         freedom = degrees_of_freedom(change, labels, clusters=clusters)
         return _test_difference(estimate, variance, method, freedom=freedom)
     tested = _test_difference(estimate, variance, method)
@@ -153,7 +153,7 @@ def share_difference(one: ModelPredictions, other: ModelPredictions, *, name: Sh
     right_one, right_other = one.cells @ counted * asked, other.cells @ counted * asked
     if not asked.any(axis=1).all():
         return _make_undefined(np.nan, "McNemar exact", reason="nobody to count among")
-    if one.clustered or len(one.calls) > 1:
+    if one.is_clustered or len(one.calls) > 1:
         return _between_groups(right_one - right_other, asked, one)
     in_question = asked[0]
     return _mcnemar(right_one[0, in_question], right_other[0, in_question])
@@ -196,7 +196,7 @@ def _between_groups(
     influence = ((change - means[:, None] * asked) / totals[:, None]).mean(axis=0)
     informing = model.clusters[asked.any(axis=0)]
     groups = len(np.unique(informing))
-    method = "paired t between groups" if model.clustered else "paired t between patients"
+    method = "paired t between groups" if model.is_clustered else "paired t between patients"
     estimate = float(means.mean())
     if not change.any():
         return _same(method)

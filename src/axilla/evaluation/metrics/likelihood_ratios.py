@@ -54,8 +54,8 @@ def _on_log_scale(value: float, influence: FloatArray, predictions: ModelPredict
     clusters = predictions.n_clusters
     variance = float((np.bincount(predictions.clusters, influence) ** 2).sum())
     method, quantile = "log scale (Simel 1991)", NORMAL_QUANTILE
-    if predictions.clustered or len(predictions.calls) > 1:
-        method = "log scale, clustered by group, t" if predictions.clustered else "log scale, t"
+    if predictions.is_clustered or len(predictions.calls) > 1:
+        method = "log scale, clustered by group, t" if predictions.is_clustered else "log scale, t"
         if clusters < FEWEST:
             return no_interval(method, reason="fewer than two groups")
         variance *= clusters / (clusters - 1)

@@ -144,12 +144,12 @@ def _wilson(predictions: ModelPredictions, value: float, *, name: str) -> Interv
     counted, among = (predictions.cells @ np.array(cells) for cells in PROPORTIONS[name])
     if np.isnan(value):
         return no_interval("Wilson", reason="nobody to count among")
-    if not predictions.clustered and len(predictions.calls) == 1:
+    if not predictions.is_clustered and len(predictions.calls) == 1:
         return Interval(*wilson(value, among.sum()), "Wilson")
-    method = "Wilson clustered by group" if predictions.clustered else "Wilson"
+    method = "Wilson clustered by group" if predictions.is_clustered else "Wilson"
     sample = effective_sample(counted, among, clusters=predictions.clusters)
     if sample is None:
-        unit = "groups" if predictions.clustered else "patients"
+        unit = "groups" if predictions.is_clustered else "patients"
         return no_interval(method, reason=f"fewer than two {unit} to count among")
     low, high = wilson(value, sample.trials, quantile=sample.quantile)
     return Interval(low, high, f"{method} (effective n {sample.trials:.0f}, t)")
@@ -175,5 +175,5 @@ def _bootstrap_metrics(predictions: ModelPredictions, *, rng: Generator) -> Foun
 
 
 def _by_group(interval: Interval, predictions: ModelPredictions) -> Interval:
-    unit = "cluster bootstrap" if predictions.clustered else "bootstrap"
+    unit = "cluster bootstrap" if predictions.is_clustered else "bootstrap"
     return replace(interval, method=interval.method.replace("bootstrap", unit))

@@ -161,7 +161,7 @@ def _variance(
 
 
 def _freedom(influence: FloatArray, model: ModelPredictions) -> float:
-    if not model.clustered:
+    if not model.is_clustered:
         return np.inf
     return degrees_of_freedom(influence, model.labels, clusters=model.clusters)
 

@@ -220,7 +220,7 @@ def _draws(curve: Curve, *, luck: float, rng: Generator) -> FloatArray | None:
     normal = rng.multivariate_normal(
         np.zeros(len(influences)), covariance, size=DRAWS, method="eigh"
     )
-    if one.clustered:
+    if one.is_clustered:
         freedom = degrees_of_freedom(per_patient[-1], one.labels, clusters=one.clusters)
         if np.isfinite(freedom):
             normal *= np.sqrt(freedom / rng.chisquare(freedom, size=(DRAWS, 1)))

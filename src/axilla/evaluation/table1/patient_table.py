@@ -53,7 +53,7 @@ class _Groups:
     def counts(self, which: BoolArray) -> IntArray:
         return np.bincount(self.codes[which], minlength=len(self.names)).astype(np.int64)
 
-    def clustered(self, test: Callable[..., Tested], known: BoolArray) -> Tested | None:
+    def test_by_cluster(self, test: Callable[..., Tested], known: BoolArray) -> Tested | None:
         """Run a test of the patients with a value by cluster, if there are any."""
         if self.clusters is None or not known.any():
             return None
@@ -115,7 +115,7 @@ def _number_rows(
     tested = compare_numbers(samples, normal=normal)
     by_cluster = partial(compare_clustered_numbers, values[known], ranks=not normal)
     level, texts = number_texts([values[known], *samples], normal=normal)
-    tests = _tests(tested, groups.clustered(by_cluster, known))
+    tests = _tests(tested, groups.test_by_cluster(by_cluster, known))
     missing = missing_text(groups.counts(~known))
     yield (level, *texts, missing, *tests, smd_text(smd_of_numbers(samples)))
 
@@ -130,7 +130,7 @@ def _category_rows(
     counts = np.zeros((len(levels), len(groups.names)), dtype=np.int64)
     np.add.at(counts, (codes, groups.codes[known]), 1)
     tested = compare_counts(counts, small=small)
-    tests = _tests(tested, groups.clustered(partial(compare_clustered_levels, codes), known))
+    tests = _tests(tested, groups.test_by_cluster(partial(compare_clustered_levels, codes), known))
     ending: tuple[str, ...]
     ending = (missing_text(groups.counts(~known)), *tests, smd_text(smd_of_counts(counts)))
     totals = counts.sum(axis=0)

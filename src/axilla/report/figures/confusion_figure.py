@@ -35,7 +35,9 @@ def draw_confusions(
     rows = math.ceil(len(entries) / columns)
     width_in = _LEFT_IN + columns * _CELL_IN
     height_in = _BOTTOM_IN + rows * _PANEL_HEIGHT_IN
-    matrices = [(entry.title, results.confusion(entry.name)) for entry in results.ranked(entries)]
+    matrices = [
+        (entry.title, results.confusion(entry.name)) for entry in results.rank_models(entries)
+    ]
     with figure_style():
         figure = new_figure(width_in, height_in)
         for index, (label, counts) in enumerate(matrices):

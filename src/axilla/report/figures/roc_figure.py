@@ -38,7 +38,7 @@ def draw_roc(
     """
     models = [
         (entry, curve)
-        for entry in results.ranked(entries)
+        for entry in results.rank_models(entries)
         if entry.family != "reader" and (curve := results.roc(entry.name)) is not None
     ]
     readers = [entry for entry in entries if entry.family == "reader"]

@@ -126,7 +126,7 @@ def _warnings(faiths: tuple[Faith, ...], legend: Legend) -> list[tuple[bool, str
         if faith is None:
             said.append((True, f"{who} was not tested: nobody knows whether its maps are true."))
         else:
-            said.append((bool(faith.failed) or not faith.judged, faith.verdict))
+            said.append((bool(faith.failed_checks) or not faith.judged_checks, faith.verdict))
     return sorted(said, key=lambda pair: not pair[0])
 
 

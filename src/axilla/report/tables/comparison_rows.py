@@ -30,7 +30,7 @@ class ComparisonRow:
     p_holm: float
 
     @property
-    def decided(self) -> bool:
+    def is_significant(self) -> bool:
         """Tell whether the difference differs from 0 at the 5 % level, before any correction."""
         return self.p < SIGNIFICANT
 

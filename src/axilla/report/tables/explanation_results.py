@@ -168,28 +168,29 @@ class Faith:
         return sentence(f"{method_label(self.method)} on {self.modality}")
 
     @property
-    def judged(self) -> tuple[Check, ...]:
+    def judged_checks(self) -> tuple[Check, ...]:
         """The checks that have a verdict."""
         return tuple(check for check in self.checks if check.passed is not None)
 
     @property
-    def failed(self) -> tuple[Check, ...]:
+    def failed_checks(self) -> tuple[Check, ...]:
         """The checks that the maps failed."""
         return tuple(check for check in self.checks if check.passed is False)
 
     @property
     def verdict(self) -> str:
         """One or two sentences on what the checks came to."""
-        if not self.judged:
+        judged, failed = self.judged_checks, self.failed_checks
+        if not judged:
             return f"{self.title} could not be judged: too few patients or groups."
-        if not self.failed:
+        if not failed:
             return (
-                f"{self.title} passes {_all(len(self.judged))}: its maps show what moves this "
+                f"{self.title} passes {_all(len(judged))}: its maps show what moves this "
                 "model, which need not be what matters in the patient."
             )
-        faults = join_items([_FAILURES.get(c.name, f"fail “{c.title}”") for c in self.failed])
+        faults = join_items([_FAILURES.get(c.name, f"fail “{c.title}”") for c in failed])
         return (
-            f"{self.title} fails {len(self.failed)} of {len(self.judged)} checks: its maps "
+            f"{self.title} fails {len(failed)} of {len(judged)} checks: its maps "
             f"{faults}. Do not read them as the model's reasons."
         )
 

@@ -227,7 +227,7 @@ class FindingGroup:
     findings: tuple[FindingText, ...]
 
     @property
-    def expected(self) -> tuple[str, ...]:
+    def expected_values(self) -> tuple[str, ...]:
         """What was expected, each said once."""
         return _once(finding.expected for finding in self.findings)
 

@@ -63,7 +63,7 @@ def performance_table(results: StudyResults, entries: Sequence[StudyModel]) -> P
         entry.name: {metric: results.estimate(entry.name, metric) for metric in COLUMNS}
         for entry in entries
     }
-    ranked = results.ranked(entries)
+    ranked = results.rank_models(entries)
     compared = [entry.name for entry in ranked if entry.competes]
     highest = {metric: _highest(estimates, compared, metric=metric) for metric in COLUMNS}
     rows = tuple(

@@ -88,7 +88,7 @@ class TrialPlan(Protocol):
         """Tell whether there is nothing to choose: the second round is known from the start."""
         ...
 
-    def searched(self) -> Sequence[Sequence[Trial]]:
+    def search_trials(self) -> Sequence[Sequence[Trial]]:
         """Return the trials of the first round: per grid point, one per inner split."""
         ...
 
@@ -106,7 +106,7 @@ def first_round(plans: Sequence[TrialPlan]) -> list[Trial]:
     missing = [plan for plan in plans if not is_finished(plan.path)]
     # Those on whole training sets take longest: started first, they leave no process idle.
     finals = [plan.final() for plan in missing if plan.is_settled]
-    return [*finals, *(trial for plan in missing for row in plan.searched() for trial in row)]
+    return [*finals, *(trial for plan in missing for row in plan.search_trials() for trial in row)]
 
 
 def second_round(

@@ -67,10 +67,10 @@ class FrozenTrial:
     def run(self, device: torch.device) -> None:
         """Train the heads; they are small, and so stay on the CPU."""
         del device
-        candidates, rows = self._averaged() if self.pooling == "mean" else self._pooled()
+        candidates, rows = self._average() if self.pooling == "mean" else self._pool()
         keep(self.path, candidates, rows)
 
-    def _averaged(self) -> Trained:
+    def _average(self) -> Trained:
         return train_frozen(
             self.name,
             self.pixels.modality,
@@ -82,7 +82,7 @@ class FrozenTrial:
             seed=self.seed,
         )
 
-    def _pooled(self) -> Trained:
+    def _pool(self) -> Trained:
         owner = torch.from_numpy(self.pixels.owner)
         return train_pooled(
             self.name,

@@ -142,16 +142,16 @@ def predict_joint(
     ]
     on_device = [embedding.nan_to_num().to(device) for embedding in embeddings]
 
-    def fused(shown: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    def fuse_shown(shown: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         logits = network.fuse(on_device, shown.to(device)).fused.float().cpu()
         return logits.where(known, torch.nan)
 
     present = inputs.present
     withheld = {
-        pattern: fused(shown, fewer)
+        pattern: fuse_shown(shown, fewer)
         for pattern, shown, fewer in withheld_patterns(present, inputs.modalities)
     }
-    return fused(present, present.any(1)), withheld
+    return fuse_shown(present, present.any(1)), withheld
 
 
 def _embed_all(

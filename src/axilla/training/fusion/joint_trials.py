@@ -60,7 +60,7 @@ class JointParts:
             bags = Bags(pixels.load(), pixels.owner, labels, pixels.modality)
             images[pixels.modality] = (
                 name,
-                bags.resized(find_backbone(name).fixed_size_px or side_px),
+                bags.resize(find_backbone(name).fixed_size_px or side_px),
             )
         features = {m: _features(k, number) for m, k in self.selected.items() if m not in images}
         return JointInputs(images, features, tuple(self.selected), labels)
@@ -133,7 +133,7 @@ class JointPlan:
     @property
     def path(self) -> Path:
         """File of the fold's candidate."""
-        trials = [trial.path.name for row in self.searched() for trial in row]
+        trials = [trial.path.name for row in self.search_trials() for trial in row]
         return file_of(self.cache, digest_of("joint fold", _FORMAT, trials))
 
     @property
@@ -141,7 +141,7 @@ class JointPlan:
         """Tell whether there is one grid point and one number of epochs: nothing to choose."""
         return len(self.search.grid) == len(self.search.checkpoints(self.optimisation)) == 1
 
-    def searched(self) -> list[list[JointTrial]]:
+    def search_trials(self) -> list[list[JointTrial]]:
         """Return the trials that the choice needs: per grid point, one per inner split."""
         checkpoints = self.search.checkpoints(self.optimisation)
         return [
@@ -154,7 +154,7 @@ class JointPlan:
 
     def choice(self) -> GridChoice:
         """Choose grid point and epochs by the finished inner trials."""
-        fits = [[read_fit(trial.path) for trial in row] for row in self.searched()]
+        fits = [[read_fit(trial.path) for trial in row] for row in self.search_trials()]
         return choose(fits, self.fold.inner, torch.tensor(self.parts.labels, dtype=torch.float32))
 
     def final(self) -> JointTrial:

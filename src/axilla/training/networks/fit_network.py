@@ -37,7 +37,7 @@ class Bags:
         """Return the images (positions in I) of these patients."""
         return torch.from_numpy(np.flatnonzero(np.isin(self.owner, positions)))
 
-    def resized(self, side_px: int) -> "Bags":
+    def resize(self, side_px: int) -> "Bags":
         """Return the same images at another input side."""
         return replace(self, planes=resize_planes(self.planes, side_px))
 

@@ -111,7 +111,7 @@ class NetworkTrial:
         bags = Bags(self.pixels.load(), self.pixels.owner, labels, self.pixels.modality)
         fitted = fit_network(
             self.search.recipe(self.name, self.point, self.optimisation),
-            bags.resized(find_backbone(self.name).fixed_size_px or self.search.side_px),
+            bags.resize(find_backbone(self.name).fixed_size_px or self.search.side_px),
             self.split.train,
             watch=range(len(labels)),
             checkpoints=self.epochs,
@@ -120,12 +120,12 @@ class NetworkTrial:
         )
         tensors: dict[str, torch.Tensor] = {}
         for place, checkpoint in enumerate(fitted):
-            tensors |= self._described(place, checkpoint)
+            tensors |= self._describe_state(place, checkpoint)
         if self.keep_state:
             tensors |= {f"state.{key}": value for key, value in fitted[-1].state.items()}
         write_fit(self.path, self.epochs, tensors, seconds=time.perf_counter() - started)
 
-    def _described(self, place: int, checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    def _describe_state(self, place: int, checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
         present = torch.from_numpy(self.pixels.present)
         train = torch.tensor(self.split.train)
         seen = checkpoint.embedding[train[present[train]]]
@@ -164,7 +164,7 @@ class NetworkPlan:
     @property
     def path(self) -> Path:
         """File of the fold's candidate."""
-        trials = [trial.path.name for row in self.searched() for trial in row]
+        trials = [trial.path.name for row in self.search_trials() for trial in row]
         return file_of(self.cache, digest_of("network fold", _FORMAT, trials, self.labels))
 
     @property
@@ -172,7 +172,7 @@ class NetworkPlan:
         """Tell whether there is one grid point and one number of epochs: nothing to choose."""
         return len(self.search.grid) == len(self._epochs()) == 1
 
-    def searched(self) -> list[list[NetworkTrial]]:
+    def search_trials(self) -> list[list[NetworkTrial]]:
         """Return the trials that the choice needs: per grid point, one per inner split."""
         return [
             [self._trial(split, point, self._epochs(), final=False) for split in self.fold.inner]
@@ -181,7 +181,7 @@ class NetworkPlan:
 
     def choice(self) -> GridChoice:
         """Choose grid point and epochs by the finished inner trials."""
-        fits = [[read_fit(trial.path) for trial in row] for row in self.searched()]
+        fits = [[read_fit(trial.path) for trial in row] for row in self.search_trials()]
         return choose(fits, self.fold.inner, torch.tensor(self.labels, dtype=torch.float32))
 
     def final(self) -> NetworkTrial:
@@ -198,7 +198,9 @@ class NetworkPlan:
     def assemble(self) -> None:
         """Write the fold's candidate from its finished trials; the big outer file is then freed."""
         chosen, final = self.choice(), self.final()
-        inner = [_output(trial.path, chosen.checkpoint) for trial in self.searched()[chosen.point]]
+        inner = [
+            _output(trial.path, chosen.checkpoint) for trial in self.search_trials()[chosen.point]
+        ]
         keep(
             self.path,
             [

@@ -82,7 +82,7 @@ class _Template:
             begin = at + len(literal)
         return [*values, text[begin:end]] if begin < end else None
 
-    def filled(self, values: Sequence[str]) -> str:
+    def fill(self, values: Sequence[str]) -> str:
         """Return the translation with its values."""
         return _FIELD.sub(lambda field: values[int(field[1])], self.translation)
 
@@ -100,10 +100,10 @@ class _Catalogue:
             return self.texts[text]
         for template in self.templates:
             if values := template.values_in(text):
-                return template.filled([self._named(value) for value in values])
-        return self._named(text)
+                return template.fill([self._name_values(value) for value in values])
+        return self._name_values(text)
 
-    def _named(self, value: str) -> str:
+    def _name_values(self, value: str) -> str:
         """Return a value; where it lists what has a name here, the names."""
         parts = [self.texts.get(part) for part in _LISTED.split(value)]
         names = [part for part in parts if part is not None]

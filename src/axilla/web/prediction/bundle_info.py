@@ -36,7 +36,7 @@ class KnownBundle:
         """Return the file's name."""
         return self._path.name
 
-    def known(self) -> BundleInfo:
+    def get_info(self) -> BundleInfo:
         """Return the bundle's facts; raise `NotFoundError` or, for a bad bundle, `BusyError`."""
         if not self._path.is_file():
             raise NotFoundError(

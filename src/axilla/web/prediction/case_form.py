@@ -82,7 +82,7 @@ async def form_of(request: Request, web: AppState) -> AsyncIterator[FormData]:
         raise InvalidError(Problem("Content-Type", kind[:80] or "none", "multipart/form-data"))
     stated = request.headers.get("content-length", "")
     most = web.settings.limits.upload_bytes
-    with web.desks.room.held(int(stated) if stated.isdigit() else most):
+    with web.desks.room.hold(int(stated) if stated.isdigit() else most):
         parser = _InMemory(
             request.headers,
             request.stream(),

@@ -41,13 +41,13 @@ Predicts = Annotated[Actor, Depends(require_permission(Permission.PREDICT))]
 @router.get("/bundle")
 def bundle(web: WebPart, _actor: Predicts) -> BundleTold:
     """Return what the served bundle predicts, from what, and how well that was measured."""
-    return bundle_told(web.desks.bundle.known(), name=web.desks.bundle.name)
+    return bundle_told(web.desks.bundle.get_info(), name=web.desks.bundle.name)
 
 
 @router.post("/predict", openapi_extra=FORM)
 async def predict(request: Request, web: WebPart, actor: Predicts) -> PredictionAnswer:
     """Predict one case; what is uploaded stays in memory and is gone with the answer."""
-    known = await run_in_threadpool(web.desks.bundle.known)
+    known = await run_in_threadpool(web.desks.bundle.get_info)
     async with form_of(request, web) as form:
         message = (await case_of(form, known.manifest)).message()
         del form

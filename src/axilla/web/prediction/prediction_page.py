@@ -186,7 +186,7 @@ def _build(visit: PageContext) -> None:
     text("h1", say("Predict one case"))
     desk = visit.web.desks.bundle
     try:
-        told = bundle_told(desk.known(), name=desk.name)
+        told = bundle_told(desk.get_info(), name=desk.name)
     except HttpError as refusal:
         text("p", say("Nothing can be predicted yet: the study has no bundle that can be read."))
         text("p", translate_problem(refusal.problem, visit.language)).classes("ax-muted")

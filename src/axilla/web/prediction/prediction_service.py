@@ -49,7 +49,7 @@ class Recent:
                 self._size -= oldest.message.size
         return key
 
-    def made(self, key: str, *, user_id: int) -> Made:
+    def find(self, key: str, *, user_id: int) -> Made:
         """Return a prediction to who made it; raise `NotFoundError`."""
         with self._lock:
             found = self._kept.get(key)
@@ -70,7 +70,7 @@ class UploadBudget:
         self._lock = threading.Lock()
 
     @contextmanager
-    def held(self, size: int) -> Iterator[None]:
+    def hold(self, size: int) -> Iterator[None]:
         """Hold `size` bytes for the block; raise `BusyError` if there is no room for them now."""
         with self._lock:
             if size > self._free:

@@ -52,7 +52,7 @@ def list_saved(web: WebPart, actor: Predicts) -> list[SavedSummary]:
 @router.post("", status_code=201, responses=refusals(404))
 def save(web: WebPart, actor: Predicts, wanted: ToSave) -> SavedSummary:
     """Write a prediction that you just made, with its heatmaps; uploads are not kept."""
-    made = web.desks.recent.made(wanted.key, user_id=actor.user_id)
+    made = web.desks.recent.find(wanted.key, user_id=actor.user_id)
     with web.database.writing() as session:
         kept = saved_predictions.save(
             session,

@@ -34,9 +34,9 @@ class CasePictures:
         self._images: Mapping[str, ImagesOf] | None = None
         self._drawn: dict[_Name, bytes] = {}
 
-    def listed(self, patient: str) -> list[Pictured]:
+    def list_images(self, patient: str) -> list[Pictured]:
         """Return which images a patient has, and of which there are heatmaps."""
-        found = self._found().get(patient)
+        found = self._find_images().get(patient)
         maps = self._maps(patient)
         return [
             Pictured(
@@ -59,7 +59,7 @@ class CasePictures:
         return kept
 
     def _draw(self, patient: str, modality: ImageModality, kind: PictureKind) -> bytes:
-        found = self._found().get(patient)
+        found = self._find_images().get(patient)
         files = found.files.get(modality, ()) if found else ()
         heatmap = self._maps(patient).get(modality)
         if kind != "thumbnail":
@@ -90,7 +90,7 @@ class CasePictures:
         path = self._view.results.explained.maps.get(patient)
         return read_heatmaps(path).maps if path is not None and path.is_file() else {}
 
-    def _found(self) -> Mapping[str, ImagesOf]:
+    def _find_images(self) -> Mapping[str, ImagesOf]:
         """Return all patients' images, or none where the table has moved since."""
         with self._lock:
             if self._images is None:

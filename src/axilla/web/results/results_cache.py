@@ -78,7 +78,7 @@ class ResultsCache:
         view, pictures = self._now()
         from axilla.web.results.case_lists import case_of  # noqa: PLC0415 - as in _load
 
-        return case_of(view.results, patient, pictures=pictures.listed(patient))
+        return case_of(view.results, patient, pictures=pictures.list_images(patient))
 
     def gallery(self, model: str, *, most: int) -> FailureList:
         """Return a model's most confident errors; raises as `view` does."""

@@ -139,10 +139,10 @@ class ImageCache:
     def open(self, image: StudyImage) -> ShownPicture:
         """Return an image as browsers show it; raise `UnreadableImage`."""
         tag = _tag(image)
-        if (found := self._seen(tag)) is not None:
+        if (found := self._get_cached(tag)) is not None:
             return found
         with self._turn:
-            if (found := self._seen(tag)) is not None:
+            if (found := self._get_cached(tag)) is not None:
                 return found
             made = _encode_image(image, tag)
         with self._lock:
@@ -152,7 +152,7 @@ class ImageCache:
                 held -= len(self._kept.popitem(last=False)[1].png)
         return made
 
-    def _seen(self, tag: str) -> ShownPicture | None:
+    def _get_cached(self, tag: str) -> ShownPicture | None:
         with self._lock:
             if tag in self._kept:
                 self._kept.move_to_end(tag)

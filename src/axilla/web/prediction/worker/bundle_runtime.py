@@ -176,7 +176,7 @@ class BundleRuntime:
         with TempFiles(folder) as held:
             read = [self._read(message, held) for message in batch]
             cases = [one for one in read if isinstance(one, _Read)]
-            answers = iter(self._predicted(cases))
+            answers = iter(self._predict(cases))
             found = [next(answers) if isinstance(one, _Read) else one for one in read]
         close_slides()
         return found
@@ -193,12 +193,12 @@ class BundleRuntime:
             replace(patient, pathology=pathology), remarks, bool(message.content["heatmaps"])
         )
 
-    def _predicted(self, cases: Sequence[_Read]) -> list[Message]:
+    def _predict(self, cases: Sequence[_Read]) -> list[Message]:
         try:
             predictions = self.predictor.predict([case.patient for case in cases]) if cases else []
         except (AxillaError, MemoryError) as error:
             if len(cases) > 1:
-                return [answer for case in cases for answer in self._predicted([case])]
+                return [answer for case in cases for answer in self._predict([case])]
             return [
                 _error_message(error) if isinstance(error, AxillaError) else too_large("images")
             ]
