@@ -29,7 +29,8 @@ def validate_externally(
     if not patients:
         return
     from axilla.inference.bundle import read_bundle  # noqa: PLC0415 - torch is slow to import
-    from axilla.inference.predictor import Predictor, predicted_table  # noqa: PLC0415
+    from axilla.inference.prediction_table import predicted_table  # noqa: PLC0415
+    from axilla.inference.predictor import Predictor  # noqa: PLC0415
 
     predictor = Predictor(read_bundle(folder.bundle))
     known = [part.modality for part in predictor.manifest.modalities]

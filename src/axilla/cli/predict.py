@@ -58,9 +58,9 @@ def predict(
     """
     with reporting():
         with progress.activity("Loading the model"):
-            from axilla.cli import cohort_prediction  # noqa: PLC0415 - torch is slow to import
+            from axilla.cli import case_prediction  # noqa: PLC0415 - torch is slow to import
 
-            predictor = cohort_prediction.open_predictor(bundle)
+            predictor = case_prediction.open_predictor(bundle)
         if cohort is not None:
             if any((ultrasound, roi, mask, frame, pathology, mpp, values)) or output is None:
                 raise ConfigError(
@@ -76,7 +76,7 @@ def predict(
             [ImageFile(path, mpp=mpp) for path in pathology or []],
             values or [],
         )
-        cohort_prediction.predict_case(predictor, case, as_json=as_json)
+        case_prediction.predict_case(predictor, case, as_json=as_json)
 
 
 def _ultrasound(

@@ -1,14 +1,12 @@
-"""Predict cases with a bundle, and write predictions as rows of predictions.csv."""
+"""Predict cases with a bundle: the same preparation, networks and arithmetic as in training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import pandas as pd
 import torch
 
 from axilla.inference.bundle import Bundle
 from axilla.inference.case_bags import CaseBags
-from axilla.inference.manifest import Manifest
 from axilla.inference.modality_networks import (
     ModalityNetworks,
     fusion_of,
@@ -33,7 +31,6 @@ from axilla.preprocessing.prepare import prepare, resize_planes
 from axilla.records.errors import BundleError, ConfigError, Problem
 from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress, Silent
-from axilla.records.table_columns import PREDICTIONS
 from axilla.records.types import ImageModality, Modality, Probability
 
 _BATCH = 16
@@ -264,28 +261,3 @@ class Predictor:
             for part in self._parts:
                 said += unseen_values(case.clinical, part.manifest)
         return said
-
-
-def predicted_table(
-    manifest: Manifest, cases: Sequence[Patient], predictions: Sequence[Prediction]
-) -> pd.DataFrame:
-    """Return one row per case with the bundle's probability and its frozen threshold.
-
-    Repeat and fold are 0; the modality names what each prediction was made from; the label of a
-    case without a known outcome is missing.
-    """
-    rows = [
-        (
-            case.patient_id,
-            manifest.model,
-            "fusion" if manifest.strategy else "unimodal",
-            "+".join(prediction.used),
-            0,
-            0,
-            case.label,
-            prediction.probability,
-            prediction.threshold,
-        )
-        for case, prediction in zip(cases, predictions, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=list(PREDICTIONS)).astype({"label": "Int64"})
