@@ -8,10 +8,9 @@ from typing import Any
 from axilla.annotation.boxes import roi_from_mask
 from axilla.annotation.image_index import StudyImage, size_of
 from axilla.annotation.rle import encode_coco
-from axilla.cohort.roi_table import DrawnRoi
 from axilla.imaging.raster import decode_mask
 from axilla.records.errors import AxillaError, CohortError, Problem, RoiError, UnreadableImage
-from axilla.records.roi_rectangle import Roi
+from axilla.records.roi_rectangle import DrawnRoi, Roi
 
 _NO_CLASS = "lesion"
 

@@ -14,11 +14,11 @@ from axilla.annotation.annotation_import import NewRoi, ShapeChoice, rois_from
 from axilla.annotation.boxes import roi_from_mask
 from axilla.annotation.formats import AnnotationFile, read_annotations
 from axilla.annotation.image_index import AmbiguousName, ImageIndex, StudyImage, study_images
-from axilla.cohort.roi_table import COLUMNS, DrawnRoi, image_key, read_rois
+from axilla.cohort.roi_table import COLUMNS, image_key, read_rois
 from axilla.config.study import StudyConfig
 from axilla.imaging.raster import decode_mask
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
-from axilla.records.roi_rectangle import Roi
+from axilla.records.roi_rectangle import DrawnRoi, Roi
 from axilla.records.run_folder import lock_file, write_bytes
 from axilla.records.table_columns import harmless
 

@@ -10,7 +10,7 @@ from axilla.cohort.cohort_schema import CohortSchema, wanted_by
 from axilla.cohort.eligibility.criteria import Screening, screen
 from axilla.cohort.image_columns import Listed
 from axilla.cohort.patient_row import RowContent, read_row
-from axilla.cohort.roi_table import DrawnRoi, study_rois
+from axilla.cohort.roi_table import study_rois
 from axilla.cohort.splits.group_sampling import group_patients
 from axilla.cohort.tables.columns import check_columns, translate
 from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, read_sheet
@@ -32,6 +32,7 @@ from axilla.records.errors import Problem
 from axilla.records.findings import Finding, cohort_error, error, errors_in, warning
 from axilla.records.patients import Cohort, ImageFile, Patient
 from axilla.records.progress import Progress, Silent
+from axilla.records.roi_rectangle import DrawnRoi
 from axilla.records.run_folder import RunFolder
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
 

@@ -4,16 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 from axilla.config.sections import EligibilitySection, TilesSection
 from axilla.config.study import StudyConfig
-from axilla.records.types import Modality
-
-if TYPE_CHECKING:
-    from axilla.cohort.roi_table import DrawnRoi
-
-ClinicalKind = Literal["number", "category"]
+from axilla.records.roi_rectangle import DrawnRoi
+from axilla.records.types import ClinicalKind, Modality
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +39,7 @@ class CohortSchema:
     eligibility: EligibilitySection | None = None
     tiles: TilesSection = field(default_factory=TilesSection)
     tile_px: int = 224
-    drawn: "Mapping[str, DrawnRoi]" = field(default_factory=dict)
+    drawn: Mapping[str, DrawnRoi] = field(default_factory=dict)
     plans: Path | None = None
 
     @property

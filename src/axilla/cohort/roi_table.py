@@ -1,7 +1,7 @@
 """rois.csv: rectangles drawn or imported for images of the table, which stays as it is."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from axilla.cohort.tables.columns import ROI
@@ -13,7 +13,7 @@ from axilla.imaging.raster import decode_mask, image_size
 from axilla.records.errors import CohortError, Problem, RoiError, UnreadableImage
 from axilla.records.findings import Finding, error, warning
 from axilla.records.patients import ImageFile
-from axilla.records.roi_rectangle import Roi, roi_around
+from axilla.records.roi_rectangle import DrawnRoi, Roi, roi_around
 
 COLUMNS = ("image", *ROI, "mask", "source", "label")
 CONFLICT_IOU = 0.5
@@ -21,23 +21,6 @@ CONFLICT_IOU = 0.5
 _NEEDED = ("image", *ROI)
 _SHOWN = 5
 _IMPORT_AGAIN = "Import or draw it again, or remove the row."
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnRoi:
-    """A rectangle of one image, in px of the original, and the outline it was taken from.
-
-    `image` is the path as the table writes it; `source` and `label` say which file and which of
-    its classes the rectangle came from; `row` is the row of the file `table` that a person sees.
-    """
-
-    image: str
-    roi: Roi
-    mask: Path | None = None
-    source: str = ""
-    label: str = ""
-    row: int = 0
-    table: str = "rois.csv"
 
 
 def image_key(text: str) -> str:

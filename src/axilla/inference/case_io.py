@@ -11,9 +11,9 @@ from axilla import RESEARCH_USE_ONLY
 from axilla.inference.manifest import Manifest
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.patients import ClinicalValue, ImageFile
+from axilla.records.types import ClinicalKind
 
 if TYPE_CHECKING:
-    from axilla.cohort.cohort_schema import ClinicalKind
     from axilla.inference.predictor import Prediction
 
 RiskLevel = Literal["very low", "low", "intermediate", "high", "very high"]
@@ -31,7 +31,7 @@ def risk_level(probability: float) -> RiskLevel:
     return next((word for end, word in _LEVELS if probability < end), "very high")
 
 
-def clinical_columns(manifest: Manifest) -> dict[str, "ClinicalKind"]:
+def clinical_columns(manifest: Manifest) -> dict[str, ClinicalKind]:
     """Return the clinical columns a bundle knows, and what they hold."""
     return {name: column["kind"] for name, column in _columns(manifest).items()}
 

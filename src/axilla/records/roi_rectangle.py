@@ -1,6 +1,7 @@
 """The region of interest: an axis-aligned rectangle in pixels of the original image."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,3 +76,20 @@ def roi_around(mask: NDArray[np.bool_]) -> Roi | None:
         return None
     left, top = int(columns[0]), int(rows[0])
     return Roi(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnRoi:
+    """A rectangle of one image, in px of the original, and the outline it was taken from.
+
+    `image` is the path as the table writes it; `source` and `label` say which file and which of
+    its classes the rectangle came from; `row` is the row of the file `table` that a person sees.
+    """
+
+    image: str
+    roi: Roi
+    mask: Path | None = None
+    source: str = ""
+    label: str = ""
+    row: int = 0
+    table: str = "rois.csv"

@@ -8,6 +8,7 @@ Probability = NewType("Probability", float)
 
 Modality = Literal["ultrasound", "pathology", "clinical"]
 ImageModality = Literal["ultrasound", "pathology"]
+ClinicalKind = Literal["number", "category"]
 ModelKind = Literal["unimodal", "fusion", "reader"]
 
 MODALITIES: tuple[Modality, ...] = ("ultrasound", "pathology", "clinical")

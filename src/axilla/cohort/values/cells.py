@@ -6,11 +6,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from axilla.cohort.cohort_schema import ClinicalKind
 from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, describe_column
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, error
 from axilla.records.patients import ClinicalValue
+from axilla.records.types import ClinicalKind
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # How people write that they do not know.

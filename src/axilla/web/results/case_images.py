@@ -16,8 +16,7 @@ from axilla.report.images.heatmap_views import views_of
 from axilla.report.images.thumbnails import Thumbnail, encode_jpeg, thumbnail_of
 from axilla.web.core.http_errors import NotFoundError
 from axilla.web.results.case_lists import modalities_of
-from axilla.web.results.results_cache import PictureKind
-from axilla.web.results.results_schemas import Pictured
+from axilla.web.results.results_schemas import Pictured, PictureKind
 from axilla.web.results.results_view import View
 
 _MOST_KEPT: Final = 1000

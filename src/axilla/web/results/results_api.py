@@ -10,7 +10,6 @@ from axilla.records.types import ImageModality
 from axilla.web.accounts.roles import Actor, Permission
 from axilla.web.core import audit_log
 from axilla.web.core.api_errors import WebPart, refusals, require_permission
-from axilla.web.results.results_cache import PictureKind
 from axilla.web.results.results_schemas import (
     CaseDetail,
     Cases,
@@ -19,6 +18,7 @@ from axilla.web.results.results_schemas import (
     Metrics,
     ModelCurves,
     Overview,
+    PictureKind,
     RunState,
 )
 from axilla.web.state import AppState

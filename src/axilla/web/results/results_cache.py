@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from axilla.records.errors import CohortError, ConfigError, Problem, StudyError
 from axilla.records.progress import NAME as PROGRESS
@@ -19,6 +19,7 @@ from axilla.web.results.results_schemas import (
     CaseSelection,
     FailureList,
     Overview,
+    PictureKind,
     RunState,
 )
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from axilla.web.results.case_images import CasePictures
     from axilla.web.results.results_view import View
 
-PictureKind = Literal["thumbnail", "image", "heatmap"]
 
 _NEEDED: Final = ("predictions.csv", "metrics.csv")
 _PAGES: Final = ("report.html", "model_card.md")

@@ -8,6 +8,7 @@ from axilla.records.progress import StageProgress, Task
 from axilla.records.types import ImageModality
 
 Cell = Literal["tp", "fp", "fn", "tn"]
+PictureKind = Literal["thumbnail", "image", "heatmap"]
 ResultsState = Literal["none", "writing", "damaged", "ready"]
 
 

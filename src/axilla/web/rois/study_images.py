@@ -13,13 +13,13 @@ from PIL import Image
 
 from axilla.annotation.annotation_export import own_roi
 from axilla.annotation.image_index import StudyImage, study_images
-from axilla.cohort.roi_table import DrawnRoi, image_key, study_rois
+from axilla.cohort.roi_table import image_key, study_rois
 from axilla.config.load import read_study
 from axilla.config.study import StudyConfig
 from axilla.imaging.open_image import open_picture, require_ultrasound
 from axilla.records.errors import AxillaError, Problem, UnreadableImage
 from axilla.records.patients import ImageFile
-from axilla.records.roi_rectangle import Roi
+from axilla.records.roi_rectangle import DrawnRoi, Roi
 from axilla.records.run_folder import RunFolder
 from axilla.web.core.file_stamps import Stamp, stamp_of
 from axilla.web.core.http_errors import NotFoundError
