@@ -1,4 +1,9 @@
-"""axilla: does fusing breast ultrasound with biopsy pathology predict axillary node metastasis?"""
+"""axilla: does fusing breast ultrasound with biopsy pathology predict axillary node metastasis?
+
+`axilla.stats` holds the statistics for notebooks.
+"""
+
+from importlib import import_module
 
 __version__: str
 
@@ -8,10 +13,12 @@ RESEARCH_USE_ONLY = (
 )
 
 
-def __getattr__(name: str) -> str:
-    """Look the version up when it is first asked for: that takes longer than the rest of --help."""
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import version  # noqa: PLC0415 - see above
+def __getattr__(name: str) -> object:
+    """Import what is asked for only then: `axilla --help` and `import axilla` need none of it."""
+    if name == "stats":
+        return import_module("axilla.stats")
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - longer than the rest of --help
 
-    return version("axilla")
+        return version("axilla")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
