@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import f
 
+from axilla.records.arrays import FloatArray
 from axilla.records.roi_rectangle import Roi
-
-FloatArray = NDArray[np.float64]
 
 _LEVEL: Final = 0.95
 _FEWEST: Final = 2

@@ -6,15 +6,12 @@ from typing import get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from axilla.evaluation.metrics.confusion import cells_of
+from axilla.records.arrays import FloatArray, IntArray
 from axilla.records.errors import Problem, StudyError
 from axilla.records.table_columns import PREDICTIONS
 from axilla.records.types import ModelKind
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _FIRST_LINE = 2  # of a CSV file, below its header
 _SHOWN = 10

@@ -21,13 +21,11 @@ from numpy.typing import NDArray
 
 from axilla.explanation.faithfulness.clustered_mean import clustered_mean
 from axilla.explanation.methods.case_model import CaseModel, Described
+from axilla.records.arrays import BoolArray, FloatArray
 from axilla.records.estimate import Estimate
 from axilla.records.patients import Patient
 from axilla.records.table_columns import CLINICAL_IMPORTANCE, SHAPLEY_SUMMARY
 from axilla.records.types import Modality
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 MOST_COLUMNS: Final = 10
 """More clinical columns than these have too many coalitions; they are permuted one by one."""

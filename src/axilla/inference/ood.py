@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from axilla.records.arrays import FloatArray
 
 if TYPE_CHECKING:
     from sklearn.covariance import LedoitWolf
 
-FloatArray = NDArray[np.float64]
 
 FEWEST: Final = 20
 """Of fewer patients no reference is kept: the smallest p-value they allow is not small."""

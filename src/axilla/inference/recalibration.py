@@ -7,13 +7,12 @@ travels in the bundle. A map never falls, so it does not turn a ranking round.
 from typing import Annotated, Final, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 from scipy.special import expit, logit
 
+from axilla.records.arrays import FloatArray
 from axilla.records.errors import Problem, StudyError
-
-FloatArray = NDArray[np.float64]
 
 _STEPS: Final = 200
 _HALVINGS: Final = 40

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from axilla import __version__
 from axilla.config.study import StudyConfig
@@ -16,6 +15,7 @@ from axilla.inference.modality_networks import REFERENCE_TENSORS
 from axilla.inference.ood import Reference, distances_between, fit_reference
 from axilla.models.backbones import find_backbone
 from axilla.preprocessing.augment import count_served_views
+from axilla.records.arrays import FloatArray
 from axilla.records.run_folder import RunFolder
 from axilla.records.types import SELECTED, Modality
 from axilla.training.candidate_cache import CachedCandidate
@@ -25,8 +25,6 @@ from axilla.training.fusion.fusion_heads import FusionCandidate, Selected
 from axilla.training.prediction_tables import operating_point
 from axilla.training.selected_models import FoldModels
 from axilla.training.unimodal_training import is_trained
-
-FloatArray = NDArray[np.float64]
 
 _NOTE = (
     "Measured out of fold on the development patients, for the model that each fold's inner splits "

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.stats import rankdata
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from axilla.records.arrays import FloatArray, IntArray
+
 Shuffled = NDArray[np.float32]
 
 DRAWS = 2000

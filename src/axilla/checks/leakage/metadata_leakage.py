@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from axilla.checks.leakage.crossfit_auc import (
     DRAWS,
-    FloatArray,
-    IntArray,
     LeakageVariable,
     Ordered,
     Rates,
@@ -28,6 +26,7 @@ from axilla.checks.leakage.crossfit_auc import (
     p_by_chance,
     shuffled_outcomes,
 )
+from axilla.records.arrays import FloatArray, IntArray
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, warning
 from axilla.records.patients import ImageFile, Patient

@@ -9,27 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.random import default_rng
-from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 
-from axilla.checks.leakage.crossfit_auc import (
-    DRAWS,
-    Columns,
-    FloatArray,
-    IntArray,
-    holm,
-    p_by_chance,
-    shuffled_outcomes,
-)
+from axilla.checks.leakage.crossfit_auc import DRAWS, Columns, holm, p_by_chance, shuffled_outcomes
 from axilla.cohort.cohort_schema import CohortSchema
+from axilla.records.arrays import BoolArray, FloatArray, IntArray
 from axilla.records.errors import Problem
 from axilla.records.findings import Finding, warning
 from axilla.records.patients import Patient
 from axilla.records.types import IMAGE_MODALITIES
 
 LEVEL = 0.05
-
-BoolArray = NDArray[np.bool_]
 
 
 def missingness_findings(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from axilla.evaluation.intervals.confidence_intervals import (
@@ -21,9 +20,7 @@ from axilla.evaluation.intervals.confidence_intervals import (
     no_interval,
     t_quantile,
 )
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from axilla.records.arrays import FloatArray, IntArray
 
 _ROUNDING: Final = 1e-12
 

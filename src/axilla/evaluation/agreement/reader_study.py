@@ -24,8 +24,8 @@ from axilla.evaluation.intervals.clustered_proportions import (
     separate_share_difference,
 )
 from axilla.evaluation.intervals.confidence_intervals import Interval
+from axilla.records.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
 Question = Literal["present", "attention_matches"]
 
 RATINGS: Final = (

@@ -12,14 +12,11 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from axilla.evaluation.audit.reported_table import ReportedModel
 from axilla.evaluation.metrics.confusion import PROPORTIONS, Cells
+from axilla.records.arrays import BoolArray, FloatArray, IntArray
 
-BoolArray = NDArray[np.bool_]
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 Rounding = Literal["rounded", "truncated"]
 
 FRACTIONS: Final[Mapping[str, tuple[Cells, Cells]]] = MappingProxyType(

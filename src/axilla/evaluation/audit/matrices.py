@@ -11,14 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from axilla.evaluation.audit.interpretations import (
-    FRACTIONS,
-    MISPRINT,
-    BoolArray,
-    FloatArray,
-    IntArray,
-    Windows,
-)
+from axilla.evaluation.audit.interpretations import FRACTIONS, MISPRINT, Windows
+from axilla.records.arrays import BoolArray, FloatArray, IntArray
 
 Counts = tuple[int, int, int, int]
 _TIE: Final = 1e-9

@@ -9,18 +9,13 @@ from typing import Final, Literal
 import numpy as np
 
 from axilla.evaluation.audit.auc_bounds import AucBounds, auc_bounds
-from axilla.evaluation.audit.interpretations import (
-    FRACTIONS,
-    BoolArray,
-    Interpretation,
-    Rounding,
-    windows_of,
-)
+from axilla.evaluation.audit.interpretations import FRACTIONS, Interpretation, Rounding, windows_of
 from axilla.evaluation.audit.matrices import Counts, heaviest_matrices
 from axilla.evaluation.audit.reported_table import Printed, ReportedModel
 from axilla.evaluation.audit.test_set_search import Explanation, Found, complete
 from axilla.evaluation.intervals.confidence_intervals import wilson
 from axilla.evaluation.metrics.confusion import PROPORTIONS, proportion
+from axilla.records.arrays import BoolArray
 
 Halves = Literal["to even", "up", "both ways", "not told", "cut off"]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from axilla.evaluation.audit.auc_bounds import PairCount, pair_count
-from axilla.evaluation.audit.interpretations import IntArray, Windows, readings_of, windows_of
+from axilla.evaluation.audit.interpretations import Windows, readings_of, windows_of
 from axilla.evaluation.audit.matrices import weigh
 from axilla.evaluation.audit.recovery import (
     CompleteSet,
@@ -27,6 +27,7 @@ from axilla.evaluation.audit.recovery import (
 )
 from axilla.evaluation.audit.reported_table import ReportedModel, ReportedTable
 from axilla.evaluation.audit.test_set_search import Explanation, Found, complete, search
+from axilla.records.arrays import IntArray
 from axilla.records.errors import ConfigError, Problem
 
 _SHIFT: Final = 0.1  # figures stay in the neighbourhood of the printed ones

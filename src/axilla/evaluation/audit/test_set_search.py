@@ -17,9 +17,6 @@ from scipy.special import logsumexp
 from axilla.evaluation.audit.interpretations import (
     FRACTIONS,
     MISPRINT,
-    BoolArray,
-    FloatArray,
-    IntArray,
     Interpretation,
     Windows,
     readings_of,
@@ -28,6 +25,7 @@ from axilla.evaluation.audit.interpretations import (
 )
 from axilla.evaluation.audit.matrices import weigh
 from axilla.evaluation.audit.reported_table import ReportedModel
+from axilla.records.arrays import BoolArray, FloatArray, IntArray
 
 # Sizes, and numbers of positives, combined at first; a single model tells few of them apart.
 _AXIS: Final = 300

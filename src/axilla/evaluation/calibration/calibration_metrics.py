@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
@@ -21,9 +21,8 @@ from axilla.evaluation.intervals.confidence_intervals import (
     t_quantile,
 )
 from axilla.inference.recalibration import clipped_logit, fit_line
+from axilla.records.arrays import FloatArray, IntArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 # Labels and logits of one repeat to an estimate and each patient's influence on it.
 _Fit = Callable[[FloatArray, FloatArray], tuple[float, FloatArray]]
 

@@ -16,10 +16,8 @@ from axilla.evaluation.intervals.confidence_intervals import (
     wilson,
 )
 from axilla.evaluation.prediction_arrays import ModelPredictions
+from axilla.records.arrays import FloatArray, IntArray
 from axilla.records.table_columns import CALIBRATION
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 SPAN: Final = 0.75
 _ROUNDING: Final = 1e-5

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from axilla.evaluation.comparisons.paired_tests import (
     Difference,
@@ -21,9 +21,8 @@ from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.intervals.confidence_intervals import Resampled, bca_intervals, resample
 from axilla.evaluation.metrics.weighted_metrics import metrics_of
 from axilla.evaluation.prediction_arrays import ModelPredictions
+from axilla.records.arrays import FloatArray
 from axilla.records.table_columns import COMPARISONS
-
-FloatArray = NDArray[np.float64]
 
 BOOTSTRAPPED: Final = (
     "accuracy",

@@ -36,9 +36,8 @@ from axilla.evaluation.metrics.delong import (
 from axilla.evaluation.metrics.fold_averaged_auc import fold_average
 from axilla.evaluation.metrics.weighted_metrics import cells_by_cluster
 from axilla.evaluation.prediction_arrays import ModelPredictions
+from axilla.records.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 Share = Literal["accuracy", "recall", "specificity"]
 
 _NEGLIGIBLE: Final = 1e-12

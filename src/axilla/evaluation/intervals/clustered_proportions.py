@@ -18,9 +18,7 @@ from axilla.evaluation.intervals.confidence_intervals import (
     t_quantile,
     wilson,
 )
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from axilla.records.arrays import FloatArray, IntArray
 
 _EXACT: Final = 13  # clusters up to which all sign flips are tried
 _SHUFFLES: Final = 9999

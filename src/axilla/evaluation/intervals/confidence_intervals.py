@@ -13,11 +13,10 @@ from typing import Final
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from axilla.records.arrays import FloatArray, IntArray
+
 # Weights of clusters, (draws, clusters), to K statistics of each draw, (draws, K).
 Statistic = Callable[[FloatArray], FloatArray]
 

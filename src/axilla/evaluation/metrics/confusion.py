@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-FloatArray = NDArray[np.float64]
+from axilla.records.arrays import FloatArray
+
 Cells = tuple[int, int, int, int]
 
 # Which cells a proportion counts, and among which: (TP, FP, FN, TN).

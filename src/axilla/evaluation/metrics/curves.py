@@ -7,9 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from axilla.evaluation.prediction_arrays import model_predictions
+from axilla.records.arrays import FloatArray
 from axilla.records.errors import Problem, StudyError
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,9 +21,7 @@ from axilla.evaluation.intervals.confidence_intervals import (
     no_interval,
     t_quantile,
 )
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from axilla.records.arrays import FloatArray, IntArray
 
 _NEGLIGIBLE_VARIANCE = 1e-20
 _EDGE = 1e-9

@@ -3,13 +3,11 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from axilla.evaluation.intervals.confidence_intervals import Interval, extend_method
 from axilla.evaluation.metrics.delong import AucInfluence, auc_influence, interval_of_influence
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from axilla.records.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,6 @@
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from axilla.evaluation.intervals.confidence_intervals import (
     FEWEST,
@@ -13,8 +12,7 @@ from axilla.evaluation.intervals.confidence_intervals import (
     t_quantile,
 )
 from axilla.evaluation.prediction_arrays import ModelPredictions
-
-FloatArray = NDArray[np.float64]
+from axilla.records.arrays import FloatArray
 
 
 def likelihood_ratio(

@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from axilla.evaluation.calibration.calibration_metrics import (
     calibration_intercept,
@@ -30,9 +29,9 @@ from axilla.evaluation.metrics.fold_averaged_auc import fold_averaged_auc
 from axilla.evaluation.metrics.likelihood_ratios import likelihood_ratio
 from axilla.evaluation.metrics.weighted_metrics import metrics_of
 from axilla.evaluation.prediction_arrays import ModelPredictions
+from axilla.records.arrays import FloatArray
 from axilla.records.estimate import Estimate
 
-FloatArray = NDArray[np.float64]
 Found = dict[str, tuple[float, Interval]]
 
 THRESHOLD_METRICS: Final = (

@@ -16,9 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.intervals.confidence_intervals import Interval, cluster_bootstrap
 from axilla.evaluation.prediction_arrays import ModelPredictions
+from axilla.records.arrays import FloatArray
 from axilla.records.table_columns import DECISION_CURVE
-
-FloatArray = NDArray[np.float64]
 
 STEP: Final = 0.01
 _ROUNDING: Final = 1e-9

@@ -9,14 +9,13 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from axilla.evaluation.calibration.calibration_metrics import expected_calibration_error
 from axilla.evaluation.intervals.confidence_intervals import Statistic
 from axilla.evaluation.metrics import confusion
 from axilla.evaluation.prediction_arrays import ModelPredictions
-
-FloatArray = NDArray[np.float64]
+from axilla.records.arrays import FloatArray
 
 
 def average_precision(

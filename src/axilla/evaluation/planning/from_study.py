@@ -19,8 +19,7 @@ from axilla.evaluation.metrics.delong import (
 )
 from axilla.evaluation.planning.sample_size import fewest, logit_width, require_between, wald_power
 from axilla.evaluation.prediction_arrays import ModelPredictions
-
-FloatArray = NDArray[np.float64]
+from axilla.records.arrays import FloatArray
 
 _NEGLIGIBLE_VARIANCE = 1e-20
 _LEAST = 4

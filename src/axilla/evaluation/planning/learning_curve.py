@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from axilla.evaluation.intervals.confidence_intervals import DRAWS, LEVEL
 from axilla.evaluation.metrics.delong import (
@@ -22,11 +21,10 @@ from axilla.evaluation.metrics.delong import (
     degrees_of_freedom,
 )
 from axilla.evaluation.prediction_arrays import ModelPredictions, model_predictions
+from axilla.records.arrays import FloatArray
 from axilla.records.digests import digest_of
 from axilla.records.errors import ConfigError, Problem
 from axilla.records.table_columns import LEARNING_CURVE, PREDICTIONS
-
-FloatArray = NDArray[np.float64]
 
 FARTHEST: Final = 2.0
 """How many times the largest number of training patients a curve is followed."""

@@ -15,6 +15,7 @@ from scipy.special import expit, logit, ndtri
 from scipy.stats import binom, norm
 
 from axilla.evaluation.intervals.confidence_intervals import NORMAL_QUANTILE
+from axilla.records.arrays import FloatArray, IntArray
 from axilla.records.errors import ConfigError, Problem
 
 
@@ -36,8 +37,6 @@ def require_choice(name: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
         raise ConfigError(Problem(name, repr(value), f"one of {', '.join(known)}"))
 
-
-FloatArray = NDArray[np.float64]
 
 Scores = Literal["exponential", "normal"]
 """How scores are supposed to be distributed within a class, up to any rising transformation."""
@@ -113,8 +112,6 @@ def orthant_excess(one: float, other: float, *, correlation: float) -> float:
 def _sizes(n_positive: ArrayLike, n_negative: ArrayLike) -> tuple[FloatArray, FloatArray]:
     return np.asarray(n_positive, dtype=np.float64), np.asarray(n_negative, dtype=np.float64)
 
-
-IntArray = NDArray[np.int64]
 
 DEFAULT_CORRELATION: Final = 0.5
 """Of two models' scores within a class: between none (far too many patients) and one (too few).

@@ -12,16 +12,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.intervals.confidence_intervals import wilson
 from axilla.evaluation.table1.group_tests import Tested, compare_clustered_levels, compare_counts
+from axilla.records.arrays import FloatArray, IntArray
 from axilla.records.patients import Patient
 from axilla.records.table_columns import CONFOUNDING
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 ALL_LEVELS: Final = ""  # the level of the row that speaks of a whole column
 DRAWS: Final = 2000

@@ -11,11 +11,10 @@ from axilla.config.study import StudyConfig
 from axilla.evaluation.evaluation_inputs import EvaluationInputs
 from axilla.evaluation.subgroups.confounding import relation_of
 from axilla.evaluation.table1.group_tests import Tested, not_tested
+from axilla.records.arrays import IntArray
 from axilla.records.patients import Patient
 from axilla.records.table_columns import MISSINGNESS
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
-
-IntArray = NDArray[np.int64]
 
 
 def missingness_table(material: EvaluationInputs) -> pd.DataFrame | None:

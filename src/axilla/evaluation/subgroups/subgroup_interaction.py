@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import chi2, f
 
 from axilla.evaluation.intervals.confidence_intervals import FEWEST
 from axilla.evaluation.metrics.confusion import PROPORTIONS
 from axilla.evaluation.metrics.delong import auc_influence
 from axilla.evaluation.prediction_arrays import ModelPredictions
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
+from axilla.records.arrays import BoolArray, FloatArray
 
 _NEGLIGIBLE_VARIANCE: Final = 1e-20
 _SINGULAR: Final = 1e-10

@@ -6,12 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from axilla.cohort.values.cells import as_number
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from axilla.records.arrays import FloatArray, IntArray
 
 MEAN: Final = "mean ± SD"
 MEDIAN: Final = "median (IQR)"

@@ -20,8 +20,6 @@ from axilla.evaluation.table1.formatting import (
     smd_text,
 )
 from axilla.evaluation.table1.group_tests import (
-    FloatArray,
-    IntArray,
     SmallCounts,
     Tested,
     compare_clustered_levels,
@@ -31,9 +29,9 @@ from axilla.evaluation.table1.group_tests import (
     is_normal,
 )
 from axilla.evaluation.table1.smd import smd_of_counts, smd_of_numbers
+from axilla.records.arrays import BoolArray, FloatArray, IntArray
 
 Kind = Literal["number", "category"]
-BoolArray = NDArray[np.bool_]
 
 COLUMNS: Final = ("variable", "level", "overall", "missing", "p", "test", "smd")
 CLUSTERED: Final = "p_clustered"

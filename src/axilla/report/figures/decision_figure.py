@@ -6,16 +6,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
+from axilla.records.arrays import FloatArray
 from axilla.report.figures.figure_style import RenderedFigure, encode, figure_style, new_figure
 from axilla.report.figures.palette import INK, MUTED, RULE
 from axilla.report.headline_models import colour_of, protagonists, readers, short_label
 from axilla.report.number_format import percent, shorten
 from axilla.report.reported_models import StudyModel
 from axilla.report.study_results import StudyResults
-
-FloatArray = NDArray[np.float64]
 
 _WIDTH_IN, _HEIGHT_IN = 7.0, 3.7
 _LEFT_IN, _RIGHT_IN, _TOP_IN, _FOOT_IN = 0.62, 1.75, 0.1, 0.46
