@@ -109,9 +109,11 @@ def opened_bundle(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except FileNotFoundError as error:
         raise unreadable(path, "no such file", "Give the path of a bundle.axilla.") from error
-    except (zipfile.BadZipFile, OSError, KeyError, EOFError, RuntimeError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError) as error:
         # RuntimeError: flags of encryption or of a newer zip, which damage can set.
         raise unreadable(path, "a damaged file or no bundle at all") from error
+    except KeyError as error:  # of a zip archive
+        raise unreadable(path, "an archive without a part of a bundle") from error
     except ValueError as error:  # not UTF-8, not JSON, not a manifest
         raise unreadable(path, "contents that do not belong together") from error
 

@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
+
+from pydantic import TypeAdapter, ValidationError
 
 from axilla.records.errors import AxillaError
 from axilla.records.run_folder import RunFolder
@@ -100,6 +102,9 @@ class Run:
     task: Task | None = None
     stages: tuple[StageProgress, ...] = ()
     planned: tuple[str, ...] = ()
+
+
+_RUN: Final = TypeAdapter(Run)
 
 
 @dataclass(slots=True)
@@ -216,31 +221,8 @@ class ProgressFile:
 def read_run(path: Path) -> Run | None:
     """Return what progress.json tells of the last run; None without a readable one."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        run = _run(content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        run = _RUN.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
         return None
     silent = time.time() - run.seen > _LOST_AFTER_S
     return replace(run, state="lost") if run.state == "running" and silent else run
-
-
-def _run(content: dict[str, Any]) -> Run:
-    states: tuple[State, ...] = ("running", "finished", "failed", "stopped")
-    stage, task = content["stage"], content["task"]
-    return Run(
-        state=states[states.index(content["state"])],
-        started=float(content["started"]),
-        seen=float(content["seen"]),
-        pid=int(content["pid"]),
-        message=str(content["message"]),
-        stage=_stage(stage) if stage else None,
-        task=Task(str(task["name"]), int(task["done"]), int(task["total"]), float(task["seconds"]))
-        if task
-        else None,
-        stages=tuple(_stage(one) for one in content["stages"]),
-        planned=tuple(str(name) for name in content["planned"]),
-    )
-
-
-def _stage(content: dict[str, Any]) -> StageProgress:
-    return StageProgress(str(content["name"]), float(content["seconds"]))

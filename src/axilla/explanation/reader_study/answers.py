@@ -1,12 +1,14 @@
 """Read and check readers' answers, from tables or from the packet's page."""
 
-import json
+from codecs import BOM_UTF8
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
 
 from axilla.cohort.tables.spreadsheet import read_sheet
 from axilla.explanation.reader_study.blinding_key import Key
@@ -35,6 +37,14 @@ class AnswerRow:
     packet: str
 
 
+class _PageAnswers(BaseModel):
+    """The file that the page of a packet saves."""
+
+    reader: Any
+    packet: Any = ""
+    answers: list[dict[str, Any]]
+
+
 def read_given(path: Path) -> list[AnswerRow]:
     """Read the answers of one file; raise `StudyError` or `CohortError` if it holds none."""
     if path.suffix.lower() == ".json":
@@ -61,18 +71,15 @@ def _json(path: Path) -> list[AnswerRow]:
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise _unreadable(path, "more than 64 MiB")
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-        answers = content["answers"]
-        common = {"reader": content["reader"], "packet": content.get("packet", "")}
+        content = _PageAnswers.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except FileNotFoundError as error:
         raise _unreadable(path, "no such file") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except ValidationError as error:
         raise _unreadable(path, "no readable answers") from error
-    if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
-        raise _unreadable(path, "no list of answers")
+    common = {"reader": content.reader, "packet": content.packet}
     return [
         _parse_answer(path.name, f"answer {number}", common | answer)
-        for number, answer in enumerate(answers, start=1)
+        for number, answer in enumerate(content.answers, start=1)
     ]
 
 

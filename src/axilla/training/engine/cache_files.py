@@ -81,9 +81,12 @@ def is_sealed(path: Path) -> bool:
     """Tell whether a result in safetensors lies there as it was written, to the last bit."""
     try:
         with safe_open(path, framework="pt") as content:
-            seal = str(json.loads(content.metadata()["about"])["digest"])
+            about = json.loads((content.metadata() or {}).get("about", "{}"))
+        seal = about.get("digest") if isinstance(about, dict) else None
+        if not isinstance(seal, str) or not seal:
+            return False
         unsealed = path.read_bytes().replace(seal.encode(), UNSEALED.encode(), 1)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+    except (OSError, SafetensorError, ValueError):
         return False
     return seal == _digest(unsealed).hexdigest()
 

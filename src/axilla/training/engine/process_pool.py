@@ -55,12 +55,12 @@ def local_pool(*, jobs: int) -> Iterator[ProcessPoolExecutor]:
     """
     start_server()
     pool = ProcessPoolExecutor(jobs, mp_context=get_process_context(), initializer=start_worker)
+    finished = False
     try:
         yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
+        finished = True
+    finally:
+        pool.shutdown(wait=finished, cancel_futures=not finished)
 
 
 def start_worker() -> None:
