@@ -51,7 +51,7 @@ def language_of(connection: HTTPConnection) -> str:
     return "en"
 
 
-_SOURCES: Final = {"zh": "zh_CN.refusals.po"}
+_ERROR_SOURCES: Final = {"zh": "zh_CN.refusals.po"}
 
 _SENTENCE: Final = N_("{place}: found {found}; expected {expected}. {remedy}")
 _FIELD: Final = re.compile(r"\{(\d)\}")
@@ -129,7 +129,7 @@ def spoken_of(error: AxillaError, language: str) -> str:
 
 @cache
 def _catalogue(language: str) -> _Catalogue | None:
-    source = _SOURCES.get(language)
+    source = _ERROR_SOURCES.get(language)
     if source is None:
         return None
     with (_LOCALE / source).open("rb") as stream:
