@@ -155,7 +155,7 @@ def test_random_figures_are_not_explained(seed, count):
         for k in range(count)
     ]
     result = audit(reported(models))
-    assert not result.explained
+    assert not result.is_explained
     assert result.test_sets[0].evidence < 2
 
 

@@ -28,7 +28,7 @@ from axilla.models.fusion import fusions
 from axilla.models.networks import Network
 from axilla.models.pretrained import identity_of, load_pretrained
 from axilla.training.networks.optimisation import Optimisation
-from axilla.training.heads.batched_training import Schedule, Trial, train_stacked
+from axilla.training.heads.batched_training import HeadTrial, Schedule, train_stacked
 
 assert "thumbnail" in backbones.names() and "strongest" in fusions.names()
 assert not {"lookout_thumbnail", "lookout_strongest"} & set(sys.modules)
@@ -49,7 +49,7 @@ def trial(seed):
     embeddings = (torch.randn(12, 4, 5), torch.randn(12, 4, 3))
     present = torch.ones(12, 2, dtype=torch.bool)
     present[0, 1] = False
-    return Trial(embeddings, torch.randn(12, 2), present, torch.arange(8), seed)
+    return HeadTrial(embeddings, torch.randn(12, 2), present, torch.arange(8), seed)
 
 schedule = Schedule(
     Optimisation("adamw", 1e-2, halve_every=5), batch_size=4, epochs=1
