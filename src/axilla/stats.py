@@ -11,13 +11,13 @@ Example:
 """
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from axilla.cohort.tables.spreadsheet import make_sheet
 from axilla.evaluation.agreement.kappa import agreement_interval
 from axilla.evaluation.agreement.kappa import kappa as kappa_coefficient
 from axilla.evaluation.argument_checks import (
@@ -27,7 +27,7 @@ from axilla.evaluation.argument_checks import (
     check_probabilities,
     check_scores,
 )
-from axilla.evaluation.audit.reported_table import read_reported
+from axilla.evaluation.audit.reported_table import parse_reported, read_reported
 from axilla.evaluation.audit.table_audit import Audit
 from axilla.evaluation.audit.table_audit import audit as audit_table
 from axilla.evaluation.comparisons.paired_tests import Difference, auc_difference, share_difference
@@ -40,7 +40,8 @@ from axilla.evaluation.metrics.metrics_table import (
 from axilla.evaluation.metrics.net_benefit import decision_curve as decision_points
 from axilla.evaluation.metrics.net_benefit import threshold_grid, treat_all
 from axilla.evaluation.prediction_arrays import ModelPredictions
-from axilla.evaluation.table1.patient_table import Kind, table_one
+from axilla.evaluation.table1.patient_table import table_one
+from axilla.evaluation.table1.table1_columns import choose_columns, group_values, patient_frame
 from axilla.records.estimate import Estimate
 
 __all__ = [
@@ -320,7 +321,7 @@ def table1(frame: pd.DataFrame, by: str, *, groups: str | None = None) -> pd.Dat
     """Table 1: patients described group by group, and whether the groups differ.
 
     Args:
-        frame: One row per patient; numeric columns are numbers, all others categories.
+        frame: One row per patient; a column is a number or a category as in `axilla table1`.
         by: Column that names the group; patients without one are left out.
         groups: Column of what patients share, for tests by cluster.
 
@@ -330,31 +331,29 @@ def table1(frame: pd.DataFrame, by: str, *, groups: str | None = None) -> pd.Dat
 
     Raises:
         ValueError: A column that is not there, or fewer than two groups.
+        CohortError: More than 10 groups, or a column that cannot be compared.
 
     Example:
         >>> frame = pd.DataFrame({"alnm": [0, 1, 0, 1], "age": [40.0, 50.0, 45.0, 61.0]})
         >>> table1(frame, by="alnm").columns[3]
         '0 (n = 2)'
     """
-    wanted = [name for name in (by, groups) if name is not None]
-    if missing := [name for name in wanted if name not in frame.columns]:
+    played = {by: "it makes the groups"} | ({groups: "patients share it"} if groups else {})
+    if missing := [name for name in played if name not in frame.columns]:
         raise ValueError(f"frame has no column {', '.join(missing)}.")
     if frame[by].nunique() < _CALLS:
         raise ValueError(f"by must name two groups or more; {by} has {frame[by].nunique()}.")
-    kinds: dict[str, Kind] = {
-        str(name): "number"
-        if pd.api.types.is_numeric_dtype(column) and column.dtype != bool
-        else "category"
-        for name, column in frame.items()
-        if name not in wanted
-    }
-    cells = frame.astype({name: object for name, kind in kinds.items() if kind == "category"})
-    for name, kind in kinds.items():
-        if kind == "category":
-            cells[name] = [None if pd.isna(cell) else str(cell) for cell in frame[name]]
-    named = frame[by].map(lambda cell: None if pd.isna(cell) else str(cell))
-    clusters = None if groups is None else frame[groups].astype(str)
-    return table_one(cells, named, kinds=kinds, clusters=clusters)
+    others = [str(name) for name in frame.columns if name not in played]
+    if not others:
+        raise ValueError("frame has no column to compare.")
+    cells = patient_frame(make_sheet("frame", _as_text(frame)))
+    chosen = choose_columns(cells, played, source="frame", columns=others)
+    return table_one(
+        cells,
+        group_values(cells, by, source="frame"),
+        kinds=chosen.kinds,
+        clusters=cells[groups] if groups else None,
+    )
 
 
 def audit(
@@ -380,11 +379,17 @@ def audit(
         40
     """
     if isinstance(table, pd.DataFrame):
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "table.csv"
-            table.to_csv(path, index=False)
-            return audit_table(read_reported(path), n=n, positives=positives)
+        return audit_table(parse_reported("table", _as_text(table)), n=n, positives=positives)
     return audit_table(read_reported(Path(table)), n=n, positives=positives)
+
+
+def _as_text(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the header and the rows of a frame as the cells of a spreadsheet."""
+    rows = [
+        ["" if pd.isna(cell) else str(cell) for cell in row]
+        for row in frame.astype(object).to_numpy()
+    ]
+    return [[str(name) for name in frame.columns], *rows]
 
 
 def _arrange(

@@ -16,9 +16,8 @@ from sklearn.metrics import cohen_kappa_score
 import axilla
 from axilla import stats
 
-rng = np.random.default_rng(3)
-LABELS = rng.integers(0, 2, 80)
-SCORES = rng.normal(size=80) + LABELS
+LABELS = np.random.default_rng(3).integers(0, 2, 80)
+SCORES = np.random.default_rng(4).normal(size=80) + LABELS
 PROBABILITIES = 1 / (1 + np.exp(-SCORES))
 CALLS = (PROBABILITIES >= 0.5).astype(int)
 GROUPS = np.repeat(np.arange(20), 4)
@@ -76,7 +75,7 @@ def test_groups_widen_intervals_of_copies():
 
 
 def test_tests_are_paired():
-    other = SCORES + rng.normal(size=80)
+    other = SCORES + np.random.default_rng(5).normal(size=80)
     found = stats.delong_test(LABELS, SCORES, other)
     expected = metrics.roc_auc_score(LABELS, SCORES) - metrics.roc_auc_score(LABELS, other)
     assert found.estimate == pytest.approx(expected)
@@ -96,7 +95,7 @@ def test_tests_are_paired():
 
 
 def test_kappa_is_scikit_learns_whatever_categories_are_called():
-    one, other = rng.integers(0, 3, 50), rng.integers(0, 3, 50)
+    one, other = np.random.default_rng(6).integers(0, 3, (2, 50))
     expected = cohen_kappa_score(one, other)
     words = np.array(["low", "middle", "high"])
     for ratings in (np.stack([one, other], 1), np.stack([words[one], words[other]], 1)):
@@ -120,7 +119,7 @@ def test_table1_takes_any_frame():
     frame = pd.DataFrame(
         {
             "alnm": [True, False] * 10,
-            "age": rng.normal(50, 8, 20),
+            "age": np.random.default_rng(7).normal(50, 8, 20),
             "er": ["positive", None, "negative", "positive"] * 5,
             "premenopausal": [True, True, False, False] * 5,
             "donor": np.arange(20) // 2,

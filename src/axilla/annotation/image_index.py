@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from axilla.cohort.cohort_schema import wanted_by
+from axilla.cohort.image_columns import pieces_of
 from axilla.cohort.roi_table import image_key
 from axilla.cohort.tables.columns import ROI, translate
 from axilla.cohort.tables.spreadsheet import SheetRow, read_sheet
@@ -98,7 +99,7 @@ def study_images(config: StudyConfig, folder: Path) -> tuple[StudyImage, ...]:
     problems: list[Problem] = []
     images: dict[str, StudyImage] = {}
     for row in sheet.rows:
-        texts = [text for text in _pieces(row.cells[_IMAGE]) if text]
+        texts = [text for text in pieces_of(row.cells[_IMAGE]) if text]
         masks = _align_cells(row, _MASK, count=len(texts))
         sides = zip(*(_align_cells(row, column, count=len(texts)) for column in ROI), strict=True)
         scales, frames = _scales(row, count=len(texts)), _align_cells(row, _FRAME, count=len(texts))
@@ -135,12 +136,8 @@ def _folders_fit(image: StudyImage, path: PurePosixPath) -> bool:
     return own[-length:] == path.parts[-length:]
 
 
-def _pieces(text: str) -> list[str]:
-    return [piece.strip() for piece in text.split(";")]
-
-
 def _align_cells(row: SheetRow, column: str, *, count: int) -> list[str]:
-    pieces = _pieces(row.cells.get(column, ""))
+    pieces = pieces_of(row.cells.get(column, ""))
     return pieces if len(pieces) == count else [""] * count
 
 

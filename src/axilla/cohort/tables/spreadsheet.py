@@ -65,9 +65,9 @@ def read_sheet(path: Path) -> Sheet:
     if suffix in _EXCEL:
         from axilla.cohort.tables.excel import excel_records  # noqa: PLC0415 - openpyxl is slow
 
-        return _sheet(path.name, excel_records(path))
+        return make_sheet(path.name, excel_records(path))
     if suffix in _TEXT:
-        return _sheet(path.name, csv_records(path))
+        return make_sheet(path.name, csv_records(path))
     raise CohortError(
         Problem(
             path.name,
@@ -78,7 +78,8 @@ def read_sheet(path: Path) -> Sheet:
     )
 
 
-def _sheet(name: str, raw: Sequence[Sequence[str]]) -> Sheet:
+def make_sheet(name: str, raw: Sequence[Sequence[str]]) -> Sheet:
+    """Return a table of its header and rows; raise `CohortError` with every fault of its shape."""
     records = [[_trim(cell) for cell in record] for record in raw]
     refuse_wide(records, name)
     filled = [(n, record) for n, record in enumerate(records, start=1) if any(record)]

@@ -7,6 +7,7 @@ digits a table prints is told from all its figures together.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from difflib import get_close_matches
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from axilla.cohort.tables.spreadsheet import SheetRow, read_sheet
+from axilla.cohort.tables.spreadsheet import Sheet, SheetRow, make_sheet, read_sheet
 from axilla.records.errors import CohortError, ConfigError, Problem
 
 # Figures that a confusion matrix determines, in the order in which reports list them.
@@ -103,10 +104,28 @@ def read_reported(path: Path) -> ReportedTable:
     or percentages with a percent sign in the cell or the column's name. Raise `ConfigError` with
     every fault.
     """
-    try:
+    with _naming_models():
         sheet = read_sheet(path)
+    return _parse(sheet)
+
+
+def parse_reported(name: str, raw: Sequence[Sequence[str]]) -> ReportedTable:
+    """Return a published table of a header and rows of text, as `read_reported` does of a file."""
+    with _naming_models():
+        sheet = make_sheet(name, raw)
+    return _parse(sheet)
+
+
+@contextmanager
+def _naming_models() -> Iterator[None]:
+    """Let faults of a table's shape speak of models where a cohort's speak of patients."""
+    try:
+        yield
     except CohortError as error:
         raise ConfigError([_of_models(problem) for problem in error.problems]) from error
+
+
+def _parse(sheet: Sheet) -> ReportedTable:
     known, ignored = _columns(sheet.name, sheet.columns)
     problems: list[Problem] = []
     cells: list[dict[str, Decimal]] = []

@@ -35,7 +35,7 @@ _LITERAL_BELOW, _REPEAT_ABOVE = 128, 128
 
 
 def unpacked_segments(stream: bytes, *, segments: int, count: int) -> NDArray[np.uint8]:
-    """Return the (`segments`, `count`) bytes of a frame; raise `Refused` if there are fewer."""
+    """Return the (`segments`, `count`) bytes of a frame; raise `DicomError` if there are fewer."""
     if len(stream) < _HEADER.size:
         raise damaged_error("truncated RLE data")
     found, *starts = _HEADER.unpack_from(stream)
@@ -101,7 +101,7 @@ class DecodedFrame:
 
 
 def decoder_of(syntax: uid.UID) -> Callable[[bytes, Layout], DecodedFrame]:
-    """Return the decoder of a compressed transfer syntax; raise `Refused` for any other."""
+    """Return the decoder of a compressed transfer syntax; raise `DicomError` for any other."""
     if syntax in uid.JPEGTransferSyntaxes:
         return _decode_jpeg
     if syntax in uid.JPEGLSTransferSyntaxes:

@@ -59,7 +59,7 @@ def jpeg_header(stream: bytes) -> Codestream:
 
 
 def refuse_open_end(stream: bytes) -> None:
-    """Raise `Refused` unless the stream ends with its end marker, zeros apart.
+    """Raise `DicomError` unless the stream ends with its end marker, zeros apart.
 
     CharLS looks for the next bit of a stream without one for up to 2**31 steps, some seconds.
     """
@@ -69,7 +69,7 @@ def refuse_open_end(stream: bytes) -> None:
 
 
 def refuse_many_scans(stream: bytes) -> None:
-    """Raise `Refused` for more scans than colours, each of which would take a decoder's time."""
+    """Raise `DicomError` for more scans than colours, each of which would take a decoder's time."""
     scans = sum(marker == _SCAN for marker, _, _ in _segments(stream, whole=True))
     if scans > _MAX_SCANS:
         raise damaged_error(f"{scans} JPEG scans")

@@ -27,7 +27,7 @@ class Fragment:
 def locate(
     stream: BinaryIO, *, offset: int, frames: int, extended_offsets: bytes = b""
 ) -> list[list[Fragment]]:
-    """Return the fragments of each frame of encapsulated pixel data at `offset`; raise `Refused`.
+    """Return the fragments of each frame of pixel data at `offset`; raise `DicomError`.
 
     Frames are told apart by their number, the offset tables, or the start of a codestream.
     """

@@ -35,7 +35,7 @@ class PageContext:
     def confirm(self, *permissions: Permission) -> Actor:
         """Return who acts now: pages stay open longer than sessions and roles last.
 
-        Raises `NotSignedIn` or `NotAllowed`.
+        Raises `NotSignedInError` or `NotAllowedError`.
         """
         actor = self.web.by_session(self._key, self.actor.address)
         if permissions:
@@ -44,7 +44,7 @@ class PageContext:
 
 
 def visit_of(web: AppState, connection: HTTPConnection) -> PageContext:
-    """Begin a visit; raise `NotSignedIn`."""
+    """Begin a visit; raise `NotSignedInError`."""
     language = language_of(connection)
     key = connection.cookies.get(cookie_name(connection), "")
     return PageContext(

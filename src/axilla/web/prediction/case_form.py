@@ -75,7 +75,7 @@ class _InMemory(MultiPartParser):
 async def form_of(request: Request, web: AppState) -> AsyncIterator[FormData]:
     """Read a form of files and fields; their memory is counted while the block runs.
 
-    Raises `InvalidError` for another kind of body, `Busy` if others fill the memory.
+    Raises `InvalidError` for another kind of body, `BusyError` if others fill the memory.
     """
     kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):

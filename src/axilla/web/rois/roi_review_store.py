@@ -40,7 +40,7 @@ def review(
 ) -> RoiDrawing:
     """Accept a drawing, or draw it again: by an IoU of 0.5 and more that one is accepted.
 
-    Raises `NotAllowedError` for one's own drawing, `Conflict` if it is not to be reviewed any more.
+    Raises `NotAllowedError` for one's own drawing, `ConflictError` if it is not up for review.
     """
     row = session.get(RoiDrawing, key, populate_existing=True)
     if row is not None:
