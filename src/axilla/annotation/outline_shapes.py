@@ -17,6 +17,8 @@ Ring = NDArray[np.float64]
 """Corners (N, 2) of a closed line as (x, y), px; the last one joins the first."""
 
 _CROSSINGS_AT_ONCE = 1_000_000
+Size = tuple[int, int]
+"""Width and height of an image, px."""
 
 
 def fill_rings(rings: Sequence[Ring], *, width_px: int, height_px: int) -> NDArray[np.bool_]:
@@ -72,10 +74,6 @@ def _crossings(
         (x0, y0), (x1, y1) = start[repeated].T, end[repeated].T
         x = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
         yield rows, np.clip(np.ceil(x - 0.5), 0, width_px).astype(np.intp)
-
-
-Size = tuple[int, int]
-"""Width and height of an image, px."""
 
 
 class ShapePart(Protocol):

@@ -27,6 +27,8 @@ _SHORTEST_BAR, _LONGEST_BAR = 8, 30
 _NAME_WIDTH, _WIDEST = 46, 110
 _GAP = "  "
 _MINUTE_S, _HOUR_S = 60, 3600
+_TICK_S: Final = 0.5
+_REFRESHES_PER_SECOND: Final = 8
 
 
 @dataclass(slots=True)
@@ -155,10 +157,6 @@ def _fit_width(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return f"{set_cell_size(text, max(width - 3, 0))}..."[: max(width, 0)]
-
-
-_TICK_S: Final = 0.5
-_REFRESHES_PER_SECOND: Final = 8
 
 
 class ConsoleProgress:

@@ -23,6 +23,11 @@ from axilla.report.reader_study_scores import (
     write_scores,
 )
 
+_app = typer.Typer(
+    help="Have heatmaps read blindly: write packets for readers, and score their answers.",
+    no_args_is_help=True,
+)
+
 
 def summarise(scored: ScoredReading) -> None:
     """Print agreement and comparisons; summary.md has the shares by reader, too."""
@@ -43,12 +48,6 @@ def summarise(scored: ScoredReading) -> None:
         compared.add_row(f"{modality}: {name}", *cells)
     out.print(compared)
     err.print(RESEARCH_USE_ONLY)
-
-
-_app = typer.Typer(
-    help="Have heatmaps read blindly: write packets for readers, and score their answers.",
-    no_args_is_help=True,
-)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+Line = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^\S[^\r\n]*$")]
+
 
 def as_text(value: object) -> object:
     """Codes are compared as the table prints them: 1, "1" and 1.0 are one code, true is "1"."""
@@ -96,7 +98,6 @@ class ReaderSection(ConfigSection):
     name: str | None = Field(None, description="How the report calls it; default: the column.")
 
 
-Line = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^\S[^\r\n]*$")]
 Lines = Annotated[tuple[Line, ...], BeforeValidator(as_tuple)]
 
 

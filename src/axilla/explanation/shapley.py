@@ -33,6 +33,7 @@ MOST_COLUMNS: Final = 10
 _REFERENCES: Final = 100
 _CLINICAL_REFERENCES: Final = 24
 _ROWS: Final = 8192
+_Told = tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.bool_], Sequence[Patient]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +260,6 @@ def _logits_of(
     present: torch.Tensor,
 ) -> FloatArray:
     return model.fuse(components, logits, present).double().numpy()
-
-
-_Told = tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.bool_], Sequence[Patient]]
 
 
 def shapley_table(parts: Sequence[tuple[Shapley, Sequence[Patient]]]) -> pd.DataFrame:

@@ -18,6 +18,9 @@ _STEPS: Final = 200
 _HALVINGS: Final = 40
 _SMALL_STEP: Final = 1e-6
 _SMALLEST_STEP: Final = 1e-12
+RecalibrationKind = Literal["none", "platt", "isotonic"]
+EPSILON: Final = 1e-12
+"""Platt's map takes the logit of probabilities at most this close to 0 and 1."""
 
 
 def clipped_logit(probabilities: ArrayLike, *, epsilon: float) -> FloatArray:
@@ -68,12 +71,6 @@ def _climb(
 
 def _loss(logits: FloatArray, target: FloatArray) -> float:
     return float((np.logaddexp(0, logits) - target * logits).sum())
-
-
-RecalibrationKind = Literal["none", "platt", "isotonic"]
-
-EPSILON: Final = 1e-12
-"""Platt's map takes the logit of probabilities at most this close to 0 and 1."""
 
 
 class _Map(BaseModel):

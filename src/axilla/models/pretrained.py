@@ -28,6 +28,22 @@ _DAMAGE = (
 )
 _SHIPPED = {"densenet121": "densenet121", "squeezenet": "squeezenet1_1"}
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+_LITE0_STAGES = (1, 2, 2, 3, 3, 4, 1)
+_LITE0_OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
+_LITE0_FIRST = {
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn1",
+    "_project_conv": "conv_pw",
+    "_bn2": "bn2",
+}
+_LITE0_LATER = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
 
 
 def load_pretrained(name: str, backbone: nn.Module) -> None:
@@ -176,24 +192,6 @@ def _efficientnet_lite0() -> State:
         )
     path = Path(spec.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
     return dict(_rename_keys(_read(path)))
-
-
-_LITE0_STAGES = (1, 2, 2, 3, 3, 4, 1)
-_LITE0_OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
-_LITE0_FIRST = {
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn1",
-    "_project_conv": "conv_pw",
-    "_bn2": "bn2",
-}
-_LITE0_LATER = {
-    "_expand_conv": "conv_pw",
-    "_bn0": "bn1",
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn2",
-    "_project_conv": "conv_pwl",
-    "_bn2": "bn3",
-}
 
 
 def _rename_keys(state: State) -> Iterator[tuple[str, torch.Tensor]]:

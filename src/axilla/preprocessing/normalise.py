@@ -13,6 +13,9 @@ from axilla.records.types import ImageModality, InputFormat
 
 # An image that varies by less than this share of its brightness varies by rounding only.
 _BLANK_SHARE = 1e-6
+_VECTORISED = ("AVX2", "AVX512")
+_ARM = ("aarch64", "arm64")
+_ULTRASOUND_PLANES = 2
 
 
 def harmonise(grey: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -32,10 +35,6 @@ def guide(images: torch.Tensor, masks: torch.Tensor, *, outside: float) -> torch
     `images` (B, 1, H, W) and `masks` (B, 1, H, W) in [0, 1]; a soft mask edge dims softly.
     """
     return images * (outside + (1 - outside) * masks)
-
-
-_VECTORISED = ("AVX2", "AVX512")
-_ARM = ("aarch64", "arm64")
 
 
 def resize(planes: torch.Tensor, side_px: int) -> torch.Tensor:
@@ -75,9 +74,6 @@ def _has_uint8_kernel(device: torch.device) -> bool:
     return device.type == "cpu" and (
         torch.backends.cpu.get_cpu_capability() in _VECTORISED or platform.machine() in _ARM
     )
-
-
-_ULTRASOUND_PLANES = 2
 
 
 def network_input(

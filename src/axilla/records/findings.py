@@ -7,25 +7,6 @@ from typing import Any, Literal
 from axilla.records.errors import CohortError, Problem
 
 Grade = Literal["error", "warning", "either"]
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A kind of finding.
-
-    `grade` either: an error in one place, a warning in another. Warnings may always be accepted,
-    errors if `acceptable`. `whole` findings on several patients are about what ties them
-    together, and can only be accepted for all of them at once.
-    """
-
-    name: str
-    grade: Grade
-    title: str
-    meaning: str
-    acceptable: bool = True
-    whole: bool = False
-
-
 _STRUCTURAL = (  # the study cannot run while one of these stands
     ("table", "Table that cannot be read", "Nothing else can be checked before this is mended."),
     ("column_missing", "Column not in the table",
@@ -56,7 +37,6 @@ _STRUCTURAL = (  # the study cannot run while one of these stands
     ("splits", "No clean split exists",
      "Groups and classes do not allow the folds that are asked for."),
 )  # fmt: skip
-
 _EITHER = (
     ("no_modality", "Patient without any modality",
      "There is nothing to predict this patient from."),
@@ -69,23 +49,19 @@ _EITHER = (
     ("low_tissue", "Little tissue",
      "Most of the image is background; of a slide without tissue no tile is left."),
 )  # fmt: skip
-
 _DEFECTS = (  # errors that a person may look at and let stand
     ("image_blank", "Image without content",
      "It shows next to nothing, so a model learns from noise."),
 )  # fmt: skip
-
 _SMALL = (  # an error below a size that a person may let stand, a warning above it
     ("image_tiny", "Image too small", "It holds too few pixels to show a lesion."),
 )
-
 _TIES = (  # as _DEFECTS, but about what several patients share
     ("image_duplicate", "Same image in several patients",
      "A model tested on an image that it was trained on looks better than it is."),
     ("group_across_split", "Patients of one group in both sets",
      "What ties them together is known from training, so the external result looks too good."),
 )  # fmt: skip
-
 _REMARKS = (
     ("outcome_missing", "Patients without outcome",
      "Nothing can be learnt from them or tested on them."),
@@ -122,7 +98,6 @@ _REMARKS = (
     ("sparse", "Clinical column mostly empty",
      "For most patients a model gets the same stand-in value."),
 )  # fmt: skip
-
 _TRAITS = (  # warnings about the cohort as a whole, or what several images share
     ("image_repeated", "Same image twice in one group", "One image counts as several."),
     ("groups_of_one_class", "Groups with one outcome each",
@@ -132,8 +107,28 @@ _TRAITS = (  # warnings about the cohort as a whole, or what several images shar
     ("missingness", "Gaps that tell the outcome",
      "Whether a value is missing differs between the outcomes, so a gap is itself a hint."),
 )  # fmt: skip
-
 UNUSED = "accept_unused"
+Severity = Literal["error", "warning", "accepted"]
+_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A kind of finding.
+
+    `grade` either: an error in one place, a warning in another. Warnings may always be accepted,
+    errors if `acceptable`. `whole` findings on several patients are about what ties them
+    together, and can only be accepted for all of them at once.
+    """
+
+    name: str
+    grade: Grade
+    title: str
+    meaning: str
+    acceptable: bool = True
+    whole: bool = False
+
+
 _ACCEPT_UNUSED = Code(
     UNUSED,
     "warning",
@@ -163,11 +158,6 @@ def code_named(name: str) -> Code:
     if name in CODES:
         return CODES[name]
     return Code(name, "either", name.replace("_", " ").capitalize(), "", acceptable=False)
-
-
-Severity = Literal["error", "warning", "accepted"]
-
-_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)

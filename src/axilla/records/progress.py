@@ -16,6 +16,12 @@ from axilla.records.errors import AxillaError
 from axilla.records.run_folder import RunFolder
 
 Advance = Callable[[int], None]
+NAME: Final = "progress.json"
+State = Literal["running", "finished", "failed", "stopped", "lost"]
+_EVERY_S: Final = 1.0
+_LOST_AFTER_S: Final = 15.0
+_UNEXPECTED: Final = "It ended by an error of its own; what it printed tells more."
+_LONGEST: Final = 2000
 
 
 class Progress(Protocol):
@@ -56,15 +62,6 @@ class Both:
                 second(steps)
 
             yield advance
-
-
-NAME: Final = "progress.json"
-State = Literal["running", "finished", "failed", "stopped", "lost"]
-
-_EVERY_S: Final = 1.0
-_LOST_AFTER_S: Final = 15.0
-_UNEXPECTED: Final = "It ended by an error of its own; what it printed tells more."
-_LONGEST: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,8 @@ _TEXT_COLUMNS = (
     "shown", "test", "family", "part", "column", "level", "variable",
     "reader", "criterion", "check", "note",
 )  # fmt: skip
+# Spreadsheets compute what begins with one of these.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def read_results(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
@@ -166,10 +168,6 @@ def read_results(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
 def _damaged_table_error(path: Path) -> StudyError:
     remedy = "Run `axilla run` again, or restore the file."
     return StudyError(Problem(path.name, "a damaged table", "the table that axilla wrote", remedy))
-
-
-# Spreadsheets compute what begins with one of these.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def harmless(text: str, *, mark: str = "'") -> str:

@@ -31,6 +31,9 @@ from axilla.report.tables.family_summary import (
     standing_of,
 )
 
+_CHANCE = 0.5
+_SINGLES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical", "models")
+
 
 def verdict_sentence(results: StudyResults) -> str | None:
     """Say whether fusion beats the best single modality; None where they were not compared.
@@ -100,9 +103,6 @@ def _worth(row: ComparisonRow) -> str:
     )
 
 
-_CHANCE = 0.5
-
-
 @dataclass(frozen=True, slots=True)
 class HeadlineNumber:
     """One headline number and what it is of."""
@@ -126,9 +126,6 @@ def scale_of(tiles: Sequence[HeadlineNumber]) -> tuple[float, float]:
     """Return the common axis of the tiles' strips: from chance, or lower, to one."""
     lows = [tile.auc.low for tile in tiles if math.isfinite(tile.auc.low)]
     return math.floor(min([_CHANCE, *lows]) * 10) / 10, 1.0
-
-
-_SINGLES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical", "models")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,15 @@ from axilla.report.tables.comparison_rows import SIGNIFICANT, get_comparison_row
 from axilla.report.tables.family_summary import FamilySummary, ScoredModel, headline_of, standing_of
 
 Concern = Literal["bias", "precision", "generalisability"]
+# Vergouwe et al., J Clin Epidemiol 2005;58:475; Van Calster et al., J Clin Epidemiol 2016;74:167.
+_FEWEST_FOR_PERFORMANCE, _FEWEST_FOR_CALIBRATION = 100, 200
+_CLEARLY_ABOVE_CHANCE = 0.05
+_SHOWN = 8
+_EFFECTIVE = re.compile(r"effective n (\d+)")
+_FAMILIES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical", "fusion", "models")
+_MANY_MODELS = 3
+_WIDE_SPREAD = 0.1
+_FLOORS = "against trivial features"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +45,6 @@ class Limitation:
     topic: str
     concern: Concern
     text: str
-
-
-# Vergouwe et al., J Clin Epidemiol 2005;58:475; Van Calster et al., J Clin Epidemiol 2016;74:167.
-_FEWEST_FOR_PERFORMANCE, _FEWEST_FOR_CALIBRATION = 100, 200
-_CLEARLY_ABOVE_CHANCE = 0.05
-_SHOWN = 8
-_EFFECTIVE = re.compile(r"effective n (\d+)")
 
 
 def limits_of_data(results: StudyResults, headline: ScoredModel) -> Iterator[Limitation]:
@@ -208,12 +210,6 @@ def _subgroups(results: StudyResults) -> Iterator[Limitation]:
             f"{len(small)} of {len(levels)} subgroups have fewer than {fewer} patients of a class "
             f"({join_items(shown)}), too few for a judgement.",
         )
-
-
-_FAMILIES: tuple[FamilyKey, ...] = ("ultrasound", "pathology", "clinical", "fusion", "models")
-_MANY_MODELS = 3
-_WIDE_SPREAD = 0.1
-_FLOORS = "against trivial features"
 
 
 def limits_of_models(results: StudyResults, headline: ScoredModel) -> Iterator[Limitation]:

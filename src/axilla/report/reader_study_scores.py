@@ -25,6 +25,25 @@ from axilla.records.table_columns import PREDICTIONS, read_results
 from axilla.report.number_format import DECIMALS, format_signed, number, p_value, pluralise
 
 _KINDS = (".csv", ".json", ".xlsx")
+_QUESTIONS = {"present": "present", "attention_matches": "attention matches"}
+_COMPARED = {
+    "share_real": "real maps",
+    "share_decoy": "decoy maps",
+    "real_decoy": "real less decoy, same cases",
+    "real_decoy_real_first": "of these, real map first",
+    "real_decoy_decoy_first": "of these, decoy map first",
+    "right_wrong": "model right less wrong",
+}
+_ABOUT_AGREEMENT = (
+    "Estimates with 95 % intervals. Agreement is told from real maps; whether attention matches is "
+    "compared where every reader saw the finding. Kappa is low where a finding is rare or nearly "
+    "always there, even if readers hardly ever differ; AC1 is not."
+)
+_ABOUT_DECOYS = (
+    "Maps that explain something match what readers see more often than decoys, the maps of a "
+    "model with shuffled weights, do on the same cases."
+)
+_AGREED = ("percent agreement", "kappa", "AC1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,27 +137,6 @@ def _right(folder: RunFolder, model: str) -> tuple[dict[str, bool], tuple[str, .
     right = (own["probability"] >= own["threshold"]).astype(int) == own["label"]
     share = right.groupby(own["patient_id"]).mean()
     return {str(patient): bool(value >= 0.5) for patient, value in share.items()}, ()  # noqa: PLR2004
-
-
-_QUESTIONS = {"present": "present", "attention_matches": "attention matches"}
-_COMPARED = {
-    "share_real": "real maps",
-    "share_decoy": "decoy maps",
-    "real_decoy": "real less decoy, same cases",
-    "real_decoy_real_first": "of these, real map first",
-    "real_decoy_decoy_first": "of these, decoy map first",
-    "right_wrong": "model right less wrong",
-}
-_ABOUT_AGREEMENT = (
-    "Estimates with 95 % intervals. Agreement is told from real maps; whether attention matches is "
-    "compared where every reader saw the finding. Kappa is low where a finding is rare or nearly "
-    "always there, even if readers hardly ever differ; AC1 is not."
-)
-_ABOUT_DECOYS = (
-    "Maps that explain something match what readers see more often than decoys, the maps of a "
-    "model with shuffled weights, do on the same cases."
-)
-_AGREED = ("percent agreement", "kappa", "AC1")
 
 
 def write_scores(folder: RunFolder, scored: ScoredReading) -> None:

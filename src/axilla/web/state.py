@@ -36,17 +36,15 @@ TABLES: Final[tuple[type[Base], ...]] = (
     *(ReadingPlace, ReadCase),
     *(SavedPrediction, SavedPicture),
 )
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_BEARER = "bearer "
+CSRF_HEADER = "X-CSRF-Token"
+LOCAL_USER = "local"
 
 
 def open_database(url: str) -> Database:
     """Connect and make what is missing of `TABLES`; raise `ConfigError` if that cannot be."""
     return Database(url, TABLES)
-
-
-_SAFE = ("GET", "HEAD", "OPTIONS")
-_BEARER = "bearer "
-CSRF_HEADER = "X-CSRF-Token"
-LOCAL_USER = "local"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,32 @@ _KEPT_OF_ONE_SIDE = (0.95, 0.9, 0.85, 0.8)
 
 Images = NDArray[np.float32]
 Span = tuple[float, float]
+_SMOOTHING_PX, _NEIGHBOURHOOD_PX = 1.0, 6.0
+_COARSE_PX, _FINE_PX = 32, 96
+_COARSE_STEPS, _FINE_STEPS = 5, 4
+# After its first step a copy of the sample's images reaches 0.65 and more, after the last 0.88;
+# nearly all other images stay below 0.54.
+_WORTH_A_STEP, _WORTH_MORE = 0.55, 0.65
+_LONGEST_STEP_PX, _SETTLED_PX = 4.0, 0.02
+_FALLING = 0.05
+_DAMPING = 0.02
+_LEAST_PX = 8.0
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels of the thumbnail."""
+# Measured on the sample's images (benchmarks/duplicates.py): fingerprints of copies correlate
+# by 0.59 and more, those of one in some 600 pairs of other ultrasound images by 0.55.
+_CANDIDATE = 0.55
+# Aligned, copies correlate by 0.91 and more, the most alike of 3.6 million other pairs by 0.71.
+SAME = 0.8
+_MOST_CANDIDATES = 20
+_PRODUCTS_AT_ONCE = 8_000_000
+_Level = TypeVar("_Level", bound=np.generic)
+Turn = tuple[bool, int]
+"""Whether an image is mirrored, and by how many quarters it is then turned to the left."""
+MIRRORED: tuple[Turn, ...] = ((False, 0), (True, 0))
+"""An ultrasound image may be shown from the other side, but has an up and a down."""
+TURNED: tuple[Turn, ...] = tuple((mirror, q) for mirror in (False, True) for q in range(4))
+"""A section lies on its slide as it fell."""
 
 
 @cache
@@ -100,21 +126,6 @@ def _blurring_both() -> Images:
     """Return the matrix (LENGTH, LENGTH) that blurs the rows of flat images in two dimensions."""
     blur = blurring(SIDE, _NEIGHBOURHOOD)
     return np.ascontiguousarray(np.kron(blur, blur).T)
-
-
-_SMOOTHING_PX, _NEIGHBOURHOOD_PX = 1.0, 6.0
-_COARSE_PX, _FINE_PX = 32, 96
-_COARSE_STEPS, _FINE_STEPS = 5, 4
-# After its first step a copy of the sample's images reaches 0.65 and more, after the last 0.88;
-# nearly all other images stay below 0.54.
-_WORTH_A_STEP, _WORTH_MORE = 0.55, 0.65
-_LONGEST_STEP_PX, _SETTLED_PX = 4.0, 0.02
-_FALLING = 0.05
-_DAMPING = 0.02
-_LEAST_PX = 8.0
-
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom, in pixels of the thumbnail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,25 +218,6 @@ def _sample_box(whole: Image.Image, box: Box, side: int) -> Images:
 def _standardise(image: Images) -> Images:
     centred = image - image.mean()
     return np.asarray(centred / (centred.std() + 1e-6), dtype=np.float32)
-
-
-# Measured on the sample's images (benchmarks/duplicates.py): fingerprints of copies correlate
-# by 0.59 and more, those of one in some 600 pairs of other ultrasound images by 0.55.
-_CANDIDATE = 0.55
-# Aligned, copies correlate by 0.91 and more, the most alike of 3.6 million other pairs by 0.71.
-SAME = 0.8
-_MOST_CANDIDATES = 20
-_PRODUCTS_AT_ONCE = 8_000_000
-
-_Level = TypeVar("_Level", bound=np.generic)
-
-Turn = tuple[bool, int]
-"""Whether an image is mirrored, and by how many quarters it is then turned to the left."""
-
-MIRRORED: tuple[Turn, ...] = ((False, 0), (True, 0))
-"""An ultrasound image may be shown from the other side, but has an up and a down."""
-TURNED: tuple[Turn, ...] = tuple((mirror, q) for mirror in (False, True) for q in range(4))
-"""A section lies on its slide as it fell."""
 
 
 @dataclass(frozen=True, slots=True)

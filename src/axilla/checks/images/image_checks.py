@@ -30,6 +30,24 @@ _COLOURED = 0.001
 _SEAM = 0.4
 # Sample: 0.60 and more; pieces of bare glass cut from it have 0.23 and less.
 _LITTLE_TISSUE = 0.3
+_NAMED = 4
+_TURNS = {"ultrasound": MIRRORED, "pathology": TURNED}
+# Shares of the image: the sample's 211 lesions cover 1.2 to 52 %. Below 0.3 % a rectangle is
+# more likely a slip of the mouse, above 90 % the whole frame.
+_SMALL_SHARE, _LARGE_SHARE = 0.003, 0.9
+# Longer sides: smaller lesions are not biopsied under ultrasound, larger ones do not fit the
+# probe (its footprint is 40 to 60 mm, and panoramic images are rare).
+_SMALL_MM, _LARGE_MM = 3.0, 80.0
+# Blown up to 224 px, fewer pixels than these show no texture.
+_SMALL_ROI_PX = 16
+_AGREEMENT = 0.5
+_MAGNIFICATION_FACTOR = 1.5
+# Sharpness (see there): no sharp image of the sample lies below the first, none below the second
+# that was not blurred by a Gaussian of 2 px or more.
+_MAY_BE_BLURRED, _BLURRED_ANYWHERE = -0.4, -0.62
+_FEWEST = 10
+_DEVIATIONS, _LEAST_DEVIATION = 4.0, 0.04
+_MAD_TO_SD = 1.4826
 
 
 def judge_picture(look: InspectedImage) -> Iterator[Finding]:
@@ -180,10 +198,6 @@ def _tissue(look: InspectedImage) -> Iterator[Finding]:
         )
 
 
-_NAMED = 4
-_TURNS = {"ultrasound": MIRRORED, "pathology": TURNED}
-
-
 def judge_repeats(looks: Sequence[InspectedImage]) -> Iterator[Finding]:
     """Yield one finding per set of images that show the same.
 
@@ -239,17 +253,6 @@ def _name_others(others: Sequence[InspectedImage]) -> str:
     named = [f"{look.cell.text!r} of {look.patient_id}" for look in others[:_NAMED]]
     more = len(others) - _NAMED
     return ", ".join([*named, f"and {more} more"] if more > 0 else named)
-
-
-# Shares of the image: the sample's 211 lesions cover 1.2 to 52 %. Below 0.3 % a rectangle is
-# more likely a slip of the mouse, above 90 % the whole frame.
-_SMALL_SHARE, _LARGE_SHARE = 0.003, 0.9
-# Longer sides: smaller lesions are not biopsied under ultrasound, larger ones do not fit the
-# probe (its footprint is 40 to 60 mm, and panoramic images are rare).
-_SMALL_MM, _LARGE_MM = 3.0, 80.0
-# Blown up to 224 px, fewer pixels than these show no texture.
-_SMALL_ROI_PX = 16
-_AGREEMENT = 0.5
 
 
 def judge_region(look: InspectedImage) -> Iterator[Finding]:
@@ -309,15 +312,6 @@ def overlap_of(one: Roi, other: Roi) -> float:
     shared = max(width, 0) * max(height, 0)
     both = one.width_px * one.height_px + other.width_px * other.height_px
     return shared / (both - shared)
-
-
-_MAGNIFICATION_FACTOR = 1.5
-# Sharpness (see there): no sharp image of the sample lies below the first, none below the second
-# that was not blurred by a Gaussian of 2 px or more.
-_MAY_BE_BLURRED, _BLURRED_ANYWHERE = -0.4, -0.62
-_FEWEST = 10
-_DEVIATIONS, _LEAST_DEVIATION = 4.0, 0.04
-_MAD_TO_SD = 1.4826
 
 
 def judge_beside_others(looks: Sequence[InspectedImage]) -> Iterator[Finding]:

@@ -15,6 +15,17 @@ _DETAIL_PX = 1.5
 _DETAIL_WEIGHT = 1.5
 
 Pixels = NDArray[np.float32]
+_CHROMA_LEVELS = 60
+_TINT_LEVELS = 40
+_BRIGHTNESSES = 16
+_AROUND_PX = 17
+_LEAST_STEP_LEVELS = 4
+_FROM, _TO = 0.3, 0.7
+_FINE_PX, _MIDDLE_PX, _COARSE_PX = 1.0, 2.0, 4.0
+_NEIGHBOURHOOD_PX = 7
+_STRUCTURE_LEVELS = 4.0
+# In optical density: the most absorbed channel less the least.
+_STAIN_DENSITY = 0.12
 
 
 def flatness_of(gray: NDArray[np.uint8]) -> float:
@@ -59,11 +70,6 @@ def _near(detail: Pixels, lit: NDArray[np.bool_]) -> float:
     return float(detail[:rows][inside].mean()) + 0.5
 
 
-_CHROMA_LEVELS = 60
-_TINT_LEVELS = 40
-_BRIGHTNESSES = 16
-
-
 def coloured_share(pixels: NDArray[np.uint8]) -> float:
     """Return the share of RGB pixels whose colour is neither gray nor the image's own tint.
 
@@ -88,11 +94,6 @@ def coloured_share(pixels: NDArray[np.uint8]) -> float:
     return float((away >= _TINT_LEVELS).sum() / len(flat))
 
 
-_AROUND_PX = 17
-_LEAST_STEP_LEVELS = 4
-_FROM, _TO = 0.3, 0.7
-
-
 def seam_of(gray: NDArray[np.uint8]) -> float:
     """Return in which share of rows the sharpest edge nearby stands in one and the same column.
 
@@ -107,9 +108,6 @@ def seam_of(gray: NDArray[np.uint8]) -> float:
     return float(sharpest.mean(axis=0)[int(_FROM * width) : int(_TO * width)].max())
 
 
-_FINE_PX, _MIDDLE_PX, _COARSE_PX = 1.0, 2.0, 4.0
-
-
 def sharpness_of(gray: NDArray[np.uint8]) -> float:
     """Return the common logarithm of detail of 1 to 2 px over detail of 2 to 4 px.
 
@@ -122,12 +120,6 @@ def sharpness_of(gray: NDArray[np.uint8]) -> float:
     )
     small, large = ((fine - middle) ** 2).mean(), ((middle - coarse) ** 2).mean()
     return float(np.log10((small + 1e-3) / (large + 1e-3)))
-
-
-_NEIGHBOURHOOD_PX = 7
-_STRUCTURE_LEVELS = 4.0
-# In optical density: the most absorbed channel less the least.
-_STAIN_DENSITY = 0.12
 
 
 def tissue_share(pixels: NDArray[np.uint8]) -> float:

@@ -25,6 +25,13 @@ from axilla.records.roi_rectangle import Roi, roi_around
 from axilla.records.types import ImageModality
 
 THUMBNAIL_PX = 128
+VERSION = 2
+"""Raised whenever a measure changes: what was kept of earlier looks is then not used."""
+_TAILS = (0.5, 99.5)
+# Larger images are measured at this size: what their blur hides there, a network never sees.
+_SIDE_PX, _TISSUE_PX = 512, 256
+# Lettering of larger images is looked for at this size, where letters have some 10 to 20 px.
+_LETTERING_PX = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +103,6 @@ class InspectedImage:
     def roi(self) -> Roi | None:
         """The rectangle that is used: the one given, or the smallest around the mask."""
         return self.file.roi or (self.marked.box if self.marked else None)
-
-
-VERSION = 2
-"""Raised whenever a measure changes: what was kept of earlier looks is then not used."""
-
-_TAILS = (0.5, 99.5)
-# Larger images are measured at this size: what their blur hides there, a network never sees.
-_SIDE_PX, _TISSUE_PX = 512, 256
-# Lettering of larger images is looked for at this size, where letters have some 10 to 20 px.
-_LETTERING_PX = 1024
 
 
 def measure(picture: DecodedImage, modality: ImageModality) -> Measures:

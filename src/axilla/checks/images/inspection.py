@@ -32,6 +32,13 @@ from axilla.records.patients import ImageFile, Patient
 from axilla.records.progress import Progress
 from axilla.records.types import IMAGE_MODALITIES, ImageModality
 
+OpenPicture = Callable[[ImageFile], DecodedImage]
+_THREADS = 2
+_CHUNK_BYTES = 1 << 20
+# Of a larger file (a whole slide) the beginning, the end and the size name its content.
+_WHOLE_BYTES = 256 << 20
+_Key = tuple[Path, int | None]
+
 
 def judge(looks: Sequence[InspectedImage]) -> Iterator[Finding]:
     """Yield what there is to say: of each image in the table's order, then of all together."""
@@ -40,17 +47,6 @@ def judge(looks: Sequence[InspectedImage]) -> Iterator[Finding]:
         yield from judge_region(look)
     yield from judge_beside_others(looks)
     yield from judge_repeats(looks)
-
-
-OpenPicture = Callable[[ImageFile], DecodedImage]
-
-_THREADS = 2
-_CHUNK_BYTES = 1 << 20
-# Of a larger file (a whole slide) the beginning, the end and the size name its content.
-_WHOLE_BYTES = 256 << 20
-
-
-_Key = tuple[Path, int | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,14 @@ Shuffled = NDArray[np.float32]
 DRAWS = 2000
 _CELLS_AT_ONCE = 1_000_000
 _ROUNDING = 1e-6  # of statistics in float32
+Columns = NDArray[np.float32] | NDArray[np.float64]
+"""Outcomes (N, B), 0 or 1: one column per shuffle."""
+_FOLDS = 5
+_PRIOR_PATIENTS = 2.0  # a rate is drawn towards the prevalence as by so many more patients
+_BINS = 8
+_MOST_LEVELS = 24
+_FEWEST = 3  # patients of a level; rarer levels are taken together
+_RIDGE = 5.0
 
 
 def shuffled_outcomes(
@@ -68,17 +76,6 @@ def holm(p_values: Mapping[str, float], *, tests: int) -> dict[str, float]:
         highest = max(highest, min(1.0, p * (tests - rank)))
         corrected[name] = highest
     return corrected
-
-
-Columns = NDArray[np.float32] | NDArray[np.float64]
-"""Outcomes (N, B), 0 or 1: one column per shuffle."""
-
-_FOLDS = 5
-_PRIOR_PATIENTS = 2.0  # a rate is drawn towards the prevalence as by so many more patients
-_BINS = 8
-_MOST_LEVELS = 24
-_FEWEST = 3  # patients of a level; rarer levels are taken together
-_RIDGE = 5.0
 
 
 class LeakageVariable(Protocol):

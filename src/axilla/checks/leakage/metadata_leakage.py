@@ -39,6 +39,7 @@ _FEWEST_PER_CLASS = 5
 _CHANCE = 0.5
 
 Value = float | str | None
+DEVICE = "ultrasound_device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +212,6 @@ def _enough(labels: IntArray) -> bool:
 
 def _column(labels: IntArray) -> NDArray[np.float64]:
     return labels.astype(np.float64)[:, np.newaxis]
-
-
-DEVICE = "ultrasound_device"
 
 
 class Looked(Protocol):

@@ -31,6 +31,16 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+Verdicts = tuple[bool | None, ...]
+"""Per row of the table: True, False, or None where an empty cell leaves it open."""
+_COMPARE: Mapping[Comparison, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,19 +282,6 @@ class _Parser:
     def _require(self, text: str) -> None:
         if not self._skip(text):
             raise self.fault(repr(text))
-
-
-Verdicts = tuple[bool | None, ...]
-"""Per row of the table: True, False, or None where an empty cell leaves it open."""
-
-_COMPARE: Mapping[Comparison, Callable[[Any, Any], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 def decide(rule: Rule, sheet: Sheet) -> tuple[Verdicts, tuple[Finding, ...]]:

@@ -15,6 +15,7 @@ from axilla.records.findings import Finding, error, warning
 from axilla.records.types import IMAGE_MODALITIES
 
 ROI = ("roi_left", "roi_top", "roi_width", "roi_height")
+_SHOWN = 12
 
 
 def check_columns(sheet: Sheet, wanted: CohortSchema, *, strict: bool) -> Iterator[Finding]:
@@ -142,9 +143,6 @@ def _clinical_settings(wanted: CohortSchema) -> Iterator[Finding]:
                     "Correct it, or rename the column if it holds something else.",
                 ),
             )
-
-
-_SHOWN = 12
 
 
 def translate(sheet: Sheet, wanted: CohortSchema) -> tuple[Sheet, tuple[Finding, ...]]:

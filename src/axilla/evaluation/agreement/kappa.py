@@ -23,6 +23,15 @@ from axilla.evaluation.intervals.confidence_intervals import (
 from axilla.records.arrays import FloatArray, IntArray
 
 _ROUNDING: Final = 1e-12
+# Shares of yes of both readers to the agreement that chance gives.
+Chance = Callable[[FloatArray, FloatArray], FloatArray]
+_METHOD: Final = "profile likelihood"
+_DROP: Final = float(chi2.ppf(LEVEL, 1))
+_GRID: Final = 25
+_ZOOMS: Final = 6
+_ZOOM: Final = 6
+_STEPS: Final = 14  # bisections, to 2 / 2**14
+_LIKELIHOOD_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,18 +195,6 @@ def _shares(ratings: FloatArray, *, categories: int) -> FloatArray:
 def _mean(shares: FloatArray) -> FloatArray:
     rated = shares[shares.any(axis=1)]
     return np.asarray(rated.mean(axis=0)) if len(rated) else np.full(shares.shape[1], np.nan)
-
-
-# Shares of yes of both readers to the agreement that chance gives.
-Chance = Callable[[FloatArray, FloatArray], FloatArray]
-
-_METHOD: Final = "profile likelihood"
-_DROP: Final = float(chi2.ppf(LEVEL, 1))
-_GRID: Final = 25
-_ZOOMS: Final = 6
-_ZOOM: Final = 6
-_STEPS: Final = 14  # bisections, to 2 / 2**14
-_LIKELIHOOD_ROUNDING: Final = 1e-9
 
 
 def likelihood_interval(ratings: FloatArray, coefficient: Coefficient) -> Interval:

@@ -42,6 +42,14 @@ QUESTIONS: Final[tuple[Question, ...]] = ("present", "attention_matches")
 ALL: Final = "all criteria"
 
 _PAIR: Final = 2
+COMPARISON: Final = (
+    "comparison", "modality", "criterion", "reader", "share_a", "share_b", "estimate", "low",
+    "high", "p", "p_holm", "n_cases", "n_ratings", "method",
+)  # fmt: skip
+"""Shares of findings that attention matches: real (a) and decoy maps (b), or the model right (a)
+and wrong (b), or one share alone (a)."""
+_MATCHES: Final = "attention_matches"
+_SHOWINGS: Final = ("real_decoy", "real_decoy_real_first", "real_decoy_decoy_first")
 
 
 def agreement_table(ratings: pd.DataFrame) -> pd.DataFrame:
@@ -135,17 +143,6 @@ def ratings_frame(rows: Iterable[Sequence[object] | Mapping[str, object]]) -> pd
     """Return ratings as a table with the columns RATINGS and their types."""
     frame = pd.DataFrame(list(rows), columns=list(RATINGS))
     return frame.astype(dict.fromkeys(QUESTIONS, "float64"))
-
-
-COMPARISON: Final = (
-    "comparison", "modality", "criterion", "reader", "share_a", "share_b", "estimate", "low",
-    "high", "p", "p_holm", "n_cases", "n_ratings", "method",
-)  # fmt: skip
-"""Shares of findings that attention matches: real (a) and decoy maps (b), or the model right (a)
-and wrong (b), or one share alone (a)."""
-
-_MATCHES: Final = "attention_matches"
-_SHOWINGS: Final = ("real_decoy", "real_decoy_real_first", "real_decoy_decoy_first")
 
 
 def comparison_table(

@@ -22,6 +22,12 @@ Halves = Literal["to even", "up", "both ways", "not told", "cut off"]
 _LAST_PLACE: Final = "last place off by one"
 _TRANSPOSED: Final = "two neighbouring digits transposed"
 _ONE_DIGIT: Final = "one digit changed"
+_RATES: Final = ("accuracy", "recall", "specificity")
+_FEWEST_EXPLAINED: Final = 2  # one figure alone does not determine a matrix
+_MOST_TIED: Final = 200
+_MOST_LISTED: Final = 5
+_MOST_SETS: Final = 200
+Tied = tuple[int, list[tuple[Counts, BoolArray]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +116,6 @@ def misprint(
         return Misprint(figure, column, str(printed), None, None)
     expected = expected_figure(share, printed.digits, halves=halves)
     return Misprint(figure, column, str(printed), str(expected), slip_between(printed, expected))
-
-
-_RATES: Final = ("accuracy", "recall", "specificity")
-_FEWEST_EXPLAINED: Final = 2  # one figure alone does not determine a matrix
-_MOST_TIED: Final = 200
-_MOST_LISTED: Final = 5
-_MOST_SETS: Final = 200
-
-Tied = tuple[int, list[tuple[Counts, BoolArray]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,16 @@ _SHIFT: Final = 0.1  # figures stay in the neighbourhood of the printed ones
 _DRAWS: Final = 100
 _FEWEST_DRAWS: Final = 20
 _WORK: Final = 1 << 16  # models x TP values of all draws together
+Verdict = Literal[
+    "consistent", "explained with faults", "partly explained", "contradicted", "not explained"
+]
+SMALLEST: Final = 10
+LARGEST: Final = 2000
+_LIMIT: Final = 10_000
+_LEAST_LARGEST: Final = 100
+_DECISIVE: Final = 3.0  # log10 of the Bayes factor
+_SURE: Final = 0.95
+_SEED: Final = 20250615
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +75,6 @@ def explained_by_chance(windows: Windows, *, n: int, positives: int, rng: Genera
         copy = replace(windows, low=windows.low + moved, high=windows.high + moved)
         totals.append(int(weigh(copy, n=n, positives=positives).explained.sum()))
     return Chance(float(np.mean(totals)), max(totals), draws)
-
-
-Verdict = Literal[
-    "consistent", "explained with faults", "partly explained", "contradicted", "not explained"
-]
-
-SMALLEST: Final = 10
-LARGEST: Final = 2000
-_LIMIT: Final = 10_000
-_LEAST_LARGEST: Final = 100
-_DECISIVE: Final = 3.0  # log10 of the Bayes factor
-_SURE: Final = 0.95
-_SEED: Final = 20250615
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ _MOST_SCORED: Final = 60_000
 _NEARLY_PARALLEL: Final = 1e-12
 _TIE: Final = 1e-9
 _CHUNK: Final = 20_000
+_MOST_WEIGHED: Final = 40
+_TOO_FAR: Final = 8.0  # log10 below the best: not weighed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,10 +250,6 @@ def _total(matrix: tuple[IntArray, ...], part: int, figure: str) -> IntArray:
     multiples = FRACTIONS[figure][part]
     terms = [times * cell for times, cell in zip(multiples, matrix, strict=True) if times]
     return reduce(np.add, terms)
-
-
-_MOST_WEIGHED: Final = 40
-_TOO_FAR: Final = 8.0  # log10 below the best: not weighed
 
 
 @dataclass(frozen=True, slots=True)

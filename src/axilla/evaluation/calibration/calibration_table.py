@@ -22,6 +22,12 @@ from axilla.records.table_columns import CALIBRATION
 SPAN: Final = 0.75
 _ROUNDING: Final = 1e-5
 _SINGULAR: Final = 1e-10
+_Row = tuple[str, str, float, float, float, float, float]
+BINS: Final = 10
+FEWEST_IN_BIN: Final = 10
+HISTOGRAM_BINS: Final = 20
+_POINTS: Final = 61
+_SHOWN: Final = (0.01, 0.99)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,15 +97,6 @@ def _clustered_interval(
     effect = max(1.0, between / float((errors**2).sum()))
     trials = 1 / (effect * float((weights**2).sum()))
     return wilson(value, trials, quantile=t_quantile(informing - 1))
-
-
-_Row = tuple[str, str, float, float, float, float, float]
-
-BINS: Final = 10
-FEWEST_IN_BIN: Final = 10
-HISTOGRAM_BINS: Final = 20
-_POINTS: Final = 61
-_SHOWN: Final = (0.01, 0.99)
 
 
 def calibration_table(material: EvaluationInputs) -> pd.DataFrame | None:

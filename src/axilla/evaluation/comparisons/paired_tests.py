@@ -42,6 +42,8 @@ Share = Literal["accuracy", "recall", "specificity"]
 
 _NEGLIGIBLE: Final = 1e-12
 _NEGLIGIBLE_VARIANCE: Final = 1e-20
+Matched = Literal["recall", "specificity"]
+_ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +228,6 @@ def _same(method: str) -> Difference:
 
 def _make_undefined(estimate: float, method: str, *, reason: str) -> Difference:
     return Difference(estimate, no_interval(method, reason=reason), np.nan, np.nan)
-
-
-Matched = Literal["recall", "specificity"]
-
-_ROUNDING: Final = 1e-12
 
 
 def matched_difference(

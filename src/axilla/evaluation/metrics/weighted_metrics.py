@@ -17,6 +17,23 @@ from axilla.evaluation.metrics import confusion
 from axilla.evaluation.prediction_arrays import ModelPredictions
 from axilla.records.arrays import FloatArray
 
+# Labels (n,), scores (n,), weights (draws, n) to one value per draw.
+Ranking = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+OF_COUNTS: Final[Mapping[str, Callable[[ArrayLike], FloatArray]]] = MappingProxyType(
+    {
+        "accuracy": confusion.accuracy,
+        "precision": confusion.precision,
+        "recall": confusion.recall,
+        "specificity": confusion.specificity,
+        "npv": confusion.npv,
+        "f1": confusion.f1,
+        "balanced_accuracy": confusion.balanced_accuracy,
+        "mcc": confusion.mcc,
+        "lr_positive": confusion.lr_positive,
+        "lr_negative": confusion.lr_negative,
+    }
+)
+
 
 def average_precision(
     labels: ArrayLike, scores: ArrayLike, *, weights: FloatArray | None = None
@@ -39,25 +56,6 @@ def average_precision(
     positives, everyone = found[:, -1], called[:, -1]
     one_class = (positives == 0) | (positives == everyone)
     return np.where(one_class, np.nan, area / np.where(one_class, 1.0, positives))
-
-
-# Labels (n,), scores (n,), weights (draws, n) to one value per draw.
-Ranking = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
-
-OF_COUNTS: Final[Mapping[str, Callable[[ArrayLike], FloatArray]]] = MappingProxyType(
-    {
-        "accuracy": confusion.accuracy,
-        "precision": confusion.precision,
-        "recall": confusion.recall,
-        "specificity": confusion.specificity,
-        "npv": confusion.npv,
-        "f1": confusion.f1,
-        "balanced_accuracy": confusion.balanced_accuracy,
-        "mcc": confusion.mcc,
-        "lr_positive": confusion.lr_positive,
-        "lr_negative": confusion.lr_negative,
-    }
-)
 
 
 def weighted_auc(labels: ArrayLike, scores: ArrayLike, weights: FloatArray) -> FloatArray:

@@ -31,6 +31,10 @@ FARTHEST: Final = 2.0
 
 FEWEST_POINTS: Final = 4
 _EXPONENTS: Final = -np.arange(5, 101) / 100  # from -0.05, nearly logarithmic, to -1
+MEASURED, FITTED, GAIN = "auc", "auc_fitted", "auc_gain"
+"""Metrics of learning_curve.csv: measured, the fitted curve, and fitted minus the whole study's."""
+GAINS_AT: Final = (1.5, FARTHEST)
+_CURVE_POINTS: Final = 41
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,13 +116,6 @@ def _fit_line(
     drop, limit = np.maximum(drop, 0.0), np.where(over, 1.0, limit)
     loss = (aucs - limit[:, None] + drop[:, None] * basis) ** 2 @ weights
     return limit, drop, loss
-
-
-MEASURED, FITTED, GAIN = "auc", "auc_fitted", "auc_gain"
-"""Metrics of learning_curve.csv: measured, the fitted curve, and fitted minus the whole study's."""
-
-GAINS_AT: Final = (1.5, FARTHEST)
-_CURVE_POINTS: Final = 41
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,23 @@ from axilla.evaluation.intervals.confidence_intervals import NORMAL_QUANTILE
 from axilla.records.arrays import FloatArray, IntArray
 from axilla.records.errors import ConfigError, Problem
 
+Scores = Literal["exponential", "normal"]
+"""How scores are supposed to be distributed within a class, up to any rising transformation."""
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+DEFAULT_CORRELATION: Final = 0.5
+"""Of two models' scores within a class: between none (far too many patients) and one (too few).
+
+Models of one study share patients and often inputs; a finished study tells its own correlation.
+"""
+MOST_PATIENTS: Final = 1_000_000
+_CHANCE: Final = 0.5
+_FEWEST: Final = 4
+_FEWEST_OF_CLASS: Final = 2
+_WRONG_WAY: Final = "An AUC below 0.5 ranks the wrong way round; 1 leaves nothing to plan."
+_MOST_OF_CLASS: Final = 50_000
+_LEAST_WIDTH: Final = 0.01  # below it, more patients of a class than the search goes through
+_RARE: Final = 1e-12
+
 
 def require_between(name: str, value: float, low: float, high: float, *, remedy: str = "") -> None:
     """Raise `ConfigError` unless the value lies strictly between two bounds; NaN never does."""
@@ -36,12 +53,6 @@ def require_choice(name: str, value: str, known: Sequence[str]) -> None:
     """Raise `ConfigError` unless the value is one of those known."""
     if value not in known:
         raise ConfigError(Problem(name, repr(value), f"one of {', '.join(known)}"))
-
-
-Scores = Literal["exponential", "normal"]
-"""How scores are supposed to be distributed within a class, up to any rising transformation."""
-
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 
 
 def auc_variance(
@@ -111,19 +122,6 @@ def orthant_excess(one: float, other: float, *, correlation: float) -> float:
 
 def _sizes(n_positive: ArrayLike, n_negative: ArrayLike) -> tuple[FloatArray, FloatArray]:
     return np.asarray(n_positive, dtype=np.float64), np.asarray(n_negative, dtype=np.float64)
-
-
-DEFAULT_CORRELATION: Final = 0.5
-"""Of two models' scores within a class: between none (far too many patients) and one (too few).
-
-Models of one study share patients and often inputs; a finished study tells its own correlation.
-"""
-
-MOST_PATIENTS: Final = 1_000_000
-_CHANCE: Final = 0.5
-_FEWEST: Final = 4
-_FEWEST_OF_CLASS: Final = 2
-_WRONG_WAY: Final = "An AUC below 0.5 ranks the wrong way round; 1 leaves nothing to plan."
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,11 +336,6 @@ def _plan(n: int, reached: FloatArray, prevalence: float) -> SampleSize:
 def _check_size(n: int) -> int:
     require_at_least("patients", n, _FEWEST, remedy="Two of each class are the least.")
     return n
-
-
-_MOST_OF_CLASS: Final = 50_000
-_LEAST_WIDTH: Final = 0.01  # below it, more patients of a class than the search goes through
-_RARE: Final = 1e-12
 
 
 def wilson_width(counted: ArrayLike, trials: ArrayLike) -> FloatArray:

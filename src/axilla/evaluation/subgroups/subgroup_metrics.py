@@ -20,6 +20,7 @@ from axilla.records.table_columns import SUBGROUPS
 UNKNOWN: Final = "unknown"
 # A numeric column with so few different values is a code (grade 1 to 3), not a measurement.
 _MOST_CODES: Final = 5
+METRICS: Final = ("auc", "recall", "specificity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,6 @@ def _halving_cut(values: Sequence[float]) -> float:
 
 def _format_value(value: ClinicalValue) -> str:
     return f"{value:.10g}" if isinstance(value, float | int) else str(value)
-
-
-METRICS: Final = ("auc", "recall", "specificity")
 
 
 def subgroup_table(material: EvaluationInputs) -> pd.DataFrame | None:

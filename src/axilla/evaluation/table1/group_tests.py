@@ -15,6 +15,15 @@ _MOST_TABLES = 500_000
 _DRAWS = 100_000
 _SEED = 20_250_101
 _TIE = 1e-7  # two probabilities that differ less are equal, as in R's fisher.test
+SmallCounts = Literal["auto", "pearson"]
+_ALPHA = 0.05
+_PAIR = 2
+_SHAPIRO_FROM, _SHAPIRO_TO = 3, 5000
+_MOST_SKEWNESS, _MOST_EXCESS_KURTOSIS = 2.0, 4.0
+_EXACT_TO = 50
+_LEAST_EXPECTED, _SMALL_EXPECTED, _SMALL_SHARE = 1.0, 5.0, 0.2
+NOT_COMPARED = "none: "
+_NOTHING = 1e-12
 
 
 def fisher_freeman_halton(counts: IntArray) -> tuple[float, str]:
@@ -82,18 +91,6 @@ def _simulate_p(counts: IntArray, observed: float) -> float:
         logs = -gammaln(drawn + 1.0).sum(axis=(1, 2))
         extreme += int((logs <= observed + _TIE).sum())
     return (1 + extreme) / (1 + _DRAWS)
-
-
-SmallCounts = Literal["auto", "pearson"]
-
-_ALPHA = 0.05
-_PAIR = 2
-_SHAPIRO_FROM, _SHAPIRO_TO = 3, 5000
-_MOST_SKEWNESS, _MOST_EXCESS_KURTOSIS = 2.0, 4.0
-_EXACT_TO = 50
-_LEAST_EXPECTED, _SMALL_EXPECTED, _SMALL_SHARE = 1.0, 5.0, 0.2
-
-NOT_COMPARED = "none: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +181,6 @@ def _normal(sample: FloatArray) -> bool:
 def _countable(samples: Sequence[FloatArray]) -> bool:
     pooled = np.concatenate(samples)
     return max(map(len, samples)) <= _EXACT_TO and len(np.unique(pooled)) == len(pooled)
-
-
-_NOTHING = 1e-12
 
 
 def compare_clustered_numbers(

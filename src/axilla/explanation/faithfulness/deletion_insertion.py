@@ -16,6 +16,18 @@ from axilla.records.types import ImageModality
 
 _BATCH = 8
 _SHOWN: dict[ImageModality, int] = {"ultrasound": 1, "pathology": 3}
+_COLOURS = 3
+CELLS: Final = 14
+"""Cells along a side of the grid: 16 px of 224, as fine as a transformer's patches."""
+STEPS: Final = 8
+RANDOM_ORDERS: Final = 2
+"""Per image; over a cohort their mean varies little, and each costs seven versions of the image."""
+BLUR_SHARE: Final = 1 / 16
+"""Standard deviation of the blur as a share of the side. A cell is replaced by the same cell of
+the image so blurred: texture and outlines smaller than a cell go, while no new edge or foreign
+brightness appears, as a blank cell would bring, to which a network answers for itself (Petsiuk et
+al. insert into a blurred image for that reason). What hangs on broad brightness alone is not
+removed, for the map and its rivals alike."""
 
 
 def shown_planes(modality: ImageModality) -> int:
@@ -48,9 +60,6 @@ def altered_logits(
     return torch.cat(found)
 
 
-_COLOURS = 3
-
-
 def edge_strength(model: CaseModel, modality: ImageModality, planes: torch.Tensor) -> torch.Tensor:
     """Return the strength of edges (B, S, S) in what the network sees of planes (B, C, S, S).
 
@@ -59,19 +68,6 @@ def edge_strength(model: CaseModel, modality: ImageModality, planes: torch.Tenso
     seen = model.views(planes, modality)[: len(planes), :_COLOURS].mean(1).cpu().numpy()
     across, down = (sobel(seen, axis=axis, mode="nearest") for axis in (2, 1))
     return torch.from_numpy(np.hypot(across, down))
-
-
-CELLS: Final = 14
-"""Cells along a side of the grid: 16 px of 224, as fine as a transformer's patches."""
-STEPS: Final = 8
-RANDOM_ORDERS: Final = 2
-"""Per image; over a cohort their mean varies little, and each costs seven versions of the image."""
-BLUR_SHARE: Final = 1 / 16
-"""Standard deviation of the blur as a share of the side. A cell is replaced by the same cell of
-the image so blurred: texture and outlines smaller than a cell go, while no new edge or foreign
-brightness appears, as a blank cell would bring, to which a network answers for itself (Petsiuk et
-al. insert into a blurred image for that reason). What hangs on broad brightness alone is not
-removed, for the map and its rivals alike."""
 
 
 @dataclass(frozen=True, slots=True)

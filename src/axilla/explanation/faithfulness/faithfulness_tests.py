@@ -26,6 +26,11 @@ from axilla.models.allocator import keep_freed_memory
 from axilla.records.patients import Patient
 from axilla.records.types import ImageModality
 
+Decoys = Sequence[tuple[CaseModel, Described]]
+Opinions = Mapping[ImageModality, MakeExplains]
+"""Methods to compare the tested ones with."""
+_NOBODY: Opinions = MappingProxyType({})
+
 
 def agreement(maps: Maps, other: Explains, described: Described) -> NDArray[np.float64]:
     """Return the rank correlation (I,) of maps with those of another method; NaN if one is flat.
@@ -39,13 +44,6 @@ def agreement(maps: Maps, other: Explains, described: Described) -> NDArray[np.f
 
 def _coarse(values: torch.Tensor, rows: int) -> torch.Tensor:
     return functional.adaptive_avg_pool2d(values.unsqueeze(1).float(), rows).squeeze(1)
-
-
-Decoys = Sequence[tuple[CaseModel, Described]]
-Opinions = Mapping[ImageModality, MakeExplains]
-"""Methods to compare the tested ones with."""
-
-_NOBODY: Opinions = MappingProxyType({})
 
 
 def measure(

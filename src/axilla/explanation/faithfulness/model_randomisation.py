@@ -21,6 +21,7 @@ from axilla.records.types import ImageModality
 _BATCH = 8
 _FITTED_ON = 32
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+SHUFFLES: Final = 2
 
 
 @torch.no_grad()
@@ -148,9 +149,6 @@ def _statistics_taken(network: nn.Module) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.eval()
-
-
-SHUFFLES: Final = 2
 
 
 class Explains(Protocol):

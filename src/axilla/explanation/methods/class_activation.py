@@ -14,6 +14,9 @@ from axilla.records.errors import ConfigError, Problem
 _IMAGE_DIMENSIONS = 4
 _LEAST_ROWS = 6
 _ROUNDING = 1e-4
+CamMethod = Literal["gradcam", "layercam"]
+Score = Callable[[torch.Tensor], torch.Tensor]
+"""From embeddings (B, D) to one logit per image (B,); no image's logit depends on another's."""
 
 
 def spatial_layer(network: nn.Module, example: torch.Tensor) -> nn.Module:
@@ -108,12 +111,6 @@ def watch_layer(layer: nn.Module) -> Iterator[list[torch.Tensor]]:
         yield outputs
     finally:
         handle.remove()
-
-
-CamMethod = Literal["gradcam", "layercam"]
-
-Score = Callable[[torch.Tensor], torch.Tensor]
-"""From embeddings (B, D) to one logit per image (B,); no image's logit depends on another's."""
 
 
 @dataclass(frozen=True, slots=True)

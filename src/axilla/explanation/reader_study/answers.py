@@ -19,6 +19,13 @@ from axilla.records.types import ImageModality
 
 _LARGEST_BYTES: Final = 1 << 26
 _NEEDED: Final = COLUMNS[:6]
+Question = tuple[str, str, ImageModality, str]
+"""Reader, code of the case, modality, criterion."""
+_YES: Final = frozenset({"yes", "y", "1", "true", "present", "x"})
+_NO: Final = frozenset({"no", "n", "0", "false", "absent"})
+_NOTHING: Final = frozenset({"", "-", "n/a", "na"})
+_LISTED: Final = 8
+_ALIKE: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +103,6 @@ def _text(value: object) -> str:
 def _unreadable(path: Path, found: str) -> StudyError:
     expected = "the CSV, Excel or JSON file that a reader sent back"
     return StudyError(Problem(path.name, found, expected, "Ask the reader to save it again."))
-
-
-Question = tuple[str, str, ImageModality, str]
-"""Reader, code of the case, modality, criterion."""
-
-_YES: Final = frozenset({"yes", "y", "1", "true", "present", "x"})
-_NO: Final = frozenset({"no", "n", "0", "false", "absent"})
-_NOTHING: Final = frozenset({"", "-", "n/a", "na"})
-_LISTED: Final = 8
-_ALIKE: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)

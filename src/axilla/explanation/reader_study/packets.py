@@ -28,6 +28,14 @@ Pixels = NDArray[np.uint8]
 
 _LONGEST_PX: Final = 1400
 _MAP_PX: Final = 448
+COLUMNS: Final = (
+    "reader", "case", "modality", "criterion", "present", "attention_matches", "comment", "packet",
+)  # fmt: skip
+ANSWERS: Final = "answers.csv"
+PAGE: Final = "index.html"
+IMAGES: Final = "images"
+_DATA: Final = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
+_PAGE: Final = files("axilla.explanation.reader_study") / "page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +104,6 @@ def _png(image: Image.Image) -> bytes:
     stream = BytesIO()
     image.save(stream, "PNG")
     return stream.getvalue()
-
-
-COLUMNS: Final = (
-    "reader", "case", "modality", "criterion", "present", "attention_matches", "comment", "packet",
-)  # fmt: skip
-ANSWERS: Final = "answers.csv"
-PAGE: Final = "index.html"
-IMAGES: Final = "images"
-
-_DATA: Final = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
-_PAGE: Final = files("axilla.explanation.reader_study") / "page"
 
 
 @dataclass(frozen=True, slots=True)

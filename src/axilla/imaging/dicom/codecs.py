@@ -32,6 +32,10 @@ _HEADER = struct.Struct("<16I")
 # A pair of bytes may stand for 128 equal ones, so longer segments are unpacked by count.
 _MAX_QUICK_BYTES = 2 << 20
 _LITERAL_BELOW, _REPEAT_ABOVE = 128, 128
+Values = NDArray[np.uint8] | NDArray[np.uint16]
+_LOSSLESS, _LS = 0xC3, 0xF7
+_BYTE_BITS = 8
+_MAX_BITS = 16
 
 
 def unpacked_segments(stream: bytes, *, segments: int, count: int) -> NDArray[np.uint8]:
@@ -82,12 +86,6 @@ def _unpacked_by_count(segment: bytes, count: int) -> bytes:
 # Its complaints about damaged frames would go to the terminal; they are errors here.
 gdcm.Trace.WarningOff()
 gdcm.Trace.ErrorOff()
-
-Values = NDArray[np.uint8] | NDArray[np.uint16]
-
-_LOSSLESS, _LS = 0xC3, 0xF7
-_BYTE_BITS = 8
-_MAX_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ _MAX_COMPARED_PIXELS = 24_000_000
 # A frame by its index, and a frame with its index.
 Frames = Callable[[int], NDArray[np.uint8]]
 Numbered = tuple[int, NDArray[np.uint8]]
+# Noise may grow under compression; more than this is no frame.
+_MAX_GROWTH = 4
+_SLACK_BYTES = 1 << 16
+_PACKED = "YBR_FULL_422"
 
 
 def sharpness(pixels: NDArray[np.uint8]) -> float:
@@ -73,12 +77,6 @@ def _sharpness_within(pixels: NDArray[np.uint8], parts: Sequence[Roi]) -> float:
         sharpness(pixels[part.top_px : part.bottom_px, part.left_px : part.right_px])
         for part in parts
     )
-
-
-# Noise may grow under compression; more than this is no frame.
-_MAX_GROWTH = 4
-_SLACK_BYTES = 1 << 16
-_PACKED = "YBR_FULL_422"
 
 
 def frames_of(header: Header, layout: Layout) -> Frames:

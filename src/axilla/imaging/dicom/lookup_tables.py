@@ -9,6 +9,14 @@ from axilla.imaging.dicom.elements import Attributes
 _BYTE = 255.0
 _MAX_TABLE_BITS = 16
 _NARROWEST = 1e-6
+_CHANNELS = ("Red", "Green", "Blue")
+_DISCRETE, _LINEAR, _INDIRECT = 0, 1, 2
+_FULL = 1 << 16
+_LARGEST_BYTE = 255
+_ROWS_AT_ONCE = 256
+# ITU-R BT.601 in full range, as DICOM PS3.3 (C.7.6.3.1.2) gives it, inverted.
+_RED_OF_CR, _GREEN_OF_CB, _GREEN_OF_CR, _BLUE_OF_CB = 1.402, 0.344136, 0.714136, 1.772
+_GREY = 128.0
 
 
 def tone_table(
@@ -85,12 +93,6 @@ def _looked_up(item: Attributes, values: NDArray[np.float64]) -> tuple[NDArray[n
         raise damaged_error("a gray scale table of another length than declared")
     positions = np.clip(values - first, 0, count - 1).astype(np.int64)
     return table[positions].astype(np.float64), bits
-
-
-_CHANNELS = ("Red", "Green", "Blue")
-_DISCRETE, _LINEAR, _INDIRECT = 0, 1, 2
-_FULL = 1 << 16
-_LARGEST_BYTE = 255
 
 
 def palette_table(attributes: Attributes, *, bits: int) -> NDArray[np.uint8]:
@@ -174,12 +176,6 @@ def _segment(
 
 def _broken() -> DicomError:
     return damaged_error("a damaged palette")
-
-
-_ROWS_AT_ONCE = 256
-# ITU-R BT.601 in full range, as DICOM PS3.3 (C.7.6.3.1.2) gives it, inverted.
-_RED_OF_CR, _GREEN_OF_CB, _GREEN_OF_CR, _BLUE_OF_CB = 1.402, 0.344136, 0.714136, 1.772
-_GREY = 128.0
 
 
 def rgb_of_ybr(ybr: NDArray[np.uint8]) -> NDArray[np.uint8]:

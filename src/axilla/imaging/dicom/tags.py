@@ -16,43 +16,8 @@ _TEXTS = ("Manufacturer", "ManufacturerModelName")
 _CODES = ("Modality", "TransducerType", "BurnedInAnnotation", "LossyImageCompression")
 _NUMBERS = ("TransducerFrequency", "UltrasoundColorDataPresent")
 _CODE = re.compile(r"[A-Z0-9 _]{1,16}")
-
-
-def tags_of(attributes: Attributes, layout: Layout, *, syntax: uid.UID) -> Mapping[str, str]:
-    """Return the allowed values that are present, by DICOM keyword, in printable short text."""
-    found = {name: _printable(attributes.word(name)) for name in _TEXTS}
-    found |= {name: _is_code(attributes.word(name)) for name in _CODES}
-    found |= {name: _numeric(attributes, name) for name in _NUMBERS}
-    found |= {
-        "TransferSyntax": syntax.name if syntax in uid.AllTransferSyntaxes else "private",
-        "PhotometricInterpretation": layout.photometric,
-        "Rows": str(layout.height_px),
-        "Columns": str(layout.width_px),
-        "NumberOfFrames": str(layout.frames),
-        "BitsStored": str(layout.bits_stored),
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-def _printable(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST]
-
-
-def _is_code(text: str) -> str:
-    return text if _CODE.fullmatch(text) else ""
-
-
-def _numeric(attributes: Attributes, name: str) -> str:
-    try:
-        value = attributes.number(name)
-    except ValueError:
-        return ""
-    return "" if value is None else f"{value:g}"
-
-
 # Parsed whole before the pixels are read.
 SEQUENCES = ("SequenceOfUltrasoundRegions", "ModalityLUTSequence", "VOILUTSequence")
-
 _KIND = ("SOPClassUID", "Modality")
 _DEVICE = (
     "Manufacturer",
@@ -87,8 +52,39 @@ _PALETTE = tuple(
         "Segmented{}PaletteColorLookupTableData",
     )
 )
-
 ALLOWED_TAGS: tuple[BaseTag, ...] = tuple(
     tag_of(keyword)
     for keyword in (*_KIND, *_DEVICE, *_SPACING, *_LAYOUT, *_TONES, *SEQUENCES, *_PALETTE)
 )
+
+
+def tags_of(attributes: Attributes, layout: Layout, *, syntax: uid.UID) -> Mapping[str, str]:
+    """Return the allowed values that are present, by DICOM keyword, in printable short text."""
+    found = {name: _printable(attributes.word(name)) for name in _TEXTS}
+    found |= {name: _is_code(attributes.word(name)) for name in _CODES}
+    found |= {name: _numeric(attributes, name) for name in _NUMBERS}
+    found |= {
+        "TransferSyntax": syntax.name if syntax in uid.AllTransferSyntaxes else "private",
+        "PhotometricInterpretation": layout.photometric,
+        "Rows": str(layout.height_px),
+        "Columns": str(layout.width_px),
+        "NumberOfFrames": str(layout.frames),
+        "BitsStored": str(layout.bits_stored),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _printable(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST]
+
+
+def _is_code(text: str) -> str:
+    return text if _CODE.fullmatch(text) else ""
+
+
+def _numeric(attributes: Attributes, name: str) -> str:
+    try:
+        value = attributes.number(name)
+    except ValueError:
+        return ""
+    return "" if value is None else f"{value:g}"

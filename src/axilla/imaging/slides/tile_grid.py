@@ -12,6 +12,7 @@ from axilla.records.errors import Problem, UnreadableImage
 from axilla.records.roi_rectangle import Roi
 
 Cells = NDArray[np.int64]
+_MOST_ENLARGED = 4
 
 
 def strata(cells: Cells, count: int) -> list[Cells]:
@@ -50,9 +51,6 @@ def hilbert_position(cells: Cells) -> NDArray[np.int64]:
 def _from_the_middle(length: int) -> NDArray[np.int64]:
     distance = np.abs(2 * np.arange(length, dtype=np.int64) - (length - 1))
     return np.argsort(distance, kind="stable")
-
-
-_MOST_ENLARGED = 4
 
 
 class NoTissue(UnreadableImage):

@@ -33,6 +33,15 @@ if TYPE_CHECKING:
 
 _FINE_PX, _COARSE_PX = 1.0, 3.0
 _FLAT = 1.0
+_LARGEST_OVERVIEW_PX = 2400
+_PARTS = (16, 8, 4)
+"""Overview pixels along a tile: the most that keep the overview small."""
+_MOST_SQUARES = 4_000_000
+_MOST_INK = 0.02
+_SHARPEST, _BLURRED = 90, 0.5
+_BLURRED_ALL = 0.35
+_LOOKS = 4
+_FEW_TILES = 4
 
 
 def sharpness(rgb: NDArray[np.uint8]) -> float:
@@ -46,18 +55,6 @@ def sharpness(rgb: NDArray[np.uint8]) -> float:
     coarse = ndimage.gaussian_filter(grey, _COARSE_PX)
     medium = float((smooth - coarse).std())
     return float((grey - smooth).std()) / medium if medium > _FLAT else 0.0
-
-
-_LARGEST_OVERVIEW_PX = 2400
-_PARTS = (16, 8, 4)
-"""Overview pixels along a tile: the most that keep the overview small."""
-
-_MOST_SQUARES = 4_000_000
-_MOST_INK = 0.02
-_SHARPEST, _BLURRED = 90, 0.5
-_BLURRED_ALL = 0.35
-_LOOKS = 4
-_FEW_TILES = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,11 @@ _BLACK, _BLACK_CHROMA = 70, 25
 
 _STROKE_UM2: Final = 20_000.0
 _RIM_UM: Final = 60.0
+# All limits are of 8-bit values, those below the first line on white glass.
+_GLASS_AT_LEAST, _GLASS_CHROMA, _GLASS_SHARE = 200, 18, 0.05
+_LOWEST_CHROMA, _HIGHEST_CHROMA = 12.0, 25.0
+_WHITE, _BLACK_GLASS = 235, 60
+_SPECK_UM2: Final = 10_000.0
 
 
 def find_ink(rgb: NDArray[np.int16], *, mpp: float) -> Mask:
@@ -51,13 +56,6 @@ def without_small(mask: Mask, *, smallest_px: float) -> Mask:
     large[0] = False
     kept: Mask = large[parts]
     return kept
-
-
-# All limits are of 8-bit values, those below the first line on white glass.
-_GLASS_AT_LEAST, _GLASS_CHROMA, _GLASS_SHARE = 200, 18, 0.05
-_LOWEST_CHROMA, _HIGHEST_CHROMA = 12.0, 25.0
-_WHITE, _BLACK_GLASS = 235, 60
-_SPECK_UM2: Final = 10_000.0
 
 
 def find_tissue(overview: NDArray[np.uint8], *, mpp: float) -> tuple[Mask, Mask]:

@@ -22,6 +22,11 @@ from axilla.report.study_results import StudyResults
 
 CHANCE: Final = 0.5
 _WIDE: Final = 0.2  # an axis that begins here or lower has room for every second tick only
+_WIDTH_IN = 7.0
+_ROW_IN = 0.2
+_TOP_IN, _BOTTOM_IN = 0.28, 0.42
+_PLOT_LEFT, _PLOT_RIGHT = 0.27, 0.73
+_FEWEST = 2
 
 
 def frame_auc_axis(axes: Axes, known: Sequence[Estimate], *, rows: float) -> None:
@@ -39,13 +44,6 @@ def frame_auc_axis(axes: Axes, known: Sequence[Estimate], *, rows: float) -> Non
     axes.grid(axis="x")
     axes.axvline(CHANCE, color=MUTED, linewidth=0.8, zorder=1)
     axes.set_xlabel("AUC (0.5 = chance)")
-
-
-_WIDTH_IN = 7.0
-_ROW_IN = 0.2
-_TOP_IN, _BOTTOM_IN = 0.28, 0.42
-_PLOT_LEFT, _PLOT_RIGHT = 0.27, 0.73
-_FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,14 @@ _MOST_LINES: Final = 12
 _MOST_PATIENTS: Final = 4  # of a finding that is about images; more is about the cohort
 _MOST_OF_ONE: Final = 2  # pictures of one patient in one card
 _COLUMNS: Final = re.compile(r"column (ultrasound|pathology|roi_)")
+FILE: Final = "check.html"
+_SAMPLED: Final = 12  # patients without any finding
+_NOBODY: Final[tuple[str, ...]] = ()
+_PARTS: Final[Mapping[Severity, str]] = {
+    "error": "Errors: the study does not run",
+    "warning": "Warnings: they limit what it can show",
+    "accepted": "Accepted: looked at, and let stand",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +163,6 @@ def _files(
 
 def _names(found: str, file_name: str) -> bool:
     return bool(re.search(rf"(^|[/\\'\"]){re.escape(file_name)}", found))
-
-
-FILE: Final = "check.html"
-_SAMPLED: Final = 12  # patients without any finding
-_NOBODY: Final[tuple[str, ...]] = ()
-_PARTS: Final[Mapping[Severity, str]] = {
-    "error": "Errors: the study does not run",
-    "warning": "Warnings: they limit what it can show",
-    "accepted": "Accepted: looked at, and let stand",
-}
 
 
 def write_contact_sheet(config: StudyConfig, folder: RunFolder) -> Path:

@@ -19,6 +19,9 @@ LONGEST_SIDE_PX = 240
 _CONTEXT = 0.5  # of the ROI's sides, kept around it
 _QUALITY = 82
 _LIGHT, _DARK = (255, 255, 255), (0, 0, 0)
+OVERVIEW_SIDE_PX = 160
+_OVERVIEW_QUALITY = 72
+_MARK_LIGHT, _MARK_DARK = (255, 222, 0), (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,6 @@ def outline(image: Image.Image, roi: Roi, *, frame: Roi, scale: float) -> None:
         box = (left + inset, top + inset, right - inset, bottom - inset)
         if box[2] > box[0] and box[3] > box[1]:
             draw.rectangle(box, outline=colour)
-
-
-OVERVIEW_SIDE_PX = 160
-_OVERVIEW_QUALITY = 72
-_MARK_LIGHT, _MARK_DARK = (255, 222, 0), (0, 0, 0)
 
 
 def overview_of(file: ImageFile) -> Thumbnail:

@@ -27,6 +27,17 @@ from axilla.report.tables.performance_tables import COLUMNS, availability_table,
 from axilla.report.tables.subgroup_rows import METRICS, subgroups_of
 from axilla.report.tables.table1_text import table1_section
 
+_FAMILY_SECTIONS: dict[FamilyKey, tuple[str, str]] = {
+    "pathology": ("Pathology: Table 2, Figure 2", "table2_pathology"),
+    "ultrasound": ("Ultrasound: Table 3, Figure 3", "table3_ultrasound"),
+    "fusion": ("Fusion: Table 4, Figure 4", "table4_fusion"),
+    "clinical": ("Clinical model and reader", "table_clinical"),
+    "reader": ("Reader", "table_reader"),
+    "models": ("Models", "table_models"),
+}
+# What the settings say of predictions that axilla did not make.
+_OF_ANY_PREDICTIONS = ("Outcome", "Statistics", "Randomness")
+
 
 def subgroup_section(material: ReportContext) -> PageSection | None:
     """How the leading model does at every level of the columns that study.toml names."""
@@ -57,20 +68,6 @@ def gallery_section(material: ReportContext) -> PageSection | None:
         repeats=material.results.predictions["repeat"].nunique(),
     )
     return PageSection("Where it was most wrong", "failures", html)
-
-
-_FAMILY_SECTIONS: dict[FamilyKey, tuple[str, str]] = {
-    "pathology": ("Pathology: Table 2, Figure 2", "table2_pathology"),
-    "ultrasound": ("Ultrasound: Table 3, Figure 3", "table3_ultrasound"),
-    "fusion": ("Fusion: Table 4, Figure 4", "table4_fusion"),
-    "clinical": ("Clinical model and reader", "table_clinical"),
-    "reader": ("Reader", "table_reader"),
-    "models": ("Models", "table_models"),
-}
-
-
-# What the settings say of predictions that axilla did not make.
-_OF_ANY_PREDICTIONS = ("Outcome", "Statistics", "Randomness")
 
 
 def build_sections(material: ReportContext) -> tuple[PageSection, ...]:

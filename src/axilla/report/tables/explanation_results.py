@@ -30,6 +30,44 @@ _METHODS: Mapping[str, str] = {
     "rollout": "gradient attention rollout",
     "integrated": "integrated gradients",
 }
+_CHECKS: Final[Mapping[str, str]] = {
+    "deletion_vs_random": "Deletion against random orders",
+    "deletion_vs_edges": "Deletion against the image's edges",
+    "insertion_vs_random": "Insertion against random orders",
+    "insertion_vs_edges": "Insertion against the image's edges",
+    "randomisation_signed": "Likeness to maps of shuffled weights",
+    "randomisation_absolute": "The same, without signs",
+    "stability_shift": "Likeness after a small shift",
+    "stability_brightness": "Likeness when slightly darker",
+    "agreement_integrated": "Likeness to integrated gradients",
+}
+_MEASURES: Final[Mapping[str, str]] = {
+    "deletion": "difference of areas; has to be above 0",
+    "insertion": "difference of areas; has to be above 0",
+    "randomisation": "has to be below 0.5",
+    "stability": "has to be above 0.5",
+    "agreement": "no mark: a second opinion",
+}
+_UNSHOWN: Final = "were not shown to beat"
+# What a failed check means, as the end of a sentence about the maps.
+_FAILURES: Final[Mapping[str, str]] = {
+    "deletion_vs_random": f"{_UNSHOWN} random orders when what they mark was removed",
+    "deletion_vs_edges": f"{_UNSHOWN} the image's own edges when what they mark was removed",
+    "insertion_vs_random": f"{_UNSHOWN} random orders when only what they mark was shown",
+    "insertion_vs_edges": f"{_UNSHOWN} the image's own edges when only what they mark was shown",
+    "randomisation_signed": "look much the same when the model's weights are shuffled",
+    "randomisation_absolute": "mark much the same places when the model's weights are shuffled",
+    "stability_shift": "change when the image moves a little",
+    "stability_brightness": "change when the image gets a little darker",
+}
+_REGIONS: Final[Mapping[str, str]] = {
+    "lesion": "Lesion",
+    "core": "Lesion without its rim",
+    "rim_inside": "Rim, inside the border",
+    "rim_outside": "Rim, outside the border",
+    "surroundings": "Around lesion and rim",
+}
+_KINDS: Final = ("positive", "absolute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,46 +131,6 @@ def signed_logit(value: float) -> str:
 def _table(folder: RunFolder, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     path = folder.table(name)
     return read_results(path, columns) if path.is_file() else pd.DataFrame(columns=list(columns))
-
-
-_CHECKS: Final[Mapping[str, str]] = {
-    "deletion_vs_random": "Deletion against random orders",
-    "deletion_vs_edges": "Deletion against the image's edges",
-    "insertion_vs_random": "Insertion against random orders",
-    "insertion_vs_edges": "Insertion against the image's edges",
-    "randomisation_signed": "Likeness to maps of shuffled weights",
-    "randomisation_absolute": "The same, without signs",
-    "stability_shift": "Likeness after a small shift",
-    "stability_brightness": "Likeness when slightly darker",
-    "agreement_integrated": "Likeness to integrated gradients",
-}
-_MEASURES: Final[Mapping[str, str]] = {
-    "deletion": "difference of areas; has to be above 0",
-    "insertion": "difference of areas; has to be above 0",
-    "randomisation": "has to be below 0.5",
-    "stability": "has to be above 0.5",
-    "agreement": "no mark: a second opinion",
-}
-_UNSHOWN: Final = "were not shown to beat"
-# What a failed check means, as the end of a sentence about the maps.
-_FAILURES: Final[Mapping[str, str]] = {
-    "deletion_vs_random": f"{_UNSHOWN} random orders when what they mark was removed",
-    "deletion_vs_edges": f"{_UNSHOWN} the image's own edges when what they mark was removed",
-    "insertion_vs_random": f"{_UNSHOWN} random orders when only what they mark was shown",
-    "insertion_vs_edges": f"{_UNSHOWN} the image's own edges when only what they mark was shown",
-    "randomisation_signed": "look much the same when the model's weights are shuffled",
-    "randomisation_absolute": "mark much the same places when the model's weights are shuffled",
-    "stability_shift": "change when the image moves a little",
-    "stability_brightness": "change when the image gets a little darker",
-}
-_REGIONS: Final[Mapping[str, str]] = {
-    "lesion": "Lesion",
-    "core": "Lesion without its rim",
-    "rim_inside": "Rim, inside the border",
-    "rim_outside": "Rim, outside the border",
-    "surroundings": "Around lesion and rim",
-}
-_KINDS: Final = ("positive", "absolute")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from axilla.report.reported_models import model_label
 _SHOWN_PATIENTS = 8
 _SHOWN_SITES = 12
 _ORDER = {"error": 0, "warning": 1, "accepted": 2}
+_FOLD_KEYS = ("repeat", "fold", "name")
+Severity = Literal["error", "warning", "accepted"]
+LISTS: Mapping[str, Severity] = {"errors": "error", "warnings": "warning", "accepted": "accepted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +143,6 @@ def tally(modalities: Iterable[str], rows: Iterable[FoldChoice]) -> tuple[str, .
     return tuple(lines)
 
 
-_FOLD_KEYS = ("repeat", "fold", "name")
-
-
 def _format_choice(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_format_choice(part) for part in value)
@@ -197,11 +197,6 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-Severity = Literal["error", "warning", "accepted"]
-
-LISTS: Mapping[str, Severity] = {"errors": "error", "warnings": "warning", "accepted": "accepted"}
 
 
 @dataclass(frozen=True, slots=True)

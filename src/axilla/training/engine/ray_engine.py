@@ -27,6 +27,10 @@ from axilla.training.engine.engine import Trial
 from axilla.training.engine.process_pool import start_worker
 
 T = TypeVar("T")
+_CANCEL_S = 5
+_CONNECT_S = 10
+_PATIENCE_S = 60
+_SWEEP_S = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +116,6 @@ def _has_size(path: Path, size_bytes: int) -> bool:
 # Read when ray is imported: no statistics leave the machine, no tips are printed.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-
-
-_CANCEL_S = 5
-_CONNECT_S = 10
-_PATIENCE_S = 60
-_SWEEP_S = 20
 
 
 class RayWorkers:

@@ -15,6 +15,12 @@ from axilla.web.core.database import Base, one_at_a_time
 from axilla.web.core.http_errors import ConflictError, InvalidError, NotFoundError, TooManyError
 
 _NAME: Final = re.compile(r"[\w][\w.@-]{0,63}")
+_LOCK: Final = 8472013
+WINDOW_S: Final = 15 * 60
+# One person at one place; one person from anywhere; anybody from one place (a ward's proxy).
+_PER_BOTH: Final = 5
+_PER_NAME: Final = 30
+_PER_ADDRESS: Final = 60
 
 
 class User(Base):
@@ -106,14 +112,6 @@ def _checked_name(name: str) -> str:
         expected = "1 to 64 letters, digits, and any of . _ - @"
         raise InvalidError(Problem("name", repr(name[:80]), expected, "Choose another."))
     return name
-
-
-_LOCK: Final = 8472013
-WINDOW_S: Final = 15 * 60
-# One person at one place; one person from anywhere; anybody from one place (a ward's proxy).
-_PER_BOTH: Final = 5
-_PER_NAME: Final = 30
-_PER_ADDRESS: Final = 60
 
 
 class FailedAttempt(Base):

@@ -20,6 +20,18 @@ from axilla.web.state import AppState
 
 _log = logging.getLogger(__name__)
 _DATABASE_RETRY_S = 10
+_MEANINGS = {
+    401: "Nobody is signed in, or the token has ended.",
+    403: "The person's roles do not include this.",
+    404: "There is no such thing, or it is not yours to see.",
+    409: "Somebody else changed it meanwhile: both versions are in the answer.",
+    413: "The body is too large.",
+    422: "A value cannot be.",
+    429: "Too many attempts; see Retry-After.",
+    503: "The queue is full; see Retry-After.",
+}
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""The number of a row: what PostgreSQL counts with."""
 
 
 class Told(BaseModel):
@@ -40,18 +52,6 @@ class ErrorAnswer(BaseModel):
 
     detail: Told
     problems: list[Told] = []
-
-
-_MEANINGS = {
-    401: "Nobody is signed in, or the token has ended.",
-    403: "The person's roles do not include this.",
-    404: "There is no such thing, or it is not yours to see.",
-    409: "Somebody else changed it meanwhile: both versions are in the answer.",
-    413: "The body is too large.",
-    422: "A value cannot be.",
-    429: "Too many attempts; see Retry-After.",
-    503: "The queue is full; see Retry-After.",
-}
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -82,8 +82,6 @@ def require_permission(*permissions: Permission) -> Callable[[Request], Actor]:
 
 
 WebPart = Annotated[AppState, Depends(web_of)]
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
-"""The number of a row: what PostgreSQL counts with."""
 SignedIn = Annotated[Actor, Depends(require_permission())]
 
 

@@ -19,6 +19,8 @@ _POSTGRESQL: Final = """CREATE OR REPLACE FUNCTION {table}_refuse() RETURNS trig
 LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{table} only grows'; END $$;
 CREATE OR REPLACE TRIGGER {table}_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
 FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()"""
+_LOCK: Final = 8472012
+_PAGE: Final = 1000
 
 
 def only_grows(table: FromClause) -> None:
@@ -30,10 +32,6 @@ def only_grows(table: FromClause) -> None:
         event.listen(table, "after_create", refuse.execute_if(dialect="sqlite"))
     refuse = DDL(_POSTGRESQL.format(table=table.name))
     event.listen(table, "after_create", refuse.execute_if(dialect="postgresql"))
-
-
-_LOCK: Final = 8472012
-_PAGE: Final = 1000
 
 
 class AuditEntry(Base):

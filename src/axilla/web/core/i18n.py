@@ -19,6 +19,9 @@ LANGUAGES: Final = {"en": "English", "zh": "中文"}
 COOKIE: Final = "axilla_language"
 _PAGE_SOURCES: Final = {"zh": "zh_CN.po"}
 _LOCALE: Final = files("axilla.web") / "locale"
+_ERROR_SOURCES: Final = {"zh": "zh_CN.refusals.po"}
+_FIELD: Final = re.compile(r"\{(\d)\}")
+_LISTED: Final = re.compile(r", | or | and ")
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's name for it
@@ -51,11 +54,7 @@ def language_of(connection: HTTPConnection) -> str:
     return "en"
 
 
-_ERROR_SOURCES: Final = {"zh": "zh_CN.refusals.po"}
-
 _SENTENCE: Final = N_("{place}: found {found}; expected {expected}. {remedy}")
-_FIELD: Final = re.compile(r"\{(\d)\}")
-_LISTED: Final = re.compile(r", | or | and ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,21 @@ from axilla.web.core.i18n import LANGUAGES, N_, translate_problem
 from axilla.web.core.page_context import PageContext, visit_of
 from axilla.web.state import AppState
 
+Build = Callable[[PageContext], Awaitable[None] | None]
+# Path, name, and who may open it (any of these).
+WAYS: Final = (
+    ("/annotate", N_("Annotate"), (Permission.ANNOTATE,)),
+    ("/review", N_("Review"), (Permission.REVIEW, Permission.SETTLE)),
+    ("/predict", N_("Predict"), (Permission.PREDICT,)),
+    ("/reading", N_("Read"), (Permission.READ,)),
+    ("/scoring", N_("Scoring"), (Permission.SCORE,)),
+    ("/results", N_("Results"), (Permission.SEE_RESULTS,)),
+    ("/accounts", N_("Accounts"), (Permission.MANAGE,)),
+    ("/audit", N_("Audit log"), (Permission.AUDIT,)),
+)
+_THEMES: Final = (("auto", N_("Auto")), ("light", N_("Light")), ("dark", N_("Dark")))
+_DARK: Final = {"light": False, "dark": True, "auto": None}
+
 
 def script(
     name: str, *, data: Mapping[str, Any], styles: Sequence[str] = (), place: str = ""
@@ -40,23 +55,6 @@ def script(
 def text(tag: str, content: str) -> TextElement:
     """Return an element such as `p`, `h1` or `td` with this text in it."""
     return TextElement(tag=tag, text=content)
-
-
-Build = Callable[[PageContext], Awaitable[None] | None]
-
-# Path, name, and who may open it (any of these).
-WAYS: Final = (
-    ("/annotate", N_("Annotate"), (Permission.ANNOTATE,)),
-    ("/review", N_("Review"), (Permission.REVIEW, Permission.SETTLE)),
-    ("/predict", N_("Predict"), (Permission.PREDICT,)),
-    ("/reading", N_("Read"), (Permission.READ,)),
-    ("/scoring", N_("Scoring"), (Permission.SCORE,)),
-    ("/results", N_("Results"), (Permission.SEE_RESULTS,)),
-    ("/accounts", N_("Accounts"), (Permission.MANAGE,)),
-    ("/audit", N_("Audit log"), (Permission.AUDIT,)),
-)
-_THEMES: Final = (("auto", N_("Auto")), ("light", N_("Light")), ("dark", N_("Dark")))
-_DARK: Final = {"light": False, "dark": True, "auto": None}
 
 
 def page(

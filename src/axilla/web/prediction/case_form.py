@@ -25,6 +25,20 @@ from axilla.web.state import AppState
 _WHOLE: Final = re.compile(r"-?[0-9]{1,9}")
 _MOST_PX: Final = 10_000_000
 _ROI_NUMBERS: Final = 4
+_MOST_FILES: Final = 64
+_MOST_FIELDS: Final = 256
+_LONGEST_FIELD_BYTES: Final = 64 << 10
+_FILES: Final = {"ultrasound": True, "pathology": True, "mask": False}
+_TEXTS: Final = {"type": "array", "items": {"type": "string", "maxLength": 64}, "maxItems": 64}
+_FIELDS: Final[dict[str, dict[str, Any]]] = {
+    "roi": {**_TEXTS, "description": "left,top,width,height in px, one per ultrasound image"},
+    "frame": {**_TEXTS, "description": "frame of a clip from 1, one per ultrasound image"},
+    "mpp": {"type": "string", "description": "micrometres per pathology pixel"},
+    "clinical": {"type": "string", "description": "JSON object: column to value"},
+    "heatmaps": {"type": "string", "enum": ["true", "false"]},
+}
+_CLINICAL: Final = "clinical."
+_LARGEST_FRAME: Final = 100_000
 
 
 def whole(text: str, *, place: str, low: int, high: int) -> int:
@@ -58,11 +72,6 @@ def rectangle(text: str, *, place: str) -> Roi | None:
     left, top = (whole(n.strip(), place=place, low=0, high=_MOST_PX) for n in numbers[:2])
     width, height = (whole(n.strip(), place=place, low=1, high=_MOST_PX) for n in numbers[2:])
     return Roi(left, top, width, height)
-
-
-_MOST_FILES: Final = 64
-_MOST_FIELDS: Final = 256
-_LONGEST_FIELD_BYTES: Final = 64 << 10
 
 
 class _InMemory(MultiPartParser):
@@ -149,18 +158,6 @@ def describe_form(
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
     }
 
-
-_FILES: Final = {"ultrasound": True, "pathology": True, "mask": False}
-_TEXTS: Final = {"type": "array", "items": {"type": "string", "maxLength": 64}, "maxItems": 64}
-_FIELDS: Final[dict[str, dict[str, Any]]] = {
-    "roi": {**_TEXTS, "description": "left,top,width,height in px, one per ultrasound image"},
-    "frame": {**_TEXTS, "description": "frame of a clip from 1, one per ultrasound image"},
-    "mpp": {"type": "string", "description": "micrometres per pathology pixel"},
-    "clinical": {"type": "string", "description": "JSON object: column to value"},
-    "heatmaps": {"type": "string", "enum": ["true", "false"]},
-}
-_CLINICAL: Final = "clinical."
-_LARGEST_FRAME: Final = 100_000
 
 FORM: Final = describe_form(_FILES, _FIELDS)
 

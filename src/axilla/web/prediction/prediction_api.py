@@ -24,6 +24,9 @@ from axilla.web.prediction.prediction_service import Made
 from axilla.web.prediction.worker.worker_process import Message
 from axilla.web.state import AppState
 
+router = APIRouter(prefix="/api", responses=refusals(404, 503))
+Predicts = Annotated[Actor, Depends(require_permission(Permission.PREDICT))]
+
 
 async def wait_for_answer(future: Future[Message]) -> Message:
     """Return the answer; raise what the desk raises, and `BusyError` if the server stops first."""
@@ -32,10 +35,6 @@ async def wait_for_answer(future: Future[Message]) -> Message:
     except asyncio.CancelledError as error:
         problem = Problem("server", "one that stops", "an answer", "Try again a little later.")
         raise BusyError(problem, retry_after_s=5) from error
-
-
-router = APIRouter(prefix="/api", responses=refusals(404, 503))
-Predicts = Annotated[Actor, Depends(require_permission(Permission.PREDICT))]
 
 
 @router.get("/bundle")

@@ -18,6 +18,7 @@ from axilla.web.prediction.worker.worker_queue import WorkerQueue
 
 _MOST: Final = 128
 _MOST_BYTES: Final = 64 << 20
+_PICTURE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,6 @@ class UploadBudget:
         finally:
             with self._lock:
                 self._free += size
-
-
-_PICTURE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,22 @@ from axilla.web.rois.roi_store import Content, Image, RoiDrawing, State
 from axilla.web.rois.study_images import KEY
 from axilla.web.state import AppState
 
+router = APIRouter(prefix="/api", responses=refusals())
+_LOOKS = (Permission.ANNOTATE, Permission.REVIEW, Permission.SETTLE)
+Looker = Annotated[Actor, Depends(require_permission(*_LOOKS))]
+Annotator = Annotated[Actor, Depends(require_permission(Permission.ANNOTATE))]
+Reviewer = Annotated[Actor, Depends(require_permission(Permission.REVIEW))]
+Settler = Annotated[Actor, Depends(require_permission(Permission.REVIEW, Permission.SETTLE))]
+Exporter = Annotated[Actor, Depends(require_permission(Permission.EXPORT))]
+Key = Annotated[str, Path(pattern=KEY, description="An image of the worklist.")]
+_PNG: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"image/png": {}}, "description": "The image, as browsers show it."},
+    304: {"description": "The image has not changed."},
+}
+_FILE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"text/csv": {}, "application/json": {}}, "description": "The file."}
+}
+
 
 def agreement_of(reviews: Sequence[RoiReview]) -> tuple[dict[str, Any], ...]:
     """Return each number with its interval, None where the data allow none."""
@@ -58,23 +74,6 @@ def agreement_of(reviews: Sequence[RoiReview]) -> tuple[dict[str, Any], ...]:
         }
         for one in roi_agreement(reviews)
     )
-
-
-router = APIRouter(prefix="/api", responses=refusals())
-_LOOKS = (Permission.ANNOTATE, Permission.REVIEW, Permission.SETTLE)
-Looker = Annotated[Actor, Depends(require_permission(*_LOOKS))]
-Annotator = Annotated[Actor, Depends(require_permission(Permission.ANNOTATE))]
-Reviewer = Annotated[Actor, Depends(require_permission(Permission.REVIEW))]
-Settler = Annotated[Actor, Depends(require_permission(Permission.REVIEW, Permission.SETTLE))]
-Exporter = Annotated[Actor, Depends(require_permission(Permission.EXPORT))]
-Key = Annotated[str, Path(pattern=KEY, description="An image of the worklist.")]
-_PNG: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"image/png": {}}, "description": "The image, as browsers show it."},
-    304: {"description": "The image has not changed."},
-}
-_FILE: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"text/csv": {}, "application/json": {}}, "description": "The file."}
-}
 
 
 @router.get("/rois")

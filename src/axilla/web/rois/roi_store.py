@@ -19,6 +19,9 @@ from axilla.web.core.audit_log import only_grows
 from axilla.web.core.database import Base
 from axilla.web.core.http_errors import ConflictError, InvalidError
 
+SAVE: Final = "save"
+SUBMIT: Final = "submit"
+
 
 class State(StrEnum):
     """How far an image is; `NEW` has no drawing yet."""
@@ -84,10 +87,6 @@ def to_json(roi: Roi | None) -> str:
 def roi_of(text: str | None) -> Roi | None:
     """Return the rectangle that the database has, None for none."""
     return Roi(*map(int, text.split(","))) if text else None
-
-
-SAVE: Final = "save"
-SUBMIT: Final = "submit"
 
 
 @dataclass(frozen=True, slots=True)

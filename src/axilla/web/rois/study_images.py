@@ -26,6 +26,9 @@ from axilla.web.core.http_errors import NotFoundError
 
 _KEY_BYTES: Final = 12
 KEY: Final = r"^[0-9a-f]{24}$"
+_MOST: Final = 64
+_MOST_BYTES: Final = 128 << 20
+_AT_ONCE: Final = 2  # a large clip takes a core and hundreds of MiB to decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +113,6 @@ def _list_images(config: StudyConfig, root: Path) -> Worklist:
         key: (number, len(keys)) for keys in mine.values() for number, key in enumerate(keys, 1)
     }
     return Worklist(config, images, places)
-
-
-_MOST: Final = 64
-_MOST_BYTES: Final = 128 << 20
-_AT_ONCE: Final = 2  # a large clip takes a core and hundreds of MiB to decode
 
 
 @dataclass(frozen=True, slots=True)

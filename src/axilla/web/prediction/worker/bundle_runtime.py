@@ -31,6 +31,7 @@ from axilla.web.prediction.worker.worker_loop import too_large
 from axilla.web.prediction.worker.worker_process import Message, refusal_message
 
 _PERCENTILE: Final = 99
+CASE: Final = "case"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,6 @@ def _legend(folder: Path | None, *, model: str) -> Legend | None:
     except StudyError:
         return None
     return found if found is not None and found.model == model else None
-
-
-CASE: Final = "case"
 
 
 def patient_of(message: Message, held: TempFiles) -> Patient:

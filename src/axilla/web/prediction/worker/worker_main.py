@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 MORE_BYTES: Final = 6 << 30
+PREVIEW_BYTES: Final = 3 << 30
 
 
 def predict_for(connection: Connection, folder: str, bundle: str, legend: str) -> None:
@@ -52,9 +53,6 @@ class _Bundle:
         if isinstance(loaded, Message):
             return [loaded] * len(batch)
         return loaded.answer(batch, self._folder)
-
-
-PREVIEW_BYTES: Final = 3 << 30
 
 
 def show_for(connection: Connection, folder: str) -> None:

@@ -14,6 +14,11 @@ from typing import Any, Final
 
 from axilla.records.errors import Problem
 
+Target = Callable[..., None]
+_PREFIX: Final = "axilla-"
+_START_S: Final = 120.0
+_MEMORY_FOLDER: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -54,13 +59,6 @@ def refusal_message(*problems: Problem) -> Message:
 def problems_in(message: Message) -> tuple[Problem, ...]:
     """Return what an answer says is wrong; nothing, if it is a real one."""
     return tuple(Problem(*texts) for texts in message.content.get("problems", ()))
-
-
-Target = Callable[..., None]
-
-_PREFIX: Final = "axilla-"
-_START_S: Final = 120.0
-_MEMORY_FOLDER: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 
 
 class WorkerGone(Exception):  # noqa: N818 - reads as what it is
