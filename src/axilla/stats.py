@@ -59,8 +59,8 @@ __all__ = [
 ]
 
 Measure = Literal["accuracy", "recall", "specificity"]
-_CALLS: Final = 2
-_OWN: Final = 0.5
+_FEWEST: Final = 2
+_THRESHOLD: Final = 0.5
 
 
 def auc_ci(y_true: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = None) -> Estimate:
@@ -296,13 +296,13 @@ def kappa(ratings: ArrayLike, *, groups: ArrayLike | None = None) -> Estimate:
         0.667
     """
     table = pd.DataFrame(np.asarray(ratings))
-    if np.ndim(ratings) != _CALLS or table.shape[1] < _CALLS:
+    if np.ndim(ratings) != _FEWEST or table.shape[1] < _FEWEST:
         raise ValueError(
             "ratings must have one row per subject and one column per reader, two or more."
         )
     codes, levels = pd.factorize(table.to_numpy().ravel())
     numbers = np.where(codes < 0, np.nan, codes).reshape(table.shape)
-    found = kappa_coefficient(numbers, categories=max(len(levels), _CALLS))
+    found = kappa_coefficient(numbers, categories=max(len(levels), _FEWEST))
     clusters = None if groups is None else check_groups("groups", groups, n=len(table))
     if clusters is not None:
         check_lengths({"ratings": table.to_numpy(), "groups": clusters})
@@ -338,16 +338,16 @@ def table1(frame: pd.DataFrame, by: str, *, groups: str | None = None) -> pd.Dat
         >>> table1(frame, by="alnm").columns[3]
         '0 (n = 2)'
     """
-    played = {by: "it makes the groups"} | ({groups: "patients share it"} if groups else {})
-    if missing := [name for name in played if name not in frame.columns]:
+    roles = {by: "it makes the groups"} | ({groups: "patients share it"} if groups else {})
+    if missing := [name for name in roles if name not in frame.columns]:
         raise ValueError(f"frame has no column {', '.join(missing)}.")
-    if frame[by].nunique() < _CALLS:
+    if frame[by].nunique() < _FEWEST:
         raise ValueError(f"by must name two groups or more; {by} has {frame[by].nunique()}.")
-    others = [str(name) for name in frame.columns if name not in played]
+    others = [str(name) for name in frame.columns if name not in roles]
     if not others:
         raise ValueError("frame has no column to compare.")
     cells = patient_frame(make_sheet("frame", _as_text(frame)))
-    chosen = choose_columns(cells, played, source="frame", columns=others)
+    chosen = choose_columns(cells, roles, source="frame", columns=others)
     return table_one(
         cells,
         group_values(cells, by, source="frame"),
@@ -412,6 +412,6 @@ def _arrange(
         labels=labels,
         clusters=check_groups("groups", groups, n=len(labels)),
         probabilities=score[None],
-        calls=(score >= _OWN).astype(np.float64)[None],
+        calls=(score >= _THRESHOLD).astype(np.float64)[None],
         folds=np.zeros((1, len(labels))),
     )

@@ -104,21 +104,21 @@ def read_reported(path: Path) -> ReportedTable:
     or percentages with a percent sign in the cell or the column's name. Raise `ConfigError` with
     every fault.
     """
-    with _naming_models():
+    with _name_models():
         sheet = read_sheet(path)
     return _parse(sheet)
 
 
 def parse_reported(name: str, raw: Sequence[Sequence[str]]) -> ReportedTable:
     """Return a published table of a header and rows of text, as `read_reported` does of a file."""
-    with _naming_models():
+    with _name_models():
         sheet = make_sheet(name, raw)
     return _parse(sheet)
 
 
 @contextmanager
-def _naming_models() -> Iterator[None]:
-    """Let faults of a table's shape speak of models where a cohort's speak of patients."""
+def _name_models() -> Iterator[None]:
+    """Turn `CohortError` of a table's shape into `ConfigError` that speaks of models."""
     try:
         yield
     except CohortError as error:

@@ -111,7 +111,7 @@ class RenderedFigure:
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Draw everything inside the block in the journal style."""
-    # Fonts for Chinese names often have no bold; the regular will do, without a warning each.
+    # Fonts for Chinese names often have no bold; matplotlib draws regular and warns each time.
     fonts = logging.getLogger("matplotlib.font_manager")
     level = fonts.level
     fonts.setLevel(logging.ERROR)

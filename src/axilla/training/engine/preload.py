@@ -1,7 +1,7 @@
 """What the fork server imports, so that no worker imports it again.
 
-Importing this module takes seconds. Should the command end meanwhile, as by Ctrl+C, so does the
-server: it would fork a worker whose instructions never come.
+Importing this module takes seconds. If the command ends meanwhile, for example by Ctrl+C, the
+server ends too: otherwise it forks a worker that never gets its task and prints a traceback.
 """
 
 import os
